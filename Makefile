@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Builds, tests and installs xvhost; `make help` lists the targets.
+#
+# A new source file in a folder of service/ needs no word here. A new backend needs a line in
+# backends/disk/Makefile and one in backends/disk/Kconfig. All that is made lies below $(O):
+#     bin/ backends/ man/ share/ programs, loadable backends, manual pages, other files to install
+#     lib/ tests/                what tests are linked with, and tests
+#     obj/                       objects, in the source's folders
+#     config.mk config.h         the configuration, for make and for C (configs/kconfig.mk makes them)
+#     settings/                  see `remember` below
+
+VERSION := 0.1
+O := build
+V := 0
+
+PREFIX := /usr/local
+SBINDIR = $(PREFIX)/sbin
+LIBDIR = $(PREFIX)/lib
+LIBEXECDIR = $(PREFIX)/libexec/xvhost
+BACKENDDIR = $(LIBDIR)/xvhost/backends
+INCLUDEDIR = $(PREFIX)/include
+MANDIR = $(PREFIX)/share/man
+UNITDIR = $(PREFIX)/lib/systemd/system
+SYSCONFDIR = /etc
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+override O := $(patsubst %/,%,$(O))
+.DELETE_ON_ERROR:
+
+# `make clean` removes folders below $(O), some of which are called as those of the sources.
+folders := service backends kernel include examples tests docs configs .ci .git
+ifneq ($(filter $(CURDIR) $(folders:%=$(CURDIR)/%) $(folders:%=$(CURDIR)/%/%),$(abspath $(O))),)
+$(error O=$(O) is a folder of the sources; give another one, such as O=build/test)
+endif
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '%-8s %s\n' $1 $2
+endif
+
+# $(call remember,NAME,TEXT) - keeps TEXT in the file $(O)/settings/NAME, which is as old as the last change of TEXT:
+# what depends on the file is made anew when the text changes.
+remember = $(call remember-line,$(O)/settings/$1,$(strip $1: $2))
+remember-line = $(if $(call differ,$(file <$1),$2),$(shell mkdir -p $(dir $1))$(file >$1,$2))
+differ = $(subst x$1,,x$2)$(subst x$2,,x$1)
+
+# ---- goals -----------------------------------------------------------------------------------------------------
+
+.PHONY: all
+all: ## build everything (the default)
+
+include configs/kconfig.mk
+
+# These look after the tree, or call make again for the rest: they need no compiler, library or configuration.
+light-goals := help deps clean distclean uninstall format format-check check check-fast check-unit demo lab \
+	lab-root lab-shell $(kconfig-goals)
+goals := $(or $(MAKECMDGOALS),all)
+build-goals := $(filter-out $(light-goals) %_defconfig,$(goals))
+tools := $(if $(filter $(kconfig-goals) %_defconfig,$(goals))$(build-goals),kconfig-conf) \
+	$(if $(build-goals),pkg-config scdoc $(firstword $(CC)))
+missing := $(shell for tool in $(tools); do command -v $$tool >/dev/null || echo $$tool; done)
+ifneq ($(missing),)
+$(error this machine has no $(missing); `make deps` installs what is needed)
+endif
+ifneq ($(build-goals),)
+$(call remember,config,$(config-base) $(config-given))
+include $(O)/config.mk
+endif
+
+# ---- flags -----------------------------------------------------------------------------------------------------
+
+warnings := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wvla \
+	-Wwrite-strings -Wpointer-arith -Wundef -Wformat=2 -Wno-format-nonliteral
+harden := -fstack-protector-strong -fstack-clash-protection
+optimise := -O2 -g
+ifeq ($(CONFIG_SANITIZE),y)
+# The sanitizers' own code leads compilers to warnings that are wrong, so they are no errors.
+optimise := -O1 -g -fno-omit-frame-pointer
+sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all
+else
+warnings += $(if $(CONFIG_WERROR),-Werror)
+harden += $(if $(CONFIG_DEBUG),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+# A loadable backend must not need a symbol of the program. Not with sanitizers: clang keeps theirs in the program.
+no-undefined := -Wl,-z,defs
+endif
+ifeq ($(CONFIG_DEBUG),y)
+optimise := -O0 -g3
+endif
+
+# Debian's names; one list for all programs, for --as-needed leaves out what a program does not use.
+packages := xenstore xenevtchn xengnttab xentoollog liburing inih
+missing-package = $(error pkg-config does not know $1; `make deps` installs what is needed)
+pkg-libs = $(or $(shell pkg-config --libs $1),$(call missing-package,$1))
+
+includes = -Iinclude -Iservice
+# Nothing is hidden in the programs: argp finds argp_program_version there.
+pic := -fPIE
+module-pic := -fPIC -fvisibility=hidden
+c-flags = -std=gnu11 -D_GNU_SOURCE= $(optimise) $(warnings) $(harden) $(sanitize) -pthread \
+	-include $(O)/config.h $(CPPFLAGS) $(CFLAGS)
+compile = $(CC) $(c-flags) $(pic) $(includes) $(defines) -MMD -MP -c -o $@ $<
+ld-flags = $(sanitize) -pthread -Wl,-z,relro,-z,now,--as-needed $(LDFLAGS)
+link = $(CC) $(ld-flags) -pie -o $@ $(filter %.o %.a,$^) $(call pkg-libs,$(packages) $1) -ldl
+
+# Paths and version go only to the files that speak of them, so that another PREFIX or commit compiles only these.
+git-version := $(shell git --git-dir=.git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null)
+version := $(or $(git-version:v%=%),$(VERSION))
+path-words := XVHOST_VERSION XVHOST_SYSCONFDIR XVHOST_LIBEXECDIR XVHOST_BACKEND_DIR
+path-defines := -DXVHOST_VERSION='"$(version)"' -DXVHOST_SYSCONFDIR='"$(SYSCONFDIR)"' \
+	-DXVHOST_LIBEXECDIR='"$(LIBEXECDIR)"' -DXVHOST_BACKEND_DIR='"$(BACKENDDIR)"'
+fill-in = sed $(foreach v,SBINDIR LIBDIR LIBEXECDIR BACKENDDIR SYSCONFDIR,-e 's|@$v@|$($v)|g') \
+	-e 's|@VERSION@|$(version)|g'
+
+# ---- what there is ---------------------------------------------------------------------------------------------
+
+objects = $(patsubst %.c,$(O)/obj/%.o,$(wildcard $(1:=/*.c)))
+
+main-objects := $(O)/obj/service/daemon/main.o $(O)/obj/service/worker/main.o
+common-objects := $(call objects,service service/platform)
+daemon-objects := $(filter-out $(main-objects),$(call objects,service/daemon))
+worker-objects := $(filter-out $(main-objects),$(call objects,service/worker service/rings service/memory))
+
+# Fills backend-y and backend-m, and backend- with those that are not built.
+include backends/disk/Makefile
+all-backends := $(backend-y) $(backend-m) $(backend-n) $(backend-)
+builtin-objects := $(backend-y:%=$(O)/obj/backends/disk/%.o)
+module-objects := $(backend-m:%=$(O)/obj/backends/disk/%.module.o)
+modules := $(backend-m:%=$(O)/backends/%.so)
+symbol = xvhost_backend_$(subst -,_,$1)
+builtin-list := $(O)/obj/builtin_backends
+
+programs := $(O)/bin/xvhostd $(O)/bin/xvhost-worker
+page-sources := $(wildcard service/*/*.[1-8].scd backends/*/*.[1-8].scd docs/*.[1-8].scd)
+pages := $(patsubst %.scd,$(O)/man/%,$(notdir $(page-sources)))
+units := $(O)/share/xvhostd.service
+sample := $(O)/share/xvhost.conf
+
+# What programs and tests are linked with, in the order in which one uses the next.
+libraries := $(O)/lib/libdaemon.a $(O)/lib/libworker.a $(O)/lib/libcommon.a
+
+include tests/tests.mk
+
+ifneq ($(build-goals),)
+$(call remember,flags,$(c-flags) $(includes) $(pic) $(module-pic) $(ld-flags) $(shell $(CC) --version 2>&1))
+$(call remember,paths,$(path-defines) $(fill-in))
+$(call remember,builtin,$(backend-y) without $(backend-m))
+$(foreach l,common daemon worker,$(call remember,lib$l,$($l-objects)))
+
+everything := $(main-objects) $(common-objects) $(daemon-objects) $(worker-objects) $(builtin-objects) \
+	$(builtin-list).o $(module-objects) $(test-objects)
+path-objects := $(patsubst %.c,$(O)/obj/%.o,$(shell grep -lwF $(path-words:%=-e %) \
+	$(patsubst $(O)/obj/%.o,%.c,$(filter-out $(module-objects),$(everything))) 2>/dev/null))
+-include $(everything:.o=.d)
+endif
+
+# ---- rules -----------------------------------------------------------------------------------------------------
+
+all: $(programs) $(modules) $(pages) $(units) $(sample)
+
+.PHONY: man
+man: $(pages) ## build the manual pages
+
+$(O)/obj/%.o: %.c $(O)/settings/flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(compile)
+
+$(path-objects): $(O)/settings/paths
+$(path-objects): defines = $(path-defines)
+
+# Backends know the public headers only. A loadable one is compiled in its own way, to its own object.
+$(builtin-objects) $(module-objects): includes = -Iinclude
+$(builtin-objects): defines = -DXVHOST_BUILT_IN=$(call symbol,$(basename $(@F)))
+$(module-objects): pic := $(module-pic)
+$(module-objects): $(O)/obj/%.module.o: %.c $(O)/settings/flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(compile)
+
+$(O)/backends/%.so: $(O)/obj/backends/disk/%.module.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ld-flags) -shared $(no-undefined) -o $@ $^
+
+# The list that service/worker/backends.h declares. A backend that is loadable no longer leaves its object behind.
+$(builtin-list).c: $(O)/settings/builtin
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && rm -f $(filter-out $(modules),$(wildcard $(O)/backends/*.so))
+	$(Q){ echo '/* Made by the Makefile. */'; echo '#include "worker/backends.h"'; echo; \
+	for symbol in $(foreach b,$(backend-y),$(call symbol,$b)); do \
+		echo "extern const struct xvhost_disk_backend *$$symbol(void);"; \
+	done; \
+	echo 'const struct xvhost_disk_backend *(*const builtin_backends[])(void) = {'; \
+	printf '\t%s,\n' $(foreach b,$(backend-y),$(call symbol,$b)) NULL; \
+	echo '};'; } >$@
+$(builtin-list).o: $(builtin-list).c $(O)/settings/flags
+	$(call say,CC,$<)
+	$(Q)$(compile)
+
+# An archive is made anew, or it would keep the objects of files that are gone.
+$(O)/lib/lib%.a: $(O)/settings/lib%
+	$(call say,AR,$@)
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+$(O)/lib/libcommon.a: $(common-objects)
+$(O)/lib/libdaemon.a: $(daemon-objects)
+$(O)/lib/libworker.a: $(worker-objects) $(builtin-objects) $(builtin-list).o
+
+$(O)/bin/xvhostd: $(O)/obj/service/daemon/main.o $(libraries)
+$(O)/bin/xvhost-worker: $(O)/obj/service/worker/main.o $(libraries)
+$(programs):
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(call link)
+
+# Pages lie beside what they describe, wherever that is.
+vpath %.scd $(sort $(dir $(page-sources)))
+$(O)/man/%: %.scd $(O)/settings/paths
+	$(call say,MAN,$@)
+	$(Q)mkdir -p $(@D) && $(fill-in) $< | scdoc >$@
+$(units) $(sample): $(O)/share/%: service/daemon/% $(O)/settings/paths
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && $(fill-in) $< >$@
+
+# ---- installing ------------------------------------------------------------------------------------------------
+
+# MODE:FROM:TO of each file; install and uninstall both go by it.
+installed := \
+	755:$(O)/bin/xvhostd:$(SBINDIR)/xvhostd \
+	755:$(O)/bin/xvhost-worker:$(LIBEXECDIR)/xvhost-worker \
+	755:service/daemon/block-xvhost:$(SYSCONFDIR)/xen/scripts/block-xvhost \
+	$(foreach f,$(modules),644:$f:$(BACKENDDIR)/$(notdir $f)) \
+	$(foreach f,$(wildcard include/xvhost/*.h),644:$f:$(INCLUDEDIR)/xvhost/$(notdir $f)) \
+	$(foreach f,$(pages),644:$f:$(MANDIR)/man$(patsubst .%,%,$(suffix $f))/$(notdir $f)) \
+	$(foreach f,$(units),644:$f:$(UNITDIR)/$(notdir $f))
+sample-at := $(SYSCONFDIR)/xvhost/xvhost.conf
+
+.PHONY: install uninstall
+install: all ## install; a configuration file that is there stays
+	$(Q)set -e; for entry in $(installed); do \
+		IFS=:; set -- $$entry; echo "INSTALL  $(DESTDIR)$$3"; install -D -m "$$1" "$$2" "$(DESTDIR)$$3"; \
+	done; \
+	if [ -e "$(DESTDIR)$(sample-at)" ]; then echo "KEEP     $(DESTDIR)$(sample-at)"; \
+	else echo "INSTALL  $(DESTDIR)$(sample-at)"; install -D -m 644 $(sample) "$(DESTDIR)$(sample-at)"; fi
+
+uninstall: ## remove what install put there, but not the configuration file
+	$(Q)for entry in $(installed); do rm -fv "$(DESTDIR)$${entry##*:}"; done
+	$(Q)rm -fv $(all-backends:%="$(DESTDIR)$(BACKENDDIR)/%.so")
+	$(Q)rmdir --ignore-fail-on-non-empty $(wildcard $(addprefix $(DESTDIR),$(BACKENDDIR) $(LIBDIR)/xvhost \
+		$(LIBEXECDIR) $(INCLUDEDIR)/xvhost)) 2>/dev/null
+
+# ---- care ------------------------------------------------------------------------------------------------------
+
+.PHONY: deps clean distclean format format-check help
+deps: ## install the Debian packages of configs/debian-packages that are missing
+	$(Q)configs/install-packages
+
+clean: ## remove what was built; the configuration and the lab's images stay
+	$(Q)rm -rf $(addprefix $(O)/,bin lib obj backends man share tests settings kconfig config.mk config.h sanitize \
+		lab-root)
+
+distclean: clean ## remove everything that is not part of the sources
+	$(Q)rm -rf $(if $(filter build,$(O)),build,$(O)/lab $(O)/defconfig) .config .config.old
+	$(Q)[ ! -d $(O) ] || rmdir --ignore-fail-on-non-empty $(O)
+
+c-files = $(shell find include service backends examples tests -name '*.[ch]' 2>/dev/null)
+format: ## lay out all C files by .clang-format (needs clang-format)
+	$(Q)clang-format -i $(c-files)
+format-check: ## say which C files are laid out otherwise
+	$(Q)clang-format --dry-run -Werror $(c-files)
+
+help: ## this list
+	@echo 'Targets:'
+	@for file in Makefile tests/tests.mk configs/kconfig.mk; do \
+		sed -nE 's/^([a-z_%-]+):.*## (.*)/\1 \2/p' $$file | \
+			while read -r name text; do printf '  %-18s %s\n' "$$name" "$$text"; done; \
+	done
+	@echo 'Configurations:' $(notdir $(wildcard configs/*_defconfig))
+	@echo 'Variables (make NAME=VALUE):'
+	@printf '  %-18s %s\n' O "folder for all that is made ($(O))" V '1: show the commands' \
+		CC 'compiler: gcc or clang' CFLAGS 'added to the flags; also CPPFLAGS, LDFLAGS' \
+		CONFIG_X 'sets one symbol of Kconfig for this build, such as CONFIG_SANITIZE=y' \
+		KCONFIG_CONFIG 'the configuration (.config)' \
+		PREFIX '$(PREFIX); also SBINDIR, LIBDIR, LIBEXECDIR, MANDIR, SYSCONFDIR ...' \
+		DESTDIR 'put before all paths by install'

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * backend.h - the interface between xvhost and a disk backend, ABI version 1
+ *
+ * A backend carries out the requests of one kind of disk: a file, a network export, memory. It is one
+ * `struct xvhost_disk_backend`, built into xvhost-worker or loaded from a shared object, and needs no
+ * other header and no library of xvhost's.
+ *
+ * The life of a disk, and the thread that makes each call:
+ *
+ *	open ------> queue_start ----> submit ... io_done ----> queue_stop ----> close
+ *	control      loop              loop                     loop             control
+ *
+ * The control thread may block: it opens files and connects to servers. A loop thread serves rings and
+ * must never block: no sleeping, no waiting for a lock that is held during I/O, no system call that can
+ * wait. queue_start, submit, io_done and queue_stop of one queue are always called on the same thread.
+ * queue_stop comes when the queue has no request left; it may be followed by another queue_start. A guest
+ * that goes away without connecting leads from open straight to close.
+ *
+ * Guest memory in a request is shared with the guest, which may change it at any time. A backend that
+ * looks at data (checksums, headers) copies it first and then looks at the copy.
+ *
+ * Promise: this file is only added to. Structures grow at their end and carry their size, so that a backend
+ * built against an older file goes on working; a member that one side does not have reads as zero. Where
+ * that can't hold, XVHOST_BACKEND_ABI is raised, and the host refuses the other number by name.
+ *
+ * Errors are negative errno values of Linux throughout (-ENOSPC).
+ */
+#ifndef XVHOST_BACKEND_H
+#define XVHOST_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define XVHOST_BACKEND_ABI 1
+
+struct xvhost_disk;
+struct xvhost_queue;
+struct xvhost_request;
+
+/* ---- parameters ------------------------------------------------------------------------------------- */
+
+/* How the text of a parameter is read, and the C type of the member it is stored in. */
+enum xvhost_parameter_type {
+	XVHOST_STRING = 1, /* const char *; any text, never empty */
+	XVHOST_BOOL = 2,   /* bool; on, off, yes, no, true, false, 1, 0 */
+	XVHOST_NUMBER = 3, /* uint64_t; decimal, within minimum and maximum */
+	XVHOST_BYTES = 4   /* uint64_t; decimal with an optional suffix K, M, G or T (powers of 1024) */
+};
+
+enum {
+	XVHOST_REQUIRED = 1u << 0 /* the disk's target string must give this parameter */
+};
+
+/*
+ * One parameter of a backend, as in `target=NAME:path=/srv/disk.img,direct=on`. The host parses the text,
+ * stores it at `offset` in the backend's configuration structure, and writes the errors. A parameter that is not given has
+ * the value of `default_text`; without one it is NULL, false or 0.
+ */
+struct xvhost_parameter {
+	const char *name;	  /* lower case, digits and '-' */
+	uint32_t type;		  /* enum xvhost_parameter_type */
+	uint32_t flags;		  /* XVHOST_REQUIRED or 0 */
+	size_t offset;		  /* of the member in the configuration structure */
+	const char *default_text; /* parsed like a given value; NULL: none */
+	uint64_t minimum;	  /* XVHOST_NUMBER, XVHOST_BYTES: smallest value that is taken */
+	uint64_t maximum;	  /* the same, largest; 0: no limit */
+	const char *help;	  /* one sentence for people */
+};
+
+/* ---- disks and requests ----------------------------------------------------------------------------- */
+
+/* What a request asks for. A backend is asked only for what its properties offer. */
+enum xvhost_operation {
+	XVHOST_READ = 1,  /* fill the memory from the disk */
+	XVHOST_WRITE = 2, /* put the memory on the disk; may stay in a cache until a flush */
+	XVHOST_FLUSH = 3  /* all writes that were completed before are durable when this completes */
+};
+
+enum {
+	XVHOST_DISK_READ_ONLY = 1u << 0, /* never asked to write */
+	XVHOST_DISK_FLUSH = 1u << 1	 /* has a cache: wants XVHOST_FLUSH; without it writes are durable */
+};
+
+/* What the backend tells of a disk that it opened. The host zeroes it before open() and checks it after. */
+struct xvhost_disk_properties {
+	uint64_t size_bytes;	   /* a multiple of block_bytes, at least one block */
+	uint32_t block_bytes;	   /* unit of offsets and lengths; version 1 takes 512 */
+	uint32_t memory_alignment; /* alignment of the memory's addresses that it needs; version 1: at most 512 */
+	uint32_t flags;		   /* XVHOST_DISK_... */
+	uint32_t reserved;
+};
+
+/* How serious a message is. The numbers are syslog's. */
+enum xvhost_log_level {
+	XVHOST_LOG_ERROR = 3,
+	XVHOST_LOG_WARNING = 4,
+	XVHOST_LOG_INFO = 6,
+	XVHOST_LOG_DEBUG = 7
+};
+
+#if defined(__GNUC__)
+#define XVHOST_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
+#else
+#define XVHOST_PRINTF(format_at, first_at)
+#endif
+
+/*
+ * What the host does for a backend. Reached as disk->host, valid from open to the end of close.
+ *
+ * read, write and sync start an operation on the loop's io_uring and return at once; its result arrives by
+ * io_done. They are called on the loop thread only, from submit or io_done, for a request that is not yet
+ * complete, one at a time for each request. They can't fail: what goes wrong is the result. The iovecs and
+ * the memory must stay as they are until io_done.
+ */
+struct xvhost_host {
+	uint32_t size; /* bytes of this structure that the host has */
+	uint32_t abi;  /* XVHOST_BACKEND_ABI of the host */
+
+	/*
+	 * complete - end a request: 0 or a negative errno. Exactly once for each request, on the loop thread,
+	 * from submit, io_done or any other call that the host makes there. The request and its memory
+	 * are not the backend's any more when this returns.
+	 */
+	void (*complete)(struct xvhost_request *request, int error);
+
+	/* As preadv(2), pwritev(2): the result is a number of bytes, which may be short, or a negative errno. */
+	void (*read)(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count,
+		     uint64_t offset);
+	void (*write)(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count,
+		      uint64_t offset);
+
+	/* As fdatasync(2): the result is 0 or a negative errno. */
+	void (*sync)(struct xvhost_request *request, int fd);
+
+	/*
+	 * log - write one line, without a newline, to the host's log; the host puts the disk's name before it.
+	 * Any thread. What a guest can cause again and again is limited in its rate by the host.
+	 */
+	void (*log)(const struct xvhost_disk *disk, enum xvhost_log_level level, const char *format, ...)
+		XVHOST_PRINTF(3, 4);
+
+	/*
+	 * fail - the text of the error that open() is about to return, for the person who wrote the
+	 * target string: name the parameter, its value and what would be right. Control thread, from open only.
+	 */
+	void (*fail)(struct xvhost_disk *disk, const char *format, ...) XVHOST_PRINTF(2, 3);
+};
+
+/* One disk of one guest. The host owns it; it lives from open to the end of close. */
+struct xvhost_disk {
+	uint32_t size; /* bytes of this structure that the host has */
+	uint32_t flags; /* XVHOST_DISK_READ_ONLY: the guest may not write, open for reading only */
+	const struct xvhost_host *host;
+	const char *name; /* for messages, as in "guest 3 vbd 51712" */
+	void *state;	  /* the backend's own, for the disk */
+};
+
+/* One ring of a disk. The host owns it; it lives from queue_start to the end of queue_stop. */
+struct xvhost_queue {
+	uint32_t size;	/* bytes of this structure that the host has */
+	uint32_t index; /* counts from 0 within the disk */
+	struct xvhost_disk *disk;
+	void *state; /* the backend's own, for the queue */
+};
+
+/*
+ * One request. The host owns it and has checked it: offset and length lie within the disk and are multiples
+ * of block_bytes, the iovecs sum up to length, a disk that is read-only is not written. From submit to
+ * complete a backend may change iov and the iovecs that it points to (to go on after a short read, for
+ * example), and nothing else.
+ */
+struct xvhost_request {
+	struct xvhost_queue *queue;
+	uint32_t operation; /* enum xvhost_operation */
+	uint32_t flags;	    /* none yet: 0 */
+	uint64_t offset;    /* bytes from the disk's start; 0 for XVHOST_FLUSH */
+	uint64_t length;    /* bytes; 0 for XVHOST_FLUSH */
+	struct iovec *iov;
+	uint32_t iov_count;
+	uint32_t reserved;
+	void *scratch; /* request_size bytes of the backend's, aligned to 16, not cleared between requests */
+};
+
+/* ---- the backend ------------------------------------------------------------------------------------ */
+
+struct xvhost_disk_backend {
+	uint32_t size; /* sizeof(struct xvhost_disk_backend) */
+	uint32_t abi;  /* XVHOST_BACKEND_ABI */
+
+	const char *name;	 /* as in the target string: lower case letters, digits, '-' */
+	const char *version;	 /* of the backend, for people */
+	const char *description; /* one line for people */
+
+	const struct xvhost_parameter *parameters; /* parameter_count of them */
+	uint32_t parameter_count;
+	uint32_t parameter_size; /* sizeof(struct xvhost_parameter) */
+	uint32_t config_size;	 /* of the structure that the parameters' offsets point into */
+	uint32_t request_size;	 /* bytes of scratch that each request carries; at most 4096 */
+
+	/*
+	 * open - make a disk ready. `config` holds the parsed parameters and stays until close. Sets disk->state
+	 * and fills `properties`. Returns 0, or a negative errno after host->fail() gave the reason; then close is not called.
+	 * Control thread; may block.
+	 */
+	int (*open)(struct xvhost_disk *disk, const void *config, struct xvhost_disk_properties *properties);
+
+	/* close - give back all that open took. No queue runs. Control thread; may block. */
+	void (*close)(struct xvhost_disk *disk);
+
+	/* queue_start - optional (NULL): set up queue->state. Returns 0 or a negative errno. Loop thread. */
+	int (*queue_start)(struct xvhost_queue *queue);
+
+	/* queue_stop - optional (NULL): the queue has no requests left and gets no more. Loop thread. */
+	void (*queue_stop)(struct xvhost_queue *queue);
+
+	/* submit - begin a request; may complete it before it returns. Loop thread. */
+	void (*submit)(struct xvhost_request *request);
+
+	/*
+	 * io_done - the result of the read, write or sync that was started for this request. May be NULL in a backend
+	 * that starts none. Loop thread.
+	 */
+	void (*io_done)(struct xvhost_request *request, int32_t result);
+};
+
+/*
+ * XVHOST_DISK_BACKEND(backend) - at the end of a backend's one source file: makes it known to the host.
+ *
+ * In a shared object it defines the one symbol that the host looks for. Built into xvhost-worker,
+ * XVHOST_BUILT_IN is the symbol's name, different for each backend.
+ */
+#ifdef XVHOST_BUILT_IN
+#define XVHOST_BACKEND_SYMBOL XVHOST_BUILT_IN
+#else
+#define XVHOST_BACKEND_SYMBOL xvhost_disk_backend_entry
+#endif
+#define XVHOST_BACKEND_SYMBOL_NAME "xvhost_disk_backend_entry"
+
+#ifdef __cplusplus
+#define XVHOST_EXTERN_C extern "C"
+#else
+#define XVHOST_EXTERN_C
+#endif
+
+#if defined(__GNUC__)
+#define XVHOST_EXPORT __attribute__((visibility("default")))
+#else
+#define XVHOST_EXPORT
+#endif
+
+#define XVHOST_DISK_BACKEND(backend)                                                                      \
+	XVHOST_EXTERN_C XVHOST_EXPORT const struct xvhost_disk_backend *XVHOST_BACKEND_SYMBOL(void);      \
+	XVHOST_EXTERN_C XVHOST_EXPORT const struct xvhost_disk_backend *XVHOST_BACKEND_SYMBOL(void)       \
+	{                                                                                                 \
+		return &(backend);                                                                        \
+	}                                                                                                 \
+	struct xvhost_disk_backend /* takes the semicolon that follows */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * config.c - what the operator has set, xvhost.conf(5)
+ *
+ * Theory of operation: libinih takes the file apart and gives us section, name and value of each setting; a table
+ * says what is known. libinih does not tell the line, so we count them as it reads.
+ */
+#include "daemon/config.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/text.h"
+#include "worker/messages.h"
+
+/* One call of config_read. */
+struct reading {
+	const char *path;
+	FILE *file;
+	struct config *config;
+	void (*report)(const char *text);
+	int line;
+	int errors;
+	uint32_t seen; /* a bit for each key of the table */
+};
+
+struct key {
+	const char *section;
+	const char *name;
+	bool (*set)(struct config *config, const char *value);
+	const char *right; /* what a value must be */
+};
+
+static bool set_log_level(struct config *config, const char *value)
+{
+	return log_level_parse(value, &config->log_level) == 0;
+}
+
+/* set_path - an absolute path. */
+static bool set_path(char path[PATH_MAX], const char *value)
+{
+	if (value[0] != '/' || strlen(value) >= PATH_MAX)
+		return false;
+	memcpy(path, value, strlen(value) + 1);
+	return true;
+}
+
+static bool set_worker(struct config *config, const char *value)
+{
+	return set_path(config->worker, value);
+}
+
+static bool set_backend_directory(struct config *config, const char *value)
+{
+	return set_path(config->backend_directory, value);
+}
+
+static bool set_max_ring_page_order(struct config *config, const char *value)
+{
+	uint64_t number;
+
+	if (!text_number(value, 0, RING_ORDER_MAX, &number))
+		return false;
+	config->max_ring_page_order = (uint32_t)number;
+	return true;
+}
+
+static const struct key keys[] = {
+	{"daemon", "log_level", set_log_level, "error, warning, info or debug"},
+	{"daemon", "worker", set_worker, "an absolute path"},
+	{"daemon", "backend_directory", set_backend_directory, "an absolute path"},
+	{"disk", "max_ring_page_order", set_max_ring_page_order, "a number from 0 to 4"},
+};
+
+#define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
+
+void config_set_defaults(struct config *config)
+{
+	memset(config, 0, sizeof(*config));
+	config->log_level = LOG_LEVEL_INFO;
+	snprintf(config->worker, sizeof(config->worker), "%s", XVHOST_LIBEXECDIR "/xvhost-worker");
+	snprintf(config->backend_directory, sizeof(config->backend_directory), "%s", XVHOST_BACKEND_DIR);
+	config->max_ring_page_order = RING_ORDER_MAX;
+}
+
+/* complain - one error, of the line `line`. */
+__attribute__((format(printf, 3, 4))) static void complain(struct reading *reading, int line,
+							   const char *format, ...)
+{
+	char text[REPORT_MAX];
+	va_list arguments;
+	int used;
+
+	used = snprintf(text, sizeof(text), "%s:%d: ", reading->path, line);
+	if (used < 0 || (size_t)used >= sizeof(text))
+		used = 0;
+	va_start(arguments, format);
+	vsnprintf(text + used, sizeof(text) - (size_t)used, format, arguments);
+	va_end(arguments);
+	text_clean(text);
+	reading->report(text);
+	reading->errors++;
+}
+
+/* complain_unknown - a setting that the table does not have; tells what it has. */
+static void complain_unknown(struct reading *reading, const char *section, const char *name)
+{
+	char known[REPORT_MAX / 2] = "";
+	size_t used = 0;
+	bool section_known = false;
+
+	for (size_t i = 0; i < KEY_COUNT && used < sizeof(known); i++) {
+		if (strcmp(keys[i].section, section) != 0)
+			continue;
+		section_known = true;
+		used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", used == 0 ? "" : ", ",
+					 keys[i].name);
+	}
+	if (section_known)
+		complain(reading, reading->line, "unknown key %s in [%s]; it must be one of %s", name,
+			 section, known);
+	else
+		complain(reading, reading->line,
+			 "key %s is in the unknown section [%s]; it must be [daemon] or [disk]", name,
+			 section);
+}
+
+/* take - libinih's handler: one setting. Always 1, for errors are counted here. */
+static int take(void *user, const char *section, const char *name, const char *value)
+{
+	struct reading *reading = user;
+
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].name, name) != 0)
+			continue;
+		if (reading->seen & (1u << i))
+			complain(reading, reading->line, "%s in [%s] is given a second time, as \"%s\"", name,
+				 section, value);
+		else if (!keys[i].set(reading->config, value))
+			complain(reading, reading->line, "%s in [%s] is \"%s\"; it must be %s", name, section,
+				 value, keys[i].right);
+		reading->seen |= 1u << i;
+		return 1;
+	}
+	complain_unknown(reading, section, name);
+	return 1;
+}
+
+/* next_line - libinih's reader: fgets that counts, and takes no line in two. */
+static char *next_line(char *line, int size, void *user)
+{
+	struct reading *reading = user;
+	int c;
+
+	if (fgets(line, size, reading->file) == NULL)
+		return NULL;
+	reading->line++;
+	if (strchr(line, '\n') != NULL || feof(reading->file))
+		return line;
+	complain(reading, reading->line, "the line is longer than %d characters", size - 2);
+	do
+		c = getc(reading->file);
+	while (c != '\n' && c != EOF);
+	line[0] = '\0';
+	return line;
+}
+
+int config_read(const char *path, struct config *config, void (*report)(const char *text))
+{
+	struct reading reading = {.path = path, .config = config, .report = report};
+	int wrong_line;
+
+	reading.file = fopen(path, "re");
+	if (reading.file == NULL)
+		return -errno;
+	wrong_line = ini_parse_stream(next_line, &reading, take, &reading);
+	if (wrong_line > 0)
+		complain(&reading, wrong_line, "neither [section] nor key = value nor a comment");
+	if (ferror(reading.file))
+		complain(&reading, reading.line, "can't be read further");
+	fclose(reading.file);
+	return reading.errors;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * config.h - what the operator has set, xvhost.conf(5)
+ */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include <limits.h>
+#include <stdint.h>
+
+#include "log.h"
+
+#define REPORT_MAX 1024 /* bytes of one error's text with the final 0 */
+
+struct config {
+	enum log_level log_level;
+	char worker[PATH_MAX];		  /* the program that serves one guest */
+	char backend_directory[PATH_MAX]; /* where it finds loadable backends */
+	uint32_t max_ring_page_order;	  /* a frontend may have a ring of 2^this pages */
+};
+
+/* config_set_defaults - what holds where nothing is set. */
+void config_set_defaults(struct config *config);
+
+/*
+ * config_read - read a file over what is in *config. Each error goes to `report` as a text that begins with
+ * "FILE:LINE: ". Returns the number of errors, or a negative errno, without a report, if the file can't be read.
+ */
+int config_read(const char *path, struct config *config, void (*report)(const char *text));
+
+#endif

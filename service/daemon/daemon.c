@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * daemon.c - xvhostd as a whole
+ *
+ * Theory of operation: one thread, one poll(2). A turn of the loop takes what has come: watches, signals, messages
+ * and ends of workers; of each source so many at most that none holds up the others. That marks devices dirty.
+ * Then each dirty device is looked at once (device.c), and workers that no device needs are told to end.
+ *
+ * At the end, by SIGTERM, the devices' nodes stay as they are, and the workers are told to stop: they answer what
+ * they have taken and let go of the rings. To the guest that is a disk which takes long to answer. The next
+ * xvhostd finds both ends connected and connects the ring again.
+ */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "daemon/clock.h"
+#include "daemon/devices.h"
+#include "daemon/host.h"
+#include "daemon/kernel_driver.h"
+#include "daemon/lock.h"
+#include "daemon/nodes.h"
+#include "daemon/notify.h"
+#include "daemon/text.h"
+#include "daemon/worker_process.h"
+#include "log.h"
+
+#define WATCHES_PER_TURN 256
+#define MESSAGES_PER_TURN 64 /* of each worker */
+#define BACKEND_TOKEN "backend"
+
+enum descriptor {
+	DESCRIPTOR_XENSTORE,
+	DESCRIPTOR_SIGNALS,
+	DESCRIPTOR_WORKERS, /* from here on a socket and a pidfd for each */
+};
+
+struct daemon {
+	struct host host;
+	const char *lock_path;
+	int lock_fd;
+	int signal_fd;
+	sigset_t former_mask;
+	bool stopping;
+	bool lost;	   /* xenstore is gone */
+	bool watches_left; /* the last turn did not take all */
+	struct workers workers;
+	struct devices devices;
+	struct pollfd polled[DESCRIPTOR_WORKERS + 2 * WORKERS_MAX];
+};
+
+/* take_signals - block SIGTERM and SIGINT and get them by a descriptor. */
+static int take_signals(struct daemon *daemon)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigprocmask(SIG_BLOCK, &mask, &daemon->former_mask);
+	daemon->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	return daemon->signal_fd < 0 ? -errno : 0;
+}
+
+/* take_lock - be the only one. */
+static bool take_lock(struct daemon *daemon)
+{
+	daemon->lock_fd = lock_take(daemon->lock_path);
+	if (daemon->lock_fd == -EWOULDBLOCK)
+		log_error("another xvhostd is running: it has locked %s", daemon->lock_path);
+	else if (daemon->lock_fd < 0)
+		log_error("can't lock %s: %s", daemon->lock_path, strerror(-daemon->lock_fd));
+	return daemon->lock_fd >= 0;
+}
+
+/* find_domid - learn which domain this is. */
+static bool find_domid(struct host *host)
+{
+	char *text = host->platform->xenstore_read(host->xenstore, 0, "domid");
+	uint64_t domid = 0;
+	bool found = text != NULL && text_number(text, 0, DOMID_LAST, &domid);
+
+	if (text == NULL)
+		log_error("xenstore has no node domid for this domain: %s; in Dom0 xen-init-dom0 writes it",
+			  strerror(errno));
+	else if (!found)
+		log_error("xenstore node domid is \"%.40s\"; it must be a number from 0 to %u", text,
+			  DOMID_LAST);
+	host->domid = (uint16_t)domid;
+	free(text);
+	return found;
+}
+
+/* open_xenstore - connect, watch, and find what is there. */
+static bool open_xenstore(struct daemon *daemon)
+{
+	struct host *host = &daemon->host;
+	int error = host->platform->xenstore_open(&host->xenstore);
+
+	if (error < 0) {
+		host->xenstore = NULL;
+		log_error("can't connect to xenstore: %s; is this a Xen domain, and does xenstored run?",
+			  strerror(-error));
+		return false;
+	}
+	if (!find_domid(host))
+		return false;
+	error = host->platform->xenstore_watch(host->xenstore, BACKEND_DIRECTORY, BACKEND_TOKEN);
+	if (error < 0) {
+		log_error("can't watch %s in xenstore: %s", BACKEND_DIRECTORY, strerror(-error));
+		return false;
+	}
+	devices_scan(&daemon->devices, host);
+	return true;
+}
+
+struct daemon *daemon_create(const struct daemon_settings *settings)
+{
+	struct daemon *daemon = calloc(1, sizeof(*daemon));
+
+	if (daemon == NULL) {
+		log_error("out of memory");
+		return NULL;
+	}
+	daemon->host = (struct host){
+		.platform = settings->platform,
+		.config = settings->config,
+		.sysfs_path = settings->sysfs_path,
+		.workers = &daemon->workers,
+	};
+	daemon->lock_path = settings->lock_path;
+	daemon->signal_fd = -1;
+	sigprocmask(SIG_BLOCK, NULL, &daemon->former_mask);
+	if (!take_lock(daemon) || take_signals(daemon) < 0) {
+		daemon_destroy(daemon);
+		return NULL;
+	}
+	if (kernel_driver_loaded(settings->sysfs_path))
+		log_error("the kernel's driver xen-blkback is loaded and takes every vbd before xvhostd can; "
+			  "%s",
+			  KERNEL_DRIVER_ADVICE);
+	if (!open_xenstore(daemon)) {
+		daemon_destroy(daemon);
+		return NULL;
+	}
+	log_info("ready, in domain %" PRIu16, daemon->host.domid);
+	if (notify_send("READY=1") < 0)
+		log_warning("can't tell the service manager that xvhostd is ready");
+	return daemon;
+}
+
+/* begin_stop - let the workers end. */
+static void begin_stop(struct daemon *daemon, int64_t now_ms)
+{
+	if (daemon->stopping)
+		return;
+	daemon->stopping = true;
+	log_info("stopping");
+	if (notify_send("STOPPING=1") < 0)
+		log_warning("can't tell the service manager that xvhostd is stopping");
+	for (uint32_t i = 0; i < daemon->workers.end; i++)
+		if (daemon->workers.worker[i].used)
+			worker_stop(&daemon->workers.worker[i], now_ms);
+}
+
+/* take_signal - SIGTERM or SIGINT. */
+static void take_signal(struct daemon *daemon, int64_t now_ms)
+{
+	struct signalfd_siginfo info;
+
+	if (read(daemon->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		begin_stop(daemon, now_ms);
+}
+
+/* take_watches - see what has changed in xenstore. */
+static void take_watches(struct daemon *daemon)
+{
+	const struct platform *platform = daemon->host.platform;
+	char path[XENSTORE_PATH_MAX], token[XENSTORE_PATH_MAX];
+
+	daemon->watches_left = true;
+	for (unsigned i = 0; i < WATCHES_PER_TURN; i++) {
+		if (!platform->xenstore_next_watch(daemon->host.xenstore, path, sizeof(path), token,
+						   sizeof(token))) {
+			daemon->watches_left = false;
+			return;
+		}
+		if (strcmp(token, BACKEND_TOKEN) == 0)
+			devices_backend_changed(&daemon->devices, &daemon->host, path);
+		else
+			devices_frontend_changed(&daemon->devices, token);
+	}
+}
+
+/* take_messages - hear what a worker has to say. */
+static void take_messages(struct daemon *daemon, struct worker *worker, int64_t now_ms)
+{
+	struct message message;
+	struct device *device;
+	int result;
+
+	for (unsigned i = 0; i < MESSAGES_PER_TURN; i++) {
+		result = worker_receive(worker, &message);
+		if (result == 0)
+			return;
+		if (result < 0 && result != -EPROTO) {
+			/* It has ended, or will. If not, it is made to. */
+			worker->silent = true;
+			worker_stop(worker, now_ms);
+			return;
+		}
+		if (daemon->stopping)
+			continue;
+		device = result > 0 ? devices_find(&daemon->devices, worker->domid, message.device_id) : NULL;
+		if (device == NULL || device->worker != worker ||
+		    device_answer(device, &daemon->host, &message, now_ms) < 0) {
+			worker->silent = true;
+			worker_kill(worker, "it has sent a message that makes no sense");
+			return;
+		}
+	}
+}
+
+/* wake_devices - the worker takes messages again. */
+static void wake_devices(struct daemon *daemon, struct worker *worker)
+{
+	worker->blocked = false;
+	for (uint32_t i = 0; i < daemon->devices.end; i++)
+		if (daemon->devices.device[i].worker == worker)
+			daemon->devices.device[i].dirty = true;
+}
+
+/* take_end - a worker's process may have ended. */
+static void take_end(struct daemon *daemon, struct worker *worker, int64_t now_ms)
+{
+	char end[WORKER_END_MAX];
+	bool needed = false;
+
+	if (!worker_reap(worker, end))
+		return;
+	for (uint32_t i = 0; i < daemon->devices.end; i++) {
+		struct device *device = &daemon->devices.device[i];
+
+		if (!device->used || device->worker != worker)
+			continue;
+		needed = needed || device_needs_worker(device);
+		if (!daemon->stopping)
+			device_worker_ended(device, &daemon->host, end, now_ms);
+	}
+	if (needed && !daemon->stopping)
+		log_error("guest %" PRIu16 ": the worker, process %d, is gone: %s", worker->domid,
+			  (int)worker->pid, end);
+	else
+		log_debug("guest %" PRIu16 ": worker, process %d: %s", worker->domid, (int)worker->pid, end);
+}
+
+/* wait_for - how long the next poll may wait. */
+static int wait_for(struct daemon *daemon, int wait_ms, int64_t now_ms)
+{
+	int64_t wake_ms = wait_ms < 0 ? CLOCK_NEVER_MS : now_ms + wait_ms;
+
+	if (daemon->watches_left)
+		return 0;
+	for (uint32_t i = 0; i < daemon->devices.end && !daemon->stopping; i++) {
+		const struct device *device = &daemon->devices.device[i];
+
+		if (device->used && device->dirty)
+			return 0;
+		if (device->used && device->wake_ms < wake_ms)
+			wake_ms = device->wake_ms;
+	}
+	for (uint32_t i = 0; i < daemon->workers.end; i++) {
+		const struct worker *worker = &daemon->workers.worker[i];
+
+		if (worker->used && worker->stopping && !worker->killed && worker->kill_at_ms < wake_ms)
+			wake_ms = worker->kill_at_ms;
+	}
+	if (wake_ms == CLOCK_NEVER_MS)
+		return -1;
+	if (wake_ms <= now_ms)
+		return 0;
+	return wake_ms - now_ms > INT32_MAX ? INT32_MAX : (int)(wake_ms - now_ms);
+}
+
+/* set_up_poll - what to wait for. Returns the number of descriptors. */
+static nfds_t set_up_poll(struct daemon *daemon)
+{
+	nfds_t count = DESCRIPTOR_WORKERS;
+	int xenstore_fd = daemon->host.platform->xenstore_fd(daemon->host.xenstore);
+
+	daemon->polled[DESCRIPTOR_XENSTORE] = (struct pollfd){.fd = daemon->lost ? -1 : xenstore_fd,
+							      .events = POLLIN};
+	daemon->polled[DESCRIPTOR_SIGNALS] = (struct pollfd){.fd = daemon->signal_fd, .events = POLLIN};
+	for (uint32_t i = 0; i < daemon->workers.end; i++) {
+		const struct worker *worker = &daemon->workers.worker[i];
+
+		daemon->polled[count++] = (struct pollfd){
+			.fd = worker->used && !worker->silent ? worker->socket : -1,
+			.events = (short)(POLLIN | (worker->blocked ? POLLOUT : 0)),
+		};
+		daemon->polled[count++] = (struct pollfd){.fd = worker->used ? worker->pidfd : -1,
+							  .events = POLLIN};
+	}
+	return count;
+}
+
+/* take_workers - deal with what poll said of the workers' descriptors. */
+static void take_workers(struct daemon *daemon, nfds_t count, int64_t now_ms)
+{
+	for (nfds_t at = DESCRIPTOR_WORKERS; at < count; at += 2) {
+		struct worker *worker = &daemon->workers.worker[(at - DESCRIPTOR_WORKERS) / 2];
+
+		if (daemon->polled[at].revents & POLLOUT)
+			wake_devices(daemon, worker);
+		if (daemon->polled[at].revents & ~POLLOUT)
+			take_messages(daemon, worker, now_ms);
+		if (daemon->polled[at + 1].revents != 0)
+			take_end(daemon, worker, now_ms);
+	}
+}
+
+/* look_at_devices - look at those that are dirty, once each. */
+static void look_at_devices(struct daemon *daemon, int64_t now_ms)
+{
+	for (uint32_t i = 0; i < daemon->devices.end; i++) {
+		struct device *device = &daemon->devices.device[i];
+
+		if (device->used && (device->dirty || now_ms >= device->wake_ms))
+			device_evaluate(device, &daemon->host, now_ms);
+	}
+	while (daemon->devices.end > 0 && !daemon->devices.device[daemon->devices.end - 1].used)
+		daemon->devices.end--;
+}
+
+/* look_at_workers - end those that nobody needs, and those that do not end. Returns how many there are. */
+static uint32_t look_at_workers(struct daemon *daemon, int64_t now_ms)
+{
+	uint32_t used = 0;
+
+	for (uint32_t i = 0; i < daemon->workers.end; i++)
+		daemon->workers.worker[i].needed = false;
+	for (uint32_t i = 0; i < daemon->devices.end; i++)
+		if (daemon->devices.device[i].used && device_needs_worker(&daemon->devices.device[i]))
+			daemon->devices.device[i].worker->needed = true;
+	for (uint32_t i = 0; i < daemon->workers.end; i++) {
+		struct worker *worker = &daemon->workers.worker[i];
+
+		if (!worker->used)
+			continue;
+		used++;
+		if (!worker->needed)
+			worker_stop(worker, now_ms);
+		if (worker->stopping && now_ms >= worker->kill_at_ms)
+			worker_kill(worker, "it was to end and has not");
+	}
+	while (daemon->workers.end > 0 && !daemon->workers.worker[daemon->workers.end - 1].used)
+		daemon->workers.end--;
+	return used;
+}
+
+bool daemon_turn(struct daemon *daemon, int wait_ms)
+{
+	nfds_t count = set_up_poll(daemon);
+	int64_t now_ms = clock_now_ms();
+	short xenstore_events;
+
+	if (poll(daemon->polled, count, wait_for(daemon, wait_ms, now_ms)) < 0) {
+		if (errno != EINTR)
+			log_error("poll: %s", strerror(errno));
+		return errno == EINTR;
+	}
+	now_ms = clock_now_ms();
+	xenstore_events = daemon->polled[DESCRIPTOR_XENSTORE].revents;
+	if (xenstore_events & (POLLERR | POLLHUP | POLLNVAL)) {
+		log_error("the connection to xenstore is lost");
+		daemon->lost = true;
+		begin_stop(daemon, now_ms);
+	}
+	if (daemon->polled[DESCRIPTOR_SIGNALS].revents != 0)
+		take_signal(daemon, now_ms);
+	if (!daemon->stopping && ((xenstore_events & POLLIN) || daemon->watches_left))
+		take_watches(daemon);
+	take_workers(daemon, count, now_ms);
+	if (!daemon->stopping)
+		look_at_devices(daemon, now_ms);
+	return look_at_workers(daemon, now_ms) > 0 || !daemon->stopping;
+}
+
+bool daemon_destroy(struct daemon *daemon)
+{
+	struct host *host = &daemon->host;
+	bool in_order = daemon->stopping && !daemon->lost;
+
+	for (uint32_t i = 0; i < daemon->devices.end && !daemon->lost; i++)
+		if (daemon->devices.device[i].used)
+			device_release(&daemon->devices.device[i], host);
+	if (host->xenstore != NULL) {
+		if (!daemon->lost)
+			host->platform->xenstore_unwatch(host->xenstore, BACKEND_DIRECTORY, BACKEND_TOKEN);
+		host->platform->xenstore_close(host->xenstore);
+	}
+	if (daemon->signal_fd >= 0)
+		close(daemon->signal_fd);
+	if (daemon->lock_fd >= 0)
+		lock_release(daemon->lock_path, daemon->lock_fd);
+	sigprocmask(SIG_SETMASK, &daemon->former_mask, NULL);
+	free(daemon);
+	return in_order;
+}

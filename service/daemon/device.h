@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * device.h - one vbd of one guest
+ */
+#ifndef DAEMON_DEVICE_H
+#define DAEMON_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/device_state.h"
+#include "daemon/host.h"
+#include "daemon/worker_process.h"
+#include "log.h"
+#include "worker/messages.h"
+
+#define DEVICE_PATH_MAX 64 /* bytes of a device's directory with the final 0 */
+#define DEVICE_NAME_MAX 40 /* the same of its name in messages */
+
+/* The toolstack waits 10 s for state 2 and 10 s for state 6; it shall see our errors, not its own. */
+#define OPEN_TIMEOUT_MS 7000	   /* from the first try to open a disk to the failure */
+#define DISCONNECT_TIMEOUT_MS 8000 /* for the answer, then the worker is killed */
+#define ANSWER_TIMEOUT_MS 30000	   /* the same for questions whose answers nobody waits for */
+#define TELL_TIMEOUT_MS 12000	   /* a toolstack that has not looked at a failure by then has given up */
+#define OPEN_PAUSE_MS 1000	   /* from a failure to the next try to open */
+#define WRITE_PAUSE_MS 1000	   /* from a write to xenstore that failed to the next try */
+#define REMOVE_DELAY_MS 2000 /* from state 6 to removing our directory, for the toolstack to see state 6 */
+
+struct device {
+	bool used;
+	bool dirty; /* something may have changed: device_evaluate is to be called */
+	uint16_t domid;
+	uint32_t id;
+	char name[DEVICE_NAME_MAX];	/* "guest 3 vbd 51712" */
+	char backend[DEVICE_PATH_MAX];	/* "backend/vbd/3/51712" */
+	char frontend[DEVICE_PATH_MAX]; /* "/local/domain/3/device/vbd/51712" */
+
+	struct worker *worker; /* not NULL but in DISK_NONE */
+	enum disk_phase disk;
+	enum device_failure failure;
+	struct message_disk_opened properties; /* from DISK_OPEN on */
+	bool read_only;			       /* the toolstack wants it so */
+
+	enum xenbus_state state_seen; /* of the backend, at the last look */
+	bool kernel_has;	      /* xen-blkback has taken it */
+	bool leftover;		      /* what the worker has is of an earlier device of this number */
+	bool watched;		      /* there is a watch on the frontend's state */
+	bool error_shown;	      /* there may be an error node */
+
+	int64_t open_deadline_ms;   /* 0: not tried yet */
+	int64_t open_not_before_ms; /* 0: no matter */
+	int64_t answer_deadline_ms; /* 0: nothing asked that has one */
+	int64_t told_at_ms;	    /* with FAILURE_OPEN */
+	int64_t remove_at_ms;	    /* 0: not offline and closed */
+	int64_t retry_at_ms;	    /* 0: no write to xenstore has failed */
+	int64_t wake_ms;	    /* when to look again even if nothing happens */
+	struct log_limit log_limit; /* of what the guest can cause */
+};
+
+/*
+ * device_adopt - take a place for the device of that number: no worker, dirty. Its error node of earlier times, if
+ * any, is cleared.
+ */
+void device_adopt(struct device *device, const struct host *host, uint16_t domid, uint32_t id);
+
+/* device_release - let go of the place: no watch and no error node is left. */
+void device_release(struct device *device, const struct host *host);
+
+/* device_evaluate - look at the device and do the next thing; `used` becomes false when that was to forget it. */
+void device_evaluate(struct device *device, const struct host *host, int64_t now_ms);
+
+/*
+ * device_answer - take a message of the device's worker. Returns 0, or -EPROTO if the worker may not say such a
+ * thing now.
+ */
+int device_answer(struct device *device, const struct host *host, struct message *message, int64_t now_ms);
+
+/* device_worker_ended - the device's worker is no more; `end` says how it ended. */
+void device_worker_ended(struct device *device, const struct host *host, const char *end, int64_t now_ms);
+
+/* device_needs_worker - false if there is no worker, or nothing that would be lost with it. */
+bool device_needs_worker(const struct device *device);
+
+/*
+ * device_fail - the device has failed: say so in the log and in xenstore. `error` is an errno; the text names the
+ * thing, its value and what would be right.
+ */
+void device_fail(struct device *device, const struct host *host, int64_t now_ms, enum device_failure failure,
+		 int error, const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+/* device_leave_to_kernel - xen-blkback has the device: say so, and don't touch it any more. */
+void device_leave_to_kernel(struct device *device, const struct host *host);
+
+#endif

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * device_state.c - what to do next with a device
+ *
+ * Theory of operation: there are no transitions here, but one pure function from what is seen to what is
+ * to be done. Whatever order things happened in, and whether xvhostd saw them happen or was just started,
+ * the same view leads to the same action. A frontend may write any state at any time; each leads to
+ * some action, and none to a wrong one, for what the worker has is known and not guessed from states.
+ *
+ * The two ends, in the order of a device's life (backend's state, then the frontend's):
+ *
+ *	1 1	the toolstack has made the device; we open the disk
+ *	2 1	open, features are there; the toolstack runs its script
+ *	2 3	the frontend has made a ring; we connect
+ *	4 3, 4 4	served
+ *	5 4	one of us, the toolstack or the frontend wants to end; still served
+ *	5 6	the frontend has let go; we disconnect
+ *	6 6	closed; the toolstack removes the device (online 0), or the frontend may come back:
+ *	6 1	it comes back; to 2 1
+ *
+ * The toolstack (libxl 4.17) waits for 2 after making a device and for 6 after asking for its end, which it does
+ * by writing online = 0 and our state = 5.
+ */
+#include "daemon/device_state.h"
+
+/* give_up - the next step to the worker having nothing of the disk; `then` when it has nothing. */
+static enum device_action give_up(enum disk_phase disk, enum device_action then)
+{
+	switch (disk) {
+	case DISK_CONNECTED:
+	case DISK_PUBLISHED:
+	case DISK_BROKEN:
+		return ACTION_DISCONNECT;
+	case DISK_OPEN:
+	case DISK_OFFERED:
+		return ACTION_CLOSE;
+	case DISK_OPENING:
+	case DISK_CONNECTING:
+	case DISK_DISCONNECTING:
+	case DISK_CLOSING:
+		return ACTION_NONE;
+	case DISK_NONE:
+		break;
+	}
+	return then;
+}
+
+/* give_up_ring - the next step to the worker having no ring, be the disk open or not; then `then`. */
+static enum device_action give_up_ring(enum disk_phase disk, enum device_action then)
+{
+	switch (disk) {
+	case DISK_CONNECTED:
+	case DISK_PUBLISHED:
+	case DISK_BROKEN:
+		return ACTION_DISCONNECT;
+	case DISK_CONNECTING:
+	case DISK_DISCONNECTING:
+		return ACTION_NONE;
+	case DISK_NONE:
+	case DISK_OPENING:
+	case DISK_OPEN:
+	case DISK_OFFERED:
+	case DISK_CLOSING:
+		break;
+	}
+	return then;
+}
+
+/* has_ring - the frontend says that it has made a ring. */
+static bool has_ring(enum xenbus_state frontend)
+{
+	return frontend == XENBUS_INITIALISED || frontend == XENBUS_CONNECTED;
+}
+
+/* refused - state 1, 2 or 3 and the disk could not be opened. */
+static enum device_action refused(const struct device_view *view)
+{
+	/* An answer that came too late for the toolstack. */
+	if (view->disk == DISK_OPEN || view->disk == DISK_OFFERED)
+		return ACTION_CLOSE;
+	if (view->backend == XENBUS_INITIALISING)
+		return ACTION_REFUSE;
+	/* A frontend that waits for us must not wait for ever, but the toolstack has to see state 2 first. */
+	if (has_ring(view->frontend) && view->told)
+		return ACTION_BEGIN_CLOSING;
+	return ACTION_NONE;
+}
+
+/* before_connected - state 1, 2 or 3. */
+static enum device_action before_connected(const struct device_view *view)
+{
+	if (!view->online || view->failure == FAILURE_RUNTIME)
+		return ACTION_BEGIN_CLOSING;
+	/* In state 1 the toolstack waits for 2, whatever the frontend has to say. */
+	if (view->backend != XENBUS_INITIALISING &&
+	    (view->frontend == XENBUS_ABSENT || view->frontend == XENBUS_CLOSING ||
+	     view->frontend == XENBUS_CLOSED))
+		return ACTION_BEGIN_CLOSING;
+	if (view->failure == FAILURE_OPEN)
+		return refused(view);
+
+	switch (view->disk) {
+	case DISK_NONE:
+		return view->may_open ? ACTION_OPEN : ACTION_NONE;
+	case DISK_OPEN:
+		return ACTION_OFFER;
+	case DISK_OFFERED:
+		return has_ring(view->frontend) ? ACTION_CONNECT : ACTION_NONE;
+	case DISK_CONNECTED:
+		return ACTION_PUBLISH;
+	default:
+		return ACTION_NONE;
+	}
+}
+
+/* while_connected - state 4; that we wrote just now, or an xvhostd before us. */
+static enum device_action while_connected(const struct device_view *view)
+{
+	if (!view->online || view->failure != FAILURE_NONE)
+		return ACTION_BEGIN_CLOSING;
+	if (view->frontend == XENBUS_ABSENT || view->frontend == XENBUS_INITIALISING ||
+	    view->frontend == XENBUS_CLOSING || view->frontend == XENBUS_CLOSED)
+		return ACTION_BEGIN_CLOSING;
+	if (!has_ring(view->frontend))
+		return ACTION_NONE;
+
+	switch (view->disk) {
+	case DISK_NONE:
+		return view->may_open ? ACTION_OPEN : ACTION_NONE;
+	case DISK_OPEN:
+	case DISK_OFFERED:
+		return ACTION_CONNECT;
+	case DISK_CONNECTED:
+		return ACTION_PUBLISH;
+	default:
+		return ACTION_NONE;
+	}
+}
+
+/* while_closing - state 5; that we wrote, or the toolstack. */
+static enum device_action while_closing(const struct device_view *view)
+{
+	bool frontend_done;
+
+	switch (view->frontend) {
+	case XENBUS_ABSENT:
+	case XENBUS_INITIALISING:
+	case XENBUS_CLOSED:
+		frontend_done = true;
+		break;
+	case XENBUS_CONNECTED:
+	case XENBUS_CLOSING:
+		frontend_done = false;
+		break;
+	default:
+		/* It was never told that it is connected. When the toolstack waits, we don't wait for it. */
+		frontend_done = !view->online;
+		break;
+	}
+	if (frontend_done)
+		return give_up_ring(view->disk, ACTION_END_CLOSING);
+	return view->disk == DISK_BROKEN ? ACTION_DISCONNECT : ACTION_NONE;
+}
+
+/* while_closed - state 6. The disk stays open for a frontend that comes back. */
+static enum device_action while_closed(const struct device_view *view)
+{
+	if (!view->online)
+		return give_up(view->disk, view->may_remove ? ACTION_REMOVE : ACTION_NONE);
+	if (view->frontend == XENBUS_ABSENT)
+		return give_up(view->disk, view->failure != FAILURE_NONE ? ACTION_FORGIVE : ACTION_NONE);
+	if (give_up_ring(view->disk, ACTION_NONE) != ACTION_NONE)
+		return ACTION_DISCONNECT;
+	if (view->failure != FAILURE_NONE) {
+		if (view->disk == DISK_OPEN || view->disk == DISK_OFFERED)
+			return ACTION_CLOSE;
+		return view->frontend == XENBUS_CLOSED ? ACTION_FORGIVE : ACTION_NONE;
+	}
+	if (view->frontend != XENBUS_INITIALISING)
+		return ACTION_NONE;
+	if (view->disk == DISK_NONE)
+		return view->may_open ? ACTION_OPEN : ACTION_NONE;
+	return view->disk == DISK_OPEN || view->disk == DISK_OFFERED ? ACTION_OFFER : ACTION_NONE;
+}
+
+enum device_action device_next(const struct device_view *view)
+{
+	if (view->backend == XENBUS_ABSENT)
+		return give_up(view->disk, ACTION_FORGET);
+	if (view->released)
+		return give_up(view->disk, ACTION_NONE);
+
+	switch (view->backend) {
+	case XENBUS_INITIALISING:
+	case XENBUS_INIT_WAIT:
+	case XENBUS_INITIALISED:
+		return before_connected(view);
+	case XENBUS_CONNECTED:
+		return while_connected(view);
+	case XENBUS_CLOSING:
+		return while_closing(view);
+	case XENBUS_CLOSED:
+		return while_closed(view);
+	default:
+		/* Only the toolstack can write such a thing, and it doesn't. */
+		return ACTION_NONE;
+	}
+}
+
+const char *device_action_name(enum device_action action)
+{
+	static const char *const names[] = {
+		[ACTION_NONE] = "none",
+		[ACTION_OPEN] = "open",
+		[ACTION_OFFER] = "offer",
+		[ACTION_REFUSE] = "refuse",
+		[ACTION_CONNECT] = "connect",
+		[ACTION_PUBLISH] = "publish",
+		[ACTION_BEGIN_CLOSING] = "begin closing",
+		[ACTION_DISCONNECT] = "disconnect",
+		[ACTION_END_CLOSING] = "end closing",
+		[ACTION_FORGIVE] = "forgive",
+		[ACTION_CLOSE] = "close",
+		[ACTION_REMOVE] = "remove",
+		[ACTION_FORGET] = "forget",
+	};
+
+	return names[action];
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * device_state.h - what to do next with a device
+ */
+#ifndef DAEMON_DEVICE_STATE_H
+#define DAEMON_DEVICE_STATE_H
+
+#include <stdbool.h>
+
+/* The value of a `state` node (xen/io/xenbus.h), of either end. */
+enum xenbus_state {
+	XENBUS_ABSENT = 0, /* no such node, or its value is 0 */
+	XENBUS_INITIALISING = 1,
+	XENBUS_INIT_WAIT = 2,
+	XENBUS_INITIALISED = 3,
+	XENBUS_CONNECTED = 4,
+	XENBUS_CLOSING = 5,
+	XENBUS_CLOSED = 6,
+	XENBUS_RECONFIGURING = 7,
+	XENBUS_RECONFIGURED = 8,
+	XENBUS_NONSENSE = 9, /* anything else */
+};
+
+/* What the worker has of the disk, and what it has been asked. */
+enum disk_phase {
+	DISK_NONE,
+	DISK_OPENING,	    /* asked, not answered */
+	DISK_OPEN,	    /* the frontend does not know yet */
+	DISK_OFFERED,	    /* open, and the frontend was told */
+	DISK_CONNECTING,    /* asked, not answered */
+	DISK_CONNECTED,	    /* serves the ring; the frontend does not know yet */
+	DISK_PUBLISHED,	    /* serves the ring, and the frontend was told */
+	DISK_BROKEN,	    /* still has the ring, but takes nothing more from it */
+	DISK_DISCONNECTING, /* asked, not answered */
+	DISK_CLOSING,	    /* asked, not answered */
+};
+
+enum device_failure {
+	FAILURE_NONE,
+	FAILURE_OPEN,	 /* the disk could not be opened: the toolstack is to hear of it */
+	FAILURE_RUNTIME, /* it was in use, or about to be: the frontend is to hear of it */
+};
+
+/* All that the decision rests on. */
+struct device_view {
+	enum xenbus_state backend; /* XENBUS_ABSENT: the toolstack has removed the device */
+	enum xenbus_state frontend;
+	bool online; /* the toolstack wants the device to be there */
+
+	enum disk_phase disk;
+	enum device_failure failure;
+	bool released; /* not ours (any more): what the worker has of it is given up, its nodes are left alone */
+	bool may_open; /* not so soon after a failure */
+	bool told;     /* the toolstack has seen the failure to open, or has had its time to do so */
+	bool may_remove; /* the backend directory is ours to remove, and the toolstack has had its time to see state 6 */
+};
+
+enum device_action {
+	ACTION_NONE,	/* wait until something changes */
+	ACTION_OPEN,	/* ask the worker, which is started if there is none */
+	ACTION_OFFER,	/* features and state 2 */
+	ACTION_REFUSE,	/* state 2 after a failure to open, for the toolstack to go on and find the error */
+	ACTION_CONNECT, /* read the ring's nodes and ask the worker */
+	ACTION_PUBLISH, /* the disk's size and state 4 */
+	ACTION_BEGIN_CLOSING, /* state 5 */
+	ACTION_DISCONNECT,    /* ask the worker */
+	ACTION_END_CLOSING,   /* state 6; a failure is over */
+	ACTION_FORGIVE,	      /* a failure is over */
+	ACTION_CLOSE,	      /* ask the worker */
+	ACTION_REMOVE,	      /* the backend directory */
+	ACTION_FORGET,	      /* the device */
+};
+
+/* device_next - the one thing to do now. Has no memory: after the action, ask anew. */
+enum device_action device_next(const struct device_view *view);
+
+/* device_action_name - for the debug log and the tests. */
+const char *device_action_name(enum device_action action);
+
+#endif

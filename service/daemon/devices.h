@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * devices.h - all vbds that are ours
+ */
+#ifndef DAEMON_DEVICES_H
+#define DAEMON_DEVICES_H
+
+#include <stdint.h>
+
+#include "daemon/device.h"
+#include "daemon/host.h"
+
+#define DEVICES_MAX CONFIG_MAX_DEVICES
+#define BACKEND_DIRECTORY "backend/vbd" /* below our domain's own directory; watched as a whole */
+#define SCRIPT_NAME "block-xvhost"	/* the script= that makes a vbd ours */
+
+struct devices {
+	struct device device[DEVICES_MAX];
+	uint32_t end; /* no place is used from here on */
+};
+
+/* devices_find - the device of that number, or NULL. */
+struct device *devices_find(struct devices *devices, uint16_t domid, uint32_t id);
+
+/* devices_scan - adopt all that are ours and not known yet. */
+void devices_scan(struct devices *devices, const struct host *host);
+
+/* devices_backend_changed - something happened at this path, which is BACKEND_DIRECTORY or below it. */
+void devices_backend_changed(struct devices *devices, const struct host *host, const char *path);
+
+/* devices_frontend_changed - a frontend's watch has fired; `token` is that of device_watch. */
+void devices_frontend_changed(struct devices *devices, const char *token);
+
+#endif

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * worker_process.c - the processes that serve guests, one each, as seen from xvhostd
+ *
+ * Theory of operation: a worker is a child with one end of a socket pair, and a pidfd tells of its end. Nothing here
+ * waits for it. A worker that its guest has broken into can send us anything, stop reading or refuse to end: what it
+ * sends is checked by those who take it, sending never blocks, and whoever waits for it has a deadline.
+ */
+#include "daemon/worker_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WORKER_SOCKET 3 /* the descriptor's number in the worker */
+
+extern char **environ;
+
+struct worker *worker_find(struct workers *workers, uint16_t domid)
+{
+	for (uint32_t i = 0; i < workers->end; i++) {
+		struct worker *worker = &workers->worker[i];
+
+		if (worker->used && !worker->stopping && !worker->killed && worker->domid == domid)
+			return worker;
+	}
+	return NULL;
+}
+
+/* free_place - a place of the table, or NULL if all are taken. */
+static struct worker *free_place(struct workers *workers)
+{
+	for (uint32_t i = 0; i < WORKERS_MAX; i++) {
+		if (workers->worker[i].used)
+			continue;
+		if (i >= workers->end)
+			workers->end = i + 1;
+		return &workers->worker[i];
+	}
+	return NULL;
+}
+
+/* set_up_child - what the worker shall have: its socket, our standard error, and nothing else of ours. */
+static int set_up_child(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int socket)
+{
+	sigset_t none, all;
+	int error;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	error = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	if (error == 0)
+		error = posix_spawn_file_actions_adddup2(actions, STDERR_FILENO, STDOUT_FILENO);
+	if (error == 0)
+		error = posix_spawn_file_actions_adddup2(actions, socket, WORKER_SOCKET);
+	if (error == 0)
+		error = posix_spawn_file_actions_addclosefrom_np(actions, WORKER_SOCKET + 1);
+	if (error == 0)
+		error = posix_spawnattr_setsigmask(attributes, &none);
+	if (error == 0)
+		error = posix_spawnattr_setsigdefault(attributes, &all);
+	if (error == 0)
+		error = posix_spawnattr_setpgroup(attributes, 0);
+	/* Its own process group: Ctrl-C at the terminal is for us, and we then end it in good order. */
+	if (error == 0)
+		error = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+								     POSIX_SPAWN_SETPGROUP);
+	return error;
+}
+
+/* spawn - start the program with its end of the socket pair. Returns 0 or an errno. */
+static int spawn(const struct config *config, uint16_t domid, int socket, pid_t *pid)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	char domid_text[8], socket_text[8];
+	const char *arguments[] = {
+		config->worker,
+		"--domid",
+		domid_text,
+		"--socket",
+		socket_text,
+		"--backend-directory",
+		config->backend_directory,
+		"--log-level",
+		log_level_name(log_get_level()),
+		NULL,
+	};
+	int error;
+
+	snprintf(domid_text, sizeof(domid_text), "%" PRIu16, domid);
+	snprintf(socket_text, sizeof(socket_text), "%d", WORKER_SOCKET);
+	error = posix_spawn_file_actions_init(&actions);
+	if (error != 0)
+		return error;
+	error = posix_spawnattr_init(&attributes);
+	if (error == 0) {
+		error = set_up_child(&actions, &attributes, socket);
+		if (error == 0)
+			/* posix_spawn's type is older than const, and it changes nothing. */
+			error = posix_spawn(pid, config->worker, &actions, &attributes,
+					    (char *const *)arguments, environ);
+		posix_spawnattr_destroy(&attributes);
+	}
+	posix_spawn_file_actions_destroy(&actions);
+	return error;
+}
+
+/* start_at - start a worker in a free place. Returns 0 or an errno. */
+static int start_at(struct worker *worker, const struct config *config, uint16_t domid)
+{
+	int sockets[2];
+	int error;
+
+	memset(worker, 0, sizeof(*worker));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+		return errno;
+	/* Only our end: the worker decides about its own. */
+	if (fcntl(sockets[0], F_SETFL, O_NONBLOCK) < 0)
+		error = errno;
+	else
+		error = spawn(config, domid, sockets[1], &worker->pid);
+	close(sockets[1]);
+	if (error != 0) {
+		close(sockets[0]);
+		return error;
+	}
+	worker->pidfd = pidfd_open(worker->pid, 0);
+	if (worker->pidfd < 0) {
+		error = errno;
+		kill(worker->pid, SIGKILL);
+		waitpid(worker->pid, NULL, 0);
+		close(sockets[0]);
+		return error;
+	}
+	worker->used = true;
+	worker->domid = domid;
+	worker->socket = sockets[0];
+	return 0;
+}
+
+struct worker *worker_start(struct workers *workers, const struct config *config, uint16_t domid,
+			    char text[ERROR_TEXT_MAX])
+{
+	struct worker *worker = free_place(workers);
+	int error;
+
+	if (worker == NULL) {
+		snprintf(text, ERROR_TEXT_MAX, "there are %d workers, and no more are allowed", WORKERS_MAX);
+		return NULL;
+	}
+	error = start_at(worker, config, domid);
+	if (error != 0) {
+		snprintf(text, ERROR_TEXT_MAX, "can't start the worker %.*s: %s", ERROR_TEXT_MAX / 2,
+			 config->worker, strerror(error));
+		return NULL;
+	}
+	log_debug("guest %" PRIu16 ": started worker, process %d", domid, (int)worker->pid);
+	return worker;
+}
+
+int worker_send(struct worker *worker, const struct message *message)
+{
+	ssize_t sent;
+
+	do
+		sent = send(worker->socket, message, sizeof(*message), MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (sent < 0 && errno == EINTR);
+	if (sent >= 0)
+		return 0;
+	if (errno == EWOULDBLOCK || errno == ENOBUFS) {
+		worker->blocked = true;
+		return -EAGAIN;
+	}
+	return -errno;
+}
+
+int worker_receive(struct worker *worker, struct message *message)
+{
+	ssize_t got;
+
+	do
+		got = recv(worker->socket, message, sizeof(*message), MSG_DONTWAIT | MSG_TRUNC);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return errno == EWOULDBLOCK ? 0 : -errno;
+	if (got == 0)
+		return -ECONNRESET;
+	return got == (ssize_t)sizeof(*message) ? 1 : -EPROTO;
+}
+
+void worker_stop(struct worker *worker, int64_t now_ms)
+{
+	struct message message;
+
+	if (worker->stopping || worker->killed)
+		return;
+	worker->stopping = true;
+	worker->kill_at_ms = now_ms + WORKER_STOP_TIMEOUT_MS;
+	memset(&message, 0, sizeof(message));
+	message.type = MESSAGE_STOP;
+	/* If that doesn't get through, the end of the socket does, and means the same. */
+	if (worker_send(worker, &message) < 0)
+		shutdown(worker->socket, SHUT_WR);
+	worker->blocked = false;
+}
+
+void worker_kill(struct worker *worker, const char *why)
+{
+	if (worker->killed)
+		return;
+	worker->killed = true;
+	worker->blocked = false;
+	log_error("guest %" PRIu16 ": killing worker, process %d: %s", worker->domid, (int)worker->pid, why);
+	pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0);
+}
+
+bool worker_reap(struct worker *worker, char end[WORKER_END_MAX])
+{
+	siginfo_t info = {.si_pid = 0};
+
+	if (waitid(P_PIDFD, (id_t)worker->pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+		return false;
+	if (info.si_code == CLD_EXITED)
+		snprintf(end, WORKER_END_MAX, "it ended with status %d", info.si_status);
+	else
+		snprintf(end, WORKER_END_MAX, "it was ended by signal %d (%s)", info.si_status,
+			 sigdescr_np(info.si_status) != NULL ? sigdescr_np(info.si_status) : "unknown");
+	close(worker->socket);
+	close(worker->pidfd);
+	worker->used = false;
+	return true;
+}

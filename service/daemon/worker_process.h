@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * worker_process.h - the processes that serve guests, one each, as seen from xvhostd
+ */
+#ifndef DAEMON_WORKER_PROCESS_H
+#define DAEMON_WORKER_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "daemon/config.h"
+#include "log.h"
+#include "worker/messages.h"
+
+#define WORKERS_MAX CONFIG_MAX_GUESTS
+#define WORKER_STOP_TIMEOUT_MS 10000 /* from MESSAGE_STOP to SIGKILL */
+#define WORKER_END_MAX 80	     /* bytes of a text about a process's end with the final 0 */
+
+struct worker {
+	bool used;
+	uint16_t domid;
+	pid_t pid;
+	int pidfd;
+	int socket;
+	bool needed;   /* of the caller's: some device is with it */
+	bool blocked;  /* the socket took no more; poll for writing */
+	bool stopping; /* was told to end; takes no more disks */
+	bool silent;   /* its end of the socket is closed */
+	bool killed;
+	int64_t kill_at_ms; /* with `stopping` */
+	struct log_limit log_limit;
+};
+
+struct workers {
+	struct worker worker[WORKERS_MAX];
+	uint32_t end; /* no place is used from here on */
+};
+
+/* worker_find - the guest's worker that takes disks, or NULL. */
+struct worker *worker_find(struct workers *workers, uint16_t domid);
+
+/* worker_start - start a guest's worker. NULL: `text` says why. */
+struct worker *worker_start(struct workers *workers, const struct config *config, uint16_t domid,
+			    char text[ERROR_TEXT_MAX]);
+
+/*
+ * worker_send - returns 0; -EAGAIN if the worker must first read what it has (then it is `blocked`); or another
+ * negative errno, and the worker is of no use any more.
+ */
+int worker_send(struct worker *worker, const struct message *message);
+
+/* worker_receive - 1 and a message; 0 if there is none; a negative errno, and the worker is of no use any more. */
+int worker_receive(struct worker *worker, struct message *message);
+
+/* worker_stop - ask it to let go of everything and to end, by kill if need be. No effect the second time. */
+void worker_stop(struct worker *worker, int64_t now_ms);
+
+/* worker_kill - end it at once; `why` goes to the log. No effect the second time. */
+void worker_kill(struct worker *worker, const char *why);
+
+/* worker_reap - true if the process has ended: `end` says how, and the place is free again. */
+bool worker_reap(struct worker *worker, char end[WORKER_END_MAX]);
+
+#endif

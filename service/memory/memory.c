@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * memory.c - one guest's memory: chooses the mapper
+ */
+#include "memory/memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "log.h"
+#include "memory/mapper.h"
+
+int memory_open(const struct platform *platform, uint16_t domid, struct memory **memory)
+{
+	struct memory *opened = calloc(1, sizeof(*opened));
+	int error;
+
+	if (!opened)
+		return -ENOMEM;
+	opened->platform = platform;
+	opened->domid = domid;
+	opened->mapper = &mapper_gnttab;
+	error = platform->grants_open(&opened->grants);
+	if (error < 0) {
+		free(opened);
+		return error;
+	}
+	*memory = opened;
+	return 0;
+}
+
+void memory_close(struct memory *memory)
+{
+	memory->platform->grants_close(memory->grants);
+	free(memory);
+}
+
+const char *memory_mapper_name(const struct memory *memory)
+{
+	return memory->mapper->name;
+}
+
+void memory_map(struct memory *memory, struct memory_mapping **mappings, size_t count)
+{
+	memory->mapper->map(memory, mappings, count);
+}
+
+void memory_unmap(struct memory *memory, struct memory_mapping **mappings, size_t count)
+{
+	memory->mapper->unmap(memory, mappings, count);
+}
+
+/* Rings are always mapped by grant: that is the frontend's word that we may write there, and it holds the pages. */
+int memory_map_ring(struct memory *memory, const uint32_t *grefs, uint32_t count, void **address)
+{
+	return memory->platform->grants_map(memory->grants, memory->domid, grefs, count, true, address);
+}
+
+void memory_unmap_ring(struct memory *memory, void *address, uint32_t count)
+{
+	int error = memory->platform->grants_unmap(memory->grants, address, count);
+
+	if (error < 0)
+		log_error("guest %u: can't unmap a ring of %u pages: error %d", memory->domid, count, -error);
+}

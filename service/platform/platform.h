@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * platform.h - the seam under which Xen lies
+ *
+ * Theory of operation: everything that xvhost asks of Xen goes through one table of functions. `xen` (xen.c)
+ * fills it with Debian's Xen libraries and is the only file that includes their headers. Another platform
+ * can put a guest into the same process; the code above can't tell. A seam of functions, rather than of
+ * libraries, is also where a test makes a call fail.
+ *
+ * Three independent groups, so that a process opens only what it needs: xvhostd uses xenstore,
+ * xvhost-worker uses event channels and grants.
+ *
+ * All functions return 0 or more for success and a negative errno for failure, unless they say otherwise.
+ */
+#ifndef PLATFORM_H
+#define PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAGE_BYTES 4096u
+#define XENSTORE_PATH_MAX 256	/* bytes with the final 0; longer paths are refused */
+#define XENSTORE_VALUE_MAX 4096 /* bytes; xenstored's own limit on a message */
+
+struct xenstore;
+struct event_channels;
+struct grants;
+
+struct platform {
+	const char *name;
+
+	/*
+	 * xenstore (docs/misc/xenstore.txt). One handle, one thread. Paths are absolute or relative to the domain's
+	 * own path. `transaction` 0 means none.
+	 */
+	int (*xenstore_open)(struct xenstore **xenstore);
+	void (*xenstore_close)(struct xenstore *xenstore);
+	/* A text of the caller's to free(), always ended by a 0; NULL with errno set (ENOENT: no such node). */
+	char *(*xenstore_read)(struct xenstore *xenstore, uint32_t transaction, const char *path);
+	int (*xenstore_write)(struct xenstore *xenstore, uint32_t transaction, const char *path, const char *value);
+	int (*xenstore_remove)(struct xenstore *xenstore, uint32_t transaction, const char *path);
+	/* An array to free() with one free(), of *count names; NULL with errno set. */
+	char **(*xenstore_directory)(struct xenstore *xenstore, uint32_t transaction, const char *path, unsigned *count);
+	/* Returns the transaction's number, 0 with errno set. */
+	uint32_t (*xenstore_transaction_start)(struct xenstore *xenstore);
+	/* -EAGAIN: somebody else changed a node that was read; start again. */
+	int (*xenstore_transaction_end)(struct xenstore *xenstore, uint32_t transaction, bool abort);
+	int (*xenstore_watch)(struct xenstore *xenstore, const char *path, const char *token);
+	int (*xenstore_unwatch)(struct xenstore *xenstore, const char *path, const char *token);
+	/* Becomes readable when a watch has fired. */
+	int (*xenstore_fd)(struct xenstore *xenstore);
+	/*
+	 * Takes one fired watch without waiting. Returns true and copies path and token, cut to their sizes;
+	 * false when there is none.
+	 */
+	bool (*xenstore_next_watch)(struct xenstore *xenstore, char *path, size_t path_size, char *token,
+				    size_t token_size);
+
+	/*
+	 * Event channels (event_channel.h). The descriptor is read for pending ports and written to unmask them, both as
+	 * arrays of uint32_t; it does not block (EAGAIN). bind, unbind, notify: any thread.
+	 */
+	int (*event_channels_open)(struct event_channels **channels);
+	void (*event_channels_close)(struct event_channels *channels);
+	int (*event_channels_fd)(struct event_channels *channels);
+	/* From now on the handle takes ports of this domain only. */
+	int (*event_channels_restrict)(struct event_channels *channels, uint16_t domid);
+	/* Returns the local port. */
+	int (*event_channels_bind)(struct event_channels *channels, uint16_t domid, uint32_t remote_port);
+	int (*event_channels_unbind)(struct event_channels *channels, uint32_t port);
+	int (*event_channels_notify)(struct event_channels *channels, uint32_t port);
+
+	/*
+	 * Grants (grant_table.h). Maps a list of one domain's grants at consecutive addresses, all or none. What was mapped
+	 * together is unmapped together. Any thread.
+	 */
+	int (*grants_open)(struct grants **grants);
+	void (*grants_close)(struct grants *grants);
+	int (*grants_map)(struct grants *grants, uint16_t domid, const uint32_t *grefs, uint32_t count, bool writable,
+			  void **address);
+	int (*grants_unmap)(struct grants *grants, void *address, uint32_t count);
+};
+
+/* The platform of Debian's Xen libraries. */
+extern const struct platform platform_xen;
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * blkif.h - one ring of one disk: requests in, responses out
+ *
+ * Theory of operation: a loop turn goes through these functions in this order, each for all queues that have
+ * something to do.
+ *
+ *	blkif_take	copies requests out of the ring, checks them, collects what must be mapped
+ *	blkif_start	maps all that was collected by one call, gives the requests to their backends
+ *	...		backends complete requests, now or in a later turn (blkif_complete)
+ *	blkif_finish	unmaps all that is complete by one call, writes the responses
+ *	blkif_publish	shows one ring's responses to the frontend; says whether it wants to be notified
+ *
+ * A request that fails its check is completed with an error without being started. A ring whose counters are
+ * impossible is broken: nothing more is taken from it.
+ *
+ * What blkif asks for in one request can take a backend several steps (a barrier is flush, write, flush). A
+ * barrier also waits until all requests before it are answered, and nothing is taken from its ring until it is.
+ */
+#ifndef BLKIF_H
+#define BLKIF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "log.h"
+#include "memory/memory.h"
+#include "rings/blkif_wire.h"
+#include "rings/ring.h"
+#include "xvhost/backend.h"
+
+#define BLKIF_STEPS_MAX 3
+
+struct blkif_queue;
+
+/* A request that was taken and is not yet answered. A queue has one for each entry of its ring. */
+struct blkif_slot {
+	struct xvhost_request request; /* what the backend sees */
+	struct blkif_slot *next;    /* in one of the turn's lists, or the queue's free slots */
+	struct memory_mapping mapping;
+	uint64_t id; /* the guest's, given back in the response */
+	uint64_t offset; /* of its data on the disk, in bytes */
+	uint64_t length; /* of its data, in bytes; 0 without data */
+	int error;
+	uint32_t generation; /* counts the uses of this slot */
+	uint16_t index;	     /* among its queue's slots */
+	uint8_t operation;   /* blkif's */
+	uint8_t steps[BLKIF_STEPS_MAX]; /* enum xvhost_operation, ended by 0 */
+	uint8_t step;			/* the one that is under way or next */
+	bool submitted;			/* the backend has it */
+	bool mapped;
+	uint32_t grefs[BLKIF_SEGMENTS_MAX];
+	void *pages[BLKIF_SEGMENTS_MAX];
+	uint8_t first_sectors[BLKIF_SEGMENTS_MAX];
+	uint8_t sector_counts[BLKIF_SEGMENTS_MAX];
+	struct iovec iov[BLKIF_SEGMENTS_MAX];
+};
+
+/* A list of slots, first in, first out. */
+struct blkif_list {
+	struct blkif_slot *first;
+	struct blkif_slot *last;
+};
+
+/* What one turn of a loop gathers from all of its queues. */
+struct blkif_turn {
+	struct memory *memory;
+	struct memory_mapping **mappings; /* room for in_flight_max */
+	uint32_t in_flight;		  /* requests taken and not yet answered */
+	uint32_t in_flight_max;
+	struct blkif_list taken;     /* checked, to be mapped and started */
+	struct blkif_list completed; /* a step is over */
+};
+
+/* What was done, for the log and for tests. */
+struct blkif_counters {
+	uint64_t requests;
+	uint64_t bytes_read;
+	uint64_t bytes_written;
+	uint64_t errors;	/* requests answered with an error */
+	uint64_t events;	/* times the event channel was pending */
+	uint64_t notifications; /* times the frontend was notified */
+};
+
+struct blkif_queue {
+	struct xvhost_queue queue; /* what the backend sees */
+	const struct xvhost_disk_backend *backend;
+	struct blkif_turn *turn; /* of the loop that serves it */
+	struct ring ring;
+	enum blkif_protocol protocol;
+	uint64_t disk_bytes;
+	bool read_only;
+	bool flush;	/* the backend wants flushes */
+	bool started;	/* the backend has it: queue_start was called */
+	bool broken;	/* nothing more is taken, for good */
+	bool ready;	/* there may be requests to take; set by the loop, and here when a barrier is done */
+	bool unpublished; /* responses were written since the last blkif_publish */
+	uint16_t index; /* of the loop's table of queues, for completions */
+	struct blkif_slot *barrier; /* taken, and waits for the others; or under way */
+	struct blkif_slot *slots;   /* ring.size of them */
+	struct blkif_slot *free_slots;
+	uint8_t *scratch;
+	uint32_t in_flight;
+	struct log_limit limit;
+	struct blkif_counters counters;
+};
+
+/* What a queue is made of. The caller keeps all that it points to until blkif_queue_free. */
+struct blkif_queue_parameters {
+	struct xvhost_disk *disk;
+	const struct xvhost_disk_backend *backend;
+	const struct xvhost_disk_properties *properties;
+	enum blkif_protocol protocol;
+	void *pages; /* the ring, mapped */
+	uint32_t page_count;
+};
+
+/*
+ * blkif_queue_create - a queue over a mapped ring. Returns 0, -EPROTO when the ring's counters are not possible, -ENOMEM.
+ * Control thread.
+ */
+int blkif_queue_create(const struct blkif_queue_parameters *parameters, struct blkif_queue **queue);
+
+/* blkif_queue_free - after the last request was answered. Control thread. */
+void blkif_queue_free(struct blkif_queue *queue);
+
+/*
+ * blkif_take - take up to `budget` requests. Returns true when more may wait in the ring, so that the
+ * queue needs another turn; else the frontend was asked to notify of the next. May mark the queue broken.
+ */
+bool blkif_take(struct blkif_queue *queue, uint32_t budget);
+
+/* blkif_start - map and submit what was taken. */
+void blkif_start(struct blkif_turn *turn);
+
+/* blkif_complete - a backend ends a request; xvhost_host.complete. */
+void blkif_complete(struct xvhost_request *request, int error);
+
+/* blkif_finish - go on with what completed: the next step, or unmap and answer. */
+void blkif_finish(struct blkif_turn *turn);
+
+/* blkif_publish - show the responses. Returns true if the frontend is to be notified. */
+bool blkif_publish(struct blkif_queue *queue);
+
+/* blkif_of_request, blkif_of_queue - from what the backend sees to what it is part of. */
+struct blkif_slot *blkif_of_request(struct xvhost_request *request);
+struct blkif_queue *blkif_of_queue(struct xvhost_queue *queue);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * blkif_check.h - may this request be carried out?
+ */
+#ifndef BLKIF_CHECK_H
+#define BLKIF_CHECK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rings/blkif_wire.h"
+
+#define BLKIF_REASON_MAX 160 /* bytes of a reason with the final 0 */
+
+/* What a request is held against. */
+struct blkif_limits {
+	uint64_t disk_sectors; /* of BLKIF_SECTOR_BYTES */
+	bool read_only;
+};
+
+/*
+ * blkif_check - returns 0; or -EOPNOTSUPP for an operation that is not offered, -EROFS for a write to a read-only disk, -EINVAL
+ * for the rest, and `reason` names the field, its value and the limit.
+ */
+int blkif_check(const struct blkif_wire_request *request, const struct blkif_limits *limits,
+		char reason[BLKIF_REASON_MAX]);
+
+#endif

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * backends.c - the backends that there are: built in, and in one directory
+ */
+#include "worker/backends.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define LOADED_MAX 32	       /* different backends that one worker uses */
+#define REQUEST_SIZE_MAX 4096u /* as backend.h says */
+
+/* What was found before; used by the control thread only. */
+static const struct xvhost_disk_backend *known[LOADED_MAX];
+static uint32_t known_count;
+
+/* Bytes that each structure had in the first version of the ABI: no backend can have less. */
+#define FIRST_TABLE_SIZE (offsetof(struct xvhost_disk_backend, io_done) + sizeof(void (*)(void)))
+#define FIRST_PARAMETER_SIZE (offsetof(struct xvhost_parameter, help) + sizeof(const char *))
+
+const struct xvhost_parameter *backends_parameter(const struct xvhost_disk_backend *backend, uint32_t number)
+{
+	const char *rows = (const char *)backend->parameters;
+
+	return (const struct xvhost_parameter *)(const void *)(rows + (size_t)number * backend->parameter_size);
+}
+
+/* missing_part - the name of what a table lacks, NULL if it has all. */
+static const char *missing_part(const struct xvhost_disk_backend *table)
+{
+	if (!table->name || !table->name[0])
+		return "name";
+	if (!table->version)
+		return "version";
+	if (!table->description)
+		return "description";
+	if (!table->open)
+		return "open";
+	if (!table->close)
+		return "close";
+	if (!table->submit)
+		return "submit";
+	if (table->parameter_count > 0 && (!table->parameters || table->parameter_size < FIRST_PARAMETER_SIZE))
+		return "parameters";
+	return NULL;
+}
+
+int backends_adopt(const struct xvhost_disk_backend *table, const char *origin,
+		   const struct xvhost_disk_backend **backend, char text[ERROR_TEXT_MAX])
+{
+	struct xvhost_disk_backend *copy;
+	const char *missing;
+
+	if (table->abi != XVHOST_BACKEND_ABI) {
+		snprintf(text, ERROR_TEXT_MAX, "%s was built for backend ABI %u, this xvhost has ABI %u", origin,
+			 table->abi, XVHOST_BACKEND_ABI);
+		return -ELIBBAD;
+	}
+	if (table->size < FIRST_TABLE_SIZE) {
+		snprintf(text, ERROR_TEXT_MAX, "%s has a backend table of %u bytes, ABI %u has at least %zu", origin,
+			 table->size, XVHOST_BACKEND_ABI, FIRST_TABLE_SIZE);
+		return -ELIBBAD;
+	}
+	missing = missing_part(table);
+	if (missing) {
+		snprintf(text, ERROR_TEXT_MAX, "%s lacks '%s' in its backend table", origin, missing);
+		return -ELIBBAD;
+	}
+	if (table->request_size > REQUEST_SIZE_MAX) {
+		snprintf(text, ERROR_TEXT_MAX, "%s asks for %u bytes for each request, at most %u are given", origin,
+			 table->request_size, REQUEST_SIZE_MAX);
+		return -ELIBBAD;
+	}
+	copy = calloc(1, sizeof(*copy));
+	if (!copy) {
+		snprintf(text, ERROR_TEXT_MAX, "%s: no memory", origin);
+		return -ENOMEM;
+	}
+	memcpy(copy, table, table->size < sizeof(*copy) ? table->size : sizeof(*copy));
+	copy->size = sizeof(*copy);
+	*backend = copy;
+	return 0;
+}
+
+/* name_is_possible - lower case letters, digits and '-': nothing that leads out of a directory. */
+static bool name_is_possible(const char *name)
+{
+	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+	return length > 0 && name[length] == '\0' && length < BACKEND_NAME_MAX;
+}
+
+/* append_name - add a name to a list of names in a text. */
+static void append_name(char text[ERROR_TEXT_MAX], const char *name, size_t name_length, const char **separator)
+{
+	size_t used = strlen(text);
+
+	snprintf(text + used, ERROR_TEXT_MAX - used, "%s%.*s", *separator, (int)name_length, name);
+	*separator = ", ";
+}
+
+/* list_backends - a sentence that says which there are. */
+static void list_backends(const char *directory, const char *name, char text[ERROR_TEXT_MAX])
+{
+	const char *separator = "";
+	struct dirent *entry;
+	DIR *stream;
+
+	snprintf(text, ERROR_TEXT_MAX, "no backend is called '%s'; there are: ", name);
+	for (size_t i = 0; builtin_backends[i]; i++)
+		append_name(text, builtin_backends[i]()->name, strlen(builtin_backends[i]()->name), &separator);
+	stream = directory ? opendir(directory) : NULL;
+	while (stream && (entry = readdir(stream))) {
+		size_t length = strlen(entry->d_name);
+
+		if (length > 3 && strcmp(entry->d_name + length - 3, ".so") == 0)
+			append_name(text, entry->d_name, length - 3, &separator);
+	}
+	if (stream)
+		closedir(stream);
+	if (separator[0] == '\0')
+		snprintf(text, ERROR_TEXT_MAX, "no backend is called '%s'; none is built in, none is in %s", name,
+			 directory ? directory : "a directory");
+}
+
+/* load - take a backend from its file. */
+static int load(const char *path, const char *name, const struct xvhost_disk_backend **backend,
+		char text[ERROR_TEXT_MAX])
+{
+	const struct xvhost_disk_backend *(*entry)(void);
+	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	int error = -ELIBBAD;
+
+	if (!library) {
+		snprintf(text, ERROR_TEXT_MAX, "backend '%s' can't be loaded: %s", name, dlerror());
+		return -ELIBBAD;
+	}
+	*(void **)&entry = dlsym(library, XVHOST_BACKEND_SYMBOL_NAME);
+	if (!entry)
+		snprintf(text, ERROR_TEXT_MAX, "%.300s is no backend: it has no %s (see XVHOST_DISK_BACKEND)", path,
+			 XVHOST_BACKEND_SYMBOL_NAME);
+	else
+		error = backends_adopt(entry(), path, backend, text);
+	if (error == 0 && strcmp((*backend)->name, name) != 0) {
+		snprintf(text, ERROR_TEXT_MAX, "%.300s holds a backend that is called '%.64s'", path, (*backend)->name);
+		error = -ELIBBAD;
+	}
+	if (error < 0)
+		dlclose(library);
+	else
+		log_info("backend %s %s was loaded from %s", (*backend)->name, (*backend)->version, path);
+	return error;
+}
+
+/* find_new - look among the built-in ones, then in the directory. */
+static int find_new(const char *directory, const char *name, const struct xvhost_disk_backend **backend,
+		    char text[ERROR_TEXT_MAX])
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; builtin_backends[i]; i++)
+		if (strcmp(builtin_backends[i]()->name, name) == 0)
+			return backends_adopt(builtin_backends[i](), name, backend, text);
+	if (directory && snprintf(path, sizeof(path), "%s/%s.so", directory, name) < (int)sizeof(path) &&
+	    access(path, F_OK) == 0)
+		return load(path, name, backend, text);
+	list_backends(directory, name, text);
+	return -ENOENT;
+}
+
+int backends_find(const char *directory, const char *name, const struct xvhost_disk_backend **backend,
+		  char text[ERROR_TEXT_MAX])
+{
+	int error;
+
+	if (!name_is_possible(name)) {
+		snprintf(text, ERROR_TEXT_MAX,
+			 "'%.64s' is no backend's name: one has 1 to %d lower case letters, digits and '-'", name,
+			 BACKEND_NAME_MAX - 1);
+		return -EINVAL;
+	}
+	for (uint32_t i = 0; i < known_count; i++) {
+		if (strcmp(known[i]->name, name) == 0) {
+			*backend = known[i];
+			return 0;
+		}
+	}
+	if (known_count == LOADED_MAX) {
+		snprintf(text, ERROR_TEXT_MAX, "backend '%s' is one too many: a guest's disks can use %d different ones",
+			 name, LOADED_MAX);
+		return -ENOENT;
+	}
+	error = find_new(directory, name, backend, text);
+	if (error == 0)
+		known[known_count++] = *backend;
+	return error;
+}

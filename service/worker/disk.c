@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * disk.c - one disk of the guest: its backend, and its ring while a frontend is connected
+ */
+#include "worker/disk.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "worker/target.h"
+
+#define BLOCK_BYTES 512u	   /* the only block size of ABI version 1 */
+#define MEMORY_ALIGNMENT_MAX 512u /* segments begin at sectors */
+
+static_assert(offsetof(struct disk, seen) == 0, "disk_of");
+
+/* ---- what the backend may call ---- */
+
+static void host_log(const struct xvhost_disk *seen, enum xvhost_log_level level, const char *format, ...)
+{
+	/* The backend's view is const; the limit of its log lines is the host's own. */
+	struct disk *disk = (struct disk *)(uintptr_t)seen;
+	char line[LOG_LINE_MAX];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	log_limited(&disk->limit, (enum log_level)level, "%s: %s: %s", disk->name, disk->backend->name, line);
+}
+
+static void host_fail(struct xvhost_disk *seen, const char *format, ...)
+{
+	struct disk *disk = (struct disk *)seen;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(disk->fail_text, sizeof(disk->fail_text), format, arguments);
+	va_end(arguments);
+}
+
+static const struct xvhost_host host = {
+	.size = sizeof(struct xvhost_host),
+	.abi = XVHOST_BACKEND_ABI,
+	.complete = blkif_complete,
+	.read = loop_read,
+	.write = loop_write,
+	.sync = loop_sync,
+	.log = host_log,
+	.fail = host_fail,
+};
+
+/* ---- open and close ---- */
+
+/* check_properties - what a backend says of its disk must be something that can be served. */
+static int check_properties(const struct disk *disk, char text[ERROR_TEXT_MAX])
+{
+	const struct xvhost_disk_properties *properties = &disk->properties;
+
+	if (properties->block_bytes != BLOCK_BYTES) {
+		snprintf(text, ERROR_TEXT_MAX, "backend %s has blocks of %" PRIu32 " bytes, only %u can be served",
+			 disk->backend->name, properties->block_bytes, BLOCK_BYTES);
+		return -EINVAL;
+	}
+	if (properties->size_bytes == 0 || properties->size_bytes % BLOCK_BYTES != 0) {
+		snprintf(text, ERROR_TEXT_MAX,
+			 "the disk has %" PRIu64 " bytes, it must be a multiple of %u and more than 0",
+			 properties->size_bytes, BLOCK_BYTES);
+		return -EINVAL;
+	}
+	if (properties->memory_alignment > MEMORY_ALIGNMENT_MAX) {
+		snprintf(text, ERROR_TEXT_MAX,
+			 "backend %s needs memory aligned to %" PRIu32 " bytes, a guest's is aligned to %u",
+			 disk->backend->name, properties->memory_alignment, MEMORY_ALIGNMENT_MAX);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* open_backend - configured and opened, or neither. */
+static int open_backend(struct disk *disk, const char *target, char text[ERROR_TEXT_MAX])
+{
+	int error = target_configure(target, disk->backend, &disk->config, text);
+
+	if (error < 0)
+		return error;
+	error = disk->backend->open(&disk->seen, disk->config, &disk->properties);
+	if (error < 0) {
+		snprintf(text, ERROR_TEXT_MAX, "%s",
+			 disk->fail_text[0] ? disk->fail_text : "the backend can't open the disk and does not say why");
+		goto fail_config;
+	}
+	error = check_properties(disk, text);
+	if (error < 0)
+		goto fail_open;
+	return 0;
+fail_open:
+	disk->backend->close(&disk->seen);
+fail_config:
+	free(disk->config);
+	return error;
+}
+
+void disk_open(struct disk *disk, const struct disk_guest *guest, uint32_t device_id,
+	       const struct message_disk_open *asked, struct message_disk_opened *answer)
+{
+	char name[BACKEND_NAME_MAX];
+
+	assert(disk->state == DISK_FREE);
+	*disk = (struct disk){
+		.device_id = device_id,
+		.seen = {.size = sizeof(disk->seen),
+			 .flags = asked->read_only ? XVHOST_DISK_READ_ONLY : 0,
+			 .host = &host,
+			 .name = disk->name},
+	};
+	snprintf(disk->name, sizeof(disk->name), "guest %u vbd %" PRIu32, guest->domid, device_id);
+	answer->error = target_backend_name(asked->target, name, answer->text);
+	if (answer->error == 0)
+		answer->error = backends_find(guest->backend_directory, name, &disk->backend, answer->text);
+	if (answer->error == 0)
+		answer->error = open_backend(disk, asked->target, answer->text);
+	if (answer->error < 0) {
+		log_error("%s: target '%s': %s", disk->name, asked->target, answer->text);
+		return;
+	}
+	if (asked->read_only)
+		disk->properties.flags |= XVHOST_DISK_READ_ONLY;
+	disk->state = DISK_OPEN;
+	answer->size_bytes = disk->properties.size_bytes;
+	answer->block_bytes = disk->properties.block_bytes;
+	answer->read_only = disk->properties.flags & XVHOST_DISK_READ_ONLY;
+	answer->flush = disk->properties.flags & XVHOST_DISK_FLUSH;
+	log_info("%s: opened %s: %" PRIu64 " bytes%s", disk->name, asked->target, answer->size_bytes,
+		 answer->read_only ? ", read-only" : "");
+}
+
+void disk_close(struct disk *disk)
+{
+	assert(disk->state == DISK_OPEN);
+	disk->backend->close(&disk->seen);
+	free(disk->config);
+	disk->state = DISK_FREE;
+	log_info("%s: closed", disk->name);
+}
+
+/* ---- connect and disconnect ---- */
+
+/* connect_queue - map, make, bind; or nothing and the reason. */
+static int connect_queue(struct disk *disk, const struct disk_guest *guest,
+			 const struct message_disk_connect *asked, char text[ERROR_TEXT_MAX])
+{
+	struct blkif_queue_parameters parameters = {
+		.disk = &disk->seen,
+		.backend = disk->backend,
+		.properties = &disk->properties,
+		.protocol = asked->protocol,
+		.page_count = asked->ring_pages,
+	};
+	int error = memory_map_ring(guest->memory, asked->ring_refs, asked->ring_pages, &disk->ring);
+
+	if (error < 0) {
+		snprintf(text, ERROR_TEXT_MAX, "can't map the ring's %" PRIu32 " pages (ring-ref %" PRIu32 "%s): %s",
+			 asked->ring_pages, asked->ring_refs[0], asked->ring_pages > 1 ? " and on" : "",
+			 strerror(-error));
+		return error;
+	}
+	parameters.pages = disk->ring;
+	error = blkif_queue_create(&parameters, &disk->queue);
+	if (error < 0) {
+		snprintf(text, ERROR_TEXT_MAX, "can't serve the ring: %s",
+			 error == -EPROTO ? "its counters are not possible" : strerror(-error));
+		goto fail_ring;
+	}
+	error = guest->platform->event_channels_bind(guest->channels, guest->domid, asked->event_channel);
+	if (error < 0) {
+		snprintf(text, ERROR_TEXT_MAX, "can't bind event-channel %" PRIu32 ": %s", asked->event_channel,
+			 strerror(-error));
+		goto fail_queue;
+	}
+	disk->port = (uint32_t)error;
+	disk->ring_pages = asked->ring_pages;
+	return 0;
+fail_queue:
+	blkif_queue_free(disk->queue);
+fail_ring:
+	memory_unmap_ring(guest->memory, disk->ring, asked->ring_pages);
+	return error;
+}
+
+void disk_connect(struct disk *disk, const struct disk_guest *guest, const struct message_disk_connect *asked,
+		  struct message_error *answer)
+{
+	assert(disk->state == DISK_OPEN);
+	assert(asked->ring_pages >= 1 && asked->ring_pages <= RING_PAGES_MAX);
+	answer->error = connect_queue(disk, guest, asked, answer->text);
+	if (answer->error < 0) {
+		log_error("%s: %s", disk->name, answer->text);
+		return;
+	}
+	disk->state = DISK_CONNECTED;
+	loop_serve(guest->loop, disk->queue, disk->port);
+	log_info("%s: connected, %s, ring of %" PRIu32 " pages with %" PRIu32 " entries, memory by %s", disk->name,
+		 asked->protocol == BLKIF_X86_64 ? "x86_64" : "x86_32", disk->ring_pages, disk->queue->ring.size,
+		 memory_mapper_name(guest->memory));
+}
+
+void disk_release(struct disk *disk, const struct disk_guest *guest)
+{
+	assert(disk->state == DISK_CONNECTED);
+	disk->state = DISK_RELEASING;
+	loop_release(guest->loop, disk->queue);
+}
+
+void disk_released(struct disk *disk, const struct disk_guest *guest)
+{
+	const struct blkif_counters *counters = &disk->queue->counters;
+	int error;
+
+	assert(disk->state == DISK_RELEASING);
+	error = guest->platform->event_channels_unbind(guest->channels, disk->port);
+	if (error < 0)
+		log_error("%s: can't unbind port %" PRIu32 ": %s", disk->name, disk->port, strerror(-error));
+	log_info("%s: disconnected after %" PRIu64 " requests (%" PRIu64 " failed), %" PRIu64 " bytes read, %" PRIu64
+		 " written, %" PRIu64 " events, %" PRIu64 " notifications",
+		 disk->name, counters->requests, counters->errors, counters->bytes_read, counters->bytes_written,
+		 counters->events, counters->notifications);
+	blkif_queue_free(disk->queue);
+	disk->queue = NULL;
+	memory_unmap_ring(guest->memory, disk->ring, disk->ring_pages);
+	disk->state = DISK_OPEN;
+}

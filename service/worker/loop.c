@@ -1,0 +1,540 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * loop.c - the thread that serves rings
+ */
+#include "worker/loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <liburing.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "worker/mailbox.h"
+
+#define QUEUES_MAX CONFIG_MAX_DISKS_PER_GUEST
+#define SUBMISSIONS_MAX 256    /* entries of the submission queue; when it is full it is submitted early */
+#define COMPLETIONS_BATCH 128  /* completions looked at by one turn */
+#define PORTS_BATCH 64	       /* event channels taken by one read */
+
+/* What a completion is for: the top 8 bits of its user_data. One switch in reap() knows them all. */
+enum completion_type {
+	COMPLETION_PORTS = 1, /* the event channels' descriptor was read */
+	COMPLETION_UNMASKED,  /* ... was written */
+	COMPLETION_COMMAND,   /* the mailbox of commands was rung */
+	COMPLETION_REQUEST,   /* a backend's I/O: 24 bits generation, 16 bits queue, 16 bits slot */
+};
+
+enum command_type {
+	COMMAND_SERVE = 1,
+	COMMAND_RELEASE,
+	COMMAND_END,
+};
+
+/* A place in the table of queues. */
+struct served {
+	struct blkif_queue *queue; /* NULL: free */
+	uint32_t port;
+	bool releasing;
+	bool broken_told; /* LOOP_BROKEN was sent */
+	bool masked;	  /* the port may have been pending and was not unmasked since */
+};
+
+struct loop {
+	struct blkif_turn turn; /* first: a queue finds its loop by it */
+	const struct platform *platform;
+	struct event_channels *channels;
+	int channels_fd;
+	struct io_uring ring;
+	struct served served[QUEUES_MAX];
+	uint32_t served_end; /* no place is used from here on */
+
+	uint32_t ports[PORTS_BATCH];	  /* where pending ports are read to */
+	uint32_t unmask[QUEUES_MAX];	  /* what is being written to unmask */
+	bool unmasking;			  /* that write is under way */
+	uint64_t rung;			  /* where the mailbox's eventfd is read to */
+	bool ending, failed;
+
+	struct mailbox commands, events;
+	pthread_t thread;
+	sem_t started;
+	int start_error;
+};
+
+static_assert(offsetof(struct loop, turn) == 0, "loop_of");
+static_assert(QUEUES_MAX <= UINT16_MAX, "queue index in user_data");
+
+static struct loop *loop_of(struct blkif_queue *queue)
+{
+	return (struct loop *)queue->turn;
+}
+
+/* ---- io_uring ---- */
+
+/* ring_init - with the best flags that this kernel knows. */
+static int ring_init(struct io_uring *ring)
+{
+	static const unsigned int flags[] = {
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+		0,
+	};
+	int error = -EINVAL;
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]) && error == -EINVAL; i++) {
+		struct io_uring_params parameters = {
+			.flags = flags[i] | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
+			/* Room for everything that can be under way, so that completions never overflow. */
+			.cq_entries = CONFIG_LOOP_REQUESTS_IN_FLIGHT + 16,
+		};
+
+		error = io_uring_queue_init_params(SUBMISSIONS_MAX, ring, &parameters);
+	}
+	if (error < 0)
+		log_error("can't make an io_uring: %s%s", strerror(-error),
+			  error == -EPERM ? " (see the sysctl kernel.io_uring_disabled)" : "");
+	return error;
+}
+
+/* next_sqe - a submission entry; submits what is there when none is left. */
+static struct io_uring_sqe *next_sqe(struct loop *loop)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&loop->ring);
+
+	if (!sqe) {
+		io_uring_submit(&loop->ring);
+		sqe = io_uring_get_sqe(&loop->ring);
+	}
+	assert(sqe);
+	return sqe;
+}
+
+static uint64_t tag(enum completion_type type, uint32_t generation, uint16_t queue, uint16_t slot)
+{
+	return (uint64_t)type << 56 | (uint64_t)(generation & 0xffffff) << 32 | (uint64_t)queue << 16 | slot;
+}
+
+static void read_ports(struct loop *loop)
+{
+	struct io_uring_sqe *sqe = next_sqe(loop);
+
+	io_uring_prep_read(sqe, loop->channels_fd, loop->ports, sizeof(loop->ports), 0);
+	io_uring_sqe_set_data64(sqe, tag(COMPLETION_PORTS, 0, 0, 0));
+}
+
+static void read_command_bell(struct loop *loop)
+{
+	struct io_uring_sqe *sqe = next_sqe(loop);
+
+	io_uring_prep_read(sqe, loop->commands.fd, &loop->rung, sizeof(loop->rung), 0);
+	io_uring_sqe_set_data64(sqe, tag(COMPLETION_COMMAND, 0, 0, 0));
+}
+
+/* request_sqe - an entry for a backend's I/O, whose completion finds the request again. */
+static struct io_uring_sqe *request_sqe(struct xvhost_request *request)
+{
+	struct blkif_slot *slot = blkif_of_request(request);
+	struct blkif_queue *queue = blkif_of_queue(request->queue);
+	struct io_uring_sqe *sqe = next_sqe(loop_of(queue));
+
+	assert(slot->submitted);
+	io_uring_sqe_set_data64(sqe, tag(COMPLETION_REQUEST, slot->generation, queue->index, slot->index));
+	return sqe;
+}
+
+/* The prep functions clear what they do not set, but leave user_data alone. */
+void loop_read(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count, uint64_t offset)
+{
+	struct io_uring_sqe *sqe = request_sqe(request);
+
+	if (iov_count == 1)
+		io_uring_prep_read(sqe, fd, iov->iov_base, (unsigned int)iov->iov_len, offset);
+	else
+		io_uring_prep_readv(sqe, fd, iov, iov_count, offset);
+}
+
+void loop_write(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count,
+		uint64_t offset)
+{
+	struct io_uring_sqe *sqe = request_sqe(request);
+
+	if (iov_count == 1)
+		io_uring_prep_write(sqe, fd, iov->iov_base, (unsigned int)iov->iov_len, offset);
+	else
+		io_uring_prep_writev(sqe, fd, iov, iov_count, offset);
+}
+
+void loop_sync(struct xvhost_request *request, int fd)
+{
+	io_uring_prep_fsync(request_sqe(request), fd, IORING_FSYNC_DATASYNC);
+}
+
+/* ---- commands and events ---- */
+
+static void tell(struct loop *loop, enum loop_event_type type, struct blkif_queue *queue)
+{
+	mailbox_put(&loop->events, (struct mailbox_message){.type = type, .queue = queue});
+}
+
+static void serve(struct loop *loop, struct blkif_queue *queue, uint32_t port)
+{
+	uint32_t place = 0;
+	int error = 0;
+
+	while (place < QUEUES_MAX && loop->served[place].queue)
+		place++;
+	assert(place < QUEUES_MAX);
+	/* Xen makes a port pending when it is bound. We may have read that before, as of a port that nobody serves. */
+	loop->served[place] = (struct served){.queue = queue, .port = port, .masked = true};
+	if (place >= loop->served_end)
+		loop->served_end = place + 1;
+	queue->index = (uint16_t)place;
+	queue->turn = &loop->turn;
+	if (queue->backend->queue_start)
+		error = queue->backend->queue_start(&queue->queue);
+	if (error < 0) {
+		log_error("%s: the backend can't start a queue: %s", queue->queue.disk->name, strerror(-error));
+		queue->broken = true;
+		return;
+	}
+	queue->started = true;
+	/*
+	 * Requests may have come before we were there. And a worker that served the ring before us may have
+	 * shown responses without notifying of them.
+	 */
+	queue->ready = true;
+	queue->counters.notifications++;
+	loop->platform->event_channels_notify(loop->channels, port);
+}
+
+static void run_commands(struct loop *loop)
+{
+	struct mailbox_message command;
+
+	while (mailbox_take(&loop->commands, &command)) {
+		switch ((enum command_type)command.type) {
+		case COMMAND_SERVE:
+			serve(loop, command.queue, command.port);
+			break;
+		case COMMAND_RELEASE:
+			assert(loop->served[command.queue->index].queue == command.queue);
+			loop->served[command.queue->index].releasing = true;
+			break;
+		case COMMAND_END:
+			loop->ending = true;
+			break;
+		}
+	}
+}
+
+/* ---- a turn ---- */
+
+/* ports_pending - the queues of these ports have something to do. */
+static void ports_pending(struct loop *loop, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		for (uint32_t place = 0; place < loop->served_end; place++) {
+			struct served *served = &loop->served[place];
+
+			if (!served->queue || served->port != loop->ports[i])
+				continue;
+			served->queue->ready = true;
+			served->queue->counters.events++;
+			served->masked = true;
+			break;
+		}
+	}
+}
+
+/* request_done - a backend's I/O has its result. */
+static void request_done(struct loop *loop, uint64_t data, int32_t result)
+{
+	uint32_t queue_index = data >> 16 & 0xffff, slot_index = data & 0xffff;
+	struct blkif_queue *queue;
+	struct blkif_slot *slot;
+
+	assert(queue_index < loop->served_end);
+	queue = loop->served[queue_index].queue;
+	/* A queue is released after its last request, so a completion never comes too late. */
+	assert(queue && slot_index < queue->ring.size);
+	slot = &queue->slots[slot_index];
+	assert(slot->submitted && (slot->generation & 0xffffff) == (data >> 32 & 0xffffff));
+	queue->backend->io_done(&slot->request, result);
+}
+
+static void complete_one(struct loop *loop, uint64_t data, int32_t result)
+{
+	switch ((enum completion_type)(data >> 56)) {
+	case COMPLETION_PORTS:
+		if (result < 0) {
+			log_error("can't read event channels: %s", strerror(-result));
+			loop->failed = true;
+			break;
+		}
+		ports_pending(loop, (uint32_t)result / sizeof(loop->ports[0]));
+		read_ports(loop);
+		break;
+	case COMPLETION_UNMASKED:
+		loop->unmasking = false;
+		if (result < 0)
+			log_error("can't unmask event channels: %s", strerror(-result));
+		break;
+	case COMPLETION_COMMAND:
+		run_commands(loop);
+		read_command_bell(loop);
+		break;
+	case COMPLETION_REQUEST:
+		request_done(loop, data, result);
+		break;
+	}
+}
+
+/* reap - look at what io_uring has completed. What a batch does not hold stays for the next turn, which then does not wait. */
+static void reap(struct loop *loop)
+{
+	struct io_uring_cqe *cqes[COMPLETIONS_BATCH];
+	struct {
+		uint64_t data;
+		int32_t result;
+	} done[COMPLETIONS_BATCH];
+	unsigned int count = io_uring_peek_batch_cqe(&loop->ring, cqes, COMPLETIONS_BATCH);
+
+	/* The entries are given back first: what is done with them may add new ones. */
+	for (unsigned int i = 0; i < count; i++) {
+		done[i].data = cqes[i]->user_data;
+		done[i].result = cqes[i]->res;
+	}
+	io_uring_cq_advance(&loop->ring, count);
+	for (unsigned int i = 0; i < count; i++)
+		complete_one(loop, done[i].data, done[i].result);
+}
+
+/* take_requests - from each queue that may have some. */
+static void take_requests(struct loop *loop)
+{
+	for (uint32_t place = 0; place < loop->served_end; place++) {
+		struct served *served = &loop->served[place];
+
+		if (!served->queue || !served->queue->ready)
+			continue;
+		if (served->releasing)
+			served->queue->ready = false;
+		else
+			served->queue->ready = blkif_take(served->queue, CONFIG_LOOP_REQUESTS_PER_TURN);
+	}
+}
+
+/* publish_responses - show them; notify each frontend that asked for it, once. */
+static void publish_responses(struct loop *loop)
+{
+	for (uint32_t place = 0; place < loop->served_end; place++) {
+		struct served *served = &loop->served[place];
+
+		if (served->queue && blkif_publish(served->queue))
+			loop->platform->event_channels_notify(loop->channels, served->port);
+	}
+}
+
+/* leave - the queue has been drained: it is the control thread's again. */
+static void leave(struct loop *loop, struct served *served)
+{
+	struct blkif_queue *queue = served->queue;
+
+	if (queue->started && queue->backend->queue_stop)
+		queue->backend->queue_stop(&queue->queue);
+	served->queue = NULL;
+	tell(loop, LOOP_RELEASED, queue);
+}
+
+/* look_after_queues - broken ones, and those that are to be released and have no request left. */
+static void look_after_queues(struct loop *loop)
+{
+	for (uint32_t place = 0; place < loop->served_end; place++) {
+		struct served *served = &loop->served[place];
+
+		if (!served->queue)
+			continue;
+		if (served->queue->broken && !served->broken_told) {
+			served->broken_told = true;
+			tell(loop, LOOP_BROKEN, served->queue);
+		}
+		if (served->releasing && served->queue->in_flight == 0)
+			leave(loop, served);
+	}
+}
+
+/* unmask_ports - one write for all ports whose queues have been emptied. A broken queue's port stays masked. */
+static void unmask_ports(struct loop *loop)
+{
+	struct io_uring_sqe *sqe;
+	uint32_t count = 0;
+
+	if (loop->unmasking)
+		return;
+	for (uint32_t place = 0; place < loop->served_end; place++) {
+		struct served *served = &loop->served[place];
+
+		if (!served->queue || !served->masked || served->queue->ready || served->queue->broken)
+			continue;
+		served->masked = false;
+		loop->unmask[count++] = served->port;
+	}
+	if (count == 0)
+		return;
+	sqe = next_sqe(loop);
+	io_uring_prep_write(sqe, loop->channels_fd, loop->unmask, count * sizeof(loop->unmask[0]), 0);
+	io_uring_sqe_set_data64(sqe, tag(COMPLETION_UNMASKED, 0, 0, 0));
+	loop->unmasking = true;
+}
+
+/* can_wait - nothing is left to do until io_uring completes something. */
+static bool can_wait(const struct loop *loop)
+{
+	/* With all places taken nothing can be begun; then a completion is under way. */
+	if (loop->turn.in_flight == loop->turn.in_flight_max)
+		return true;
+	for (uint32_t place = 0; place < loop->served_end; place++)
+		if (loop->served[place].queue && loop->served[place].queue->ready)
+			return false;
+	return true;
+}
+
+/* submit_and_wait - the one place that waits. */
+static void submit_and_wait(struct loop *loop, bool wait)
+{
+	int error;
+
+	if (wait)
+		error = io_uring_submit_and_wait(&loop->ring, 1);
+	else
+		error = io_uring_submit_and_get_events(&loop->ring);
+	if (error < 0 && error != -EINTR && error != -EAGAIN && error != -EBUSY) {
+		log_error("io_uring: %s", strerror(-error));
+		loop->failed = true;
+	}
+}
+
+static void turn(struct loop *loop, bool wait)
+{
+	submit_and_wait(loop, wait);
+	reap(loop);
+	take_requests(loop);
+	do {
+		blkif_start(&loop->turn);
+		blkif_finish(&loop->turn);
+		/* A barrier that waited for the last of the others begins at once. */
+	} while (loop->turn.taken.first || loop->turn.completed.first);
+	publish_responses(loop);
+	look_after_queues(loop);
+	unmask_ports(loop);
+}
+
+static void *loop_main(void *argument)
+{
+	struct loop *loop = argument;
+
+	/* Made here, since it belongs to the thread that uses it. */
+	loop->start_error = ring_init(&loop->ring);
+	sem_post(&loop->started);
+	if (loop->start_error < 0)
+		return NULL;
+	read_ports(loop);
+	read_command_bell(loop);
+	while (!loop->ending && !loop->failed)
+		turn(loop, can_wait(loop));
+	io_uring_queue_exit(&loop->ring);
+	if (loop->failed)
+		tell(loop, LOOP_FAILED, NULL);
+	return NULL;
+}
+
+/* ---- the control thread's side ---- */
+
+int loop_create(const struct platform *platform, struct event_channels *channels, struct memory *memory,
+		struct loop **created)
+{
+	struct loop *loop = calloc(1, sizeof(*loop));
+	int error = -ENOMEM;
+
+	if (!loop)
+		return -ENOMEM;
+	loop->platform = platform;
+	loop->channels = channels;
+	loop->channels_fd = platform->event_channels_fd(channels);
+	loop->turn.memory = memory;
+	loop->turn.in_flight_max = CONFIG_LOOP_REQUESTS_IN_FLIGHT;
+	loop->turn.mappings = calloc(CONFIG_LOOP_REQUESTS_IN_FLIGHT, sizeof(struct memory_mapping *));
+	if (!loop->turn.mappings)
+		goto fail_memory;
+	error = mailbox_init(&loop->commands);
+	if (error < 0)
+		goto fail_memory;
+	error = mailbox_init(&loop->events);
+	if (error < 0)
+		goto fail_commands;
+	sem_init(&loop->started, 0, 0);
+	error = -pthread_create(&loop->thread, NULL, loop_main, loop);
+	if (error < 0)
+		goto fail_events;
+	while (sem_wait(&loop->started) < 0)
+		;
+	error = loop->start_error;
+	if (error < 0) {
+		pthread_join(loop->thread, NULL);
+		goto fail_events;
+	}
+	*created = loop;
+	return 0;
+
+fail_events:
+	sem_destroy(&loop->started);
+	mailbox_destroy(&loop->events);
+fail_commands:
+	mailbox_destroy(&loop->commands);
+fail_memory:
+	free(loop->turn.mappings);
+	free(loop);
+	return error;
+}
+
+void loop_destroy(struct loop *loop)
+{
+	mailbox_put(&loop->commands, (struct mailbox_message){.type = COMMAND_END});
+	pthread_join(loop->thread, NULL);
+	sem_destroy(&loop->started);
+	mailbox_destroy(&loop->events);
+	mailbox_destroy(&loop->commands);
+	free(loop->turn.mappings);
+	free(loop);
+}
+
+void loop_serve(struct loop *loop, struct blkif_queue *queue, uint32_t port)
+{
+	mailbox_put(&loop->commands,
+		    (struct mailbox_message){.type = COMMAND_SERVE, .queue = queue, .port = port});
+}
+
+void loop_release(struct loop *loop, struct blkif_queue *queue)
+{
+	mailbox_put(&loop->commands, (struct mailbox_message){.type = COMMAND_RELEASE, .queue = queue});
+}
+
+int loop_event_fd(const struct loop *loop)
+{
+	return loop->events.fd;
+}
+
+bool loop_next_event(struct loop *loop, struct loop_event *event)
+{
+	struct mailbox_message message;
+
+	if (!mailbox_take(&loop->events, &message))
+		return false;
+	event->type = (enum loop_event_type)message.type;
+	event->queue = message.queue;
+	return true;
+}

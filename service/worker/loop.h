@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * loop.h - the thread that serves rings
+ *
+ * Theory of operation: one thread, one io_uring, one place that waits. Each turn reaps what io_uring has,
+ * takes requests from the rings that have some (a bounded number from each, so that no disk starves another), maps them
+ * together, submits them, answers what is complete, notifies each frontend at most once, and unmasks the event channels by one
+ * write. The I/O that backends start goes into the same io_uring; all of it is handed to the kernel by the system call that
+ * waits.
+ *
+ * The control thread talks to the loop by two small mailboxes: commands in, events out. It never touches a queue
+ * between loop_serve and the event LOOP_RELEASED.
+ */
+#ifndef LOOP_H
+#define LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "memory/memory.h"
+#include "rings/blkif.h"
+
+struct loop;
+
+/* What the loop tells the control thread. */
+enum loop_event_type {
+	LOOP_BROKEN = 1, /* the frontend broke the ring; what was taken goes on, nothing more is taken */
+	LOOP_RELEASED,	 /* the last request was answered, the queue is the control thread's again */
+	LOOP_FAILED,	 /* the loop can't go on and has ended; queue is NULL */
+};
+
+struct loop_event {
+	enum loop_event_type type;
+	struct blkif_queue *queue;
+};
+
+/* loop_create - start the thread. Returns 0 or a negative errno. Control thread, as all that follow. */
+int loop_create(const struct platform *platform, struct event_channels *channels, struct memory *memory,
+		struct loop **loop);
+
+/* loop_destroy - end the thread; it serves no queue any more. */
+void loop_destroy(struct loop *loop);
+
+/* loop_serve - serve a queue, whose frontend is reached by this local port. At most CONFIG_MAX_DISKS_PER_GUEST at a time. */
+void loop_serve(struct loop *loop, struct blkif_queue *queue, uint32_t port);
+
+/* loop_release - stop taking requests, answer what was taken; LOOP_RELEASED follows. Once for each loop_serve. */
+void loop_release(struct loop *loop, struct blkif_queue *queue);
+
+/* loop_event_fd - becomes readable when there are events. */
+int loop_event_fd(const struct loop *loop);
+
+/* loop_next_event - take one event; false when there is none. */
+bool loop_next_event(struct loop *loop, struct loop_event *event);
+
+/* What xvhost_host has for the loop thread: read, write and sync by the loop's io_uring. */
+void loop_read(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count, uint64_t offset);
+void loop_write(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count,
+		uint64_t offset);
+void loop_sync(struct xvhost_request *request, int fd);
+
+#endif

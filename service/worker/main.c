@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * main.c - xvhost-worker: started by xvhostd for one guest
+ */
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+
+#include "log.h"
+#include "worker/worker.h"
+
+#define DOMID_MAX 0x7fef /* the last one that can be a guest's: DOMID_FIRST_RESERVED - 1 */
+
+const char *argp_program_version = "xvhost-worker " XVHOST_VERSION;
+
+static const struct argp_option options[] = {
+	{"domid", 'd', "N", 0, "The guest to serve", 0},
+	{"socket", 's', "FD", 0, "Open descriptor of the socket to xvhostd", 0},
+	{"backend-directory", 'b', "DIR", 0, "Where loadable backends are (default " XVHOST_BACKEND_DIR ")", 0},
+	{"log-level", 'l', "LEVEL", 0, "error, warning, info (default) or debug", 0},
+	{0},
+};
+
+struct arguments {
+	struct worker_options worker;
+	bool domid_given;
+	enum log_level log_level;
+};
+
+/* number - a decimal option value within limits, or the end of the program. */
+static long number(const char *text, long least, long most, const char *name, struct argp_state *state)
+{
+	char *end;
+	long value;
+
+	errno = 0;
+	value = strtol(text, &end, 10);
+	if (errno || end == text || *end || value < least || value > most)
+		argp_error(state, "--%s is '%s', it must be %ld to %ld", name, text, least, most);
+	return value;
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case 'd':
+		arguments->worker.domid = (uint16_t)number(argument, 0, DOMID_MAX, "domid", state);
+		arguments->domid_given = true;
+		return 0;
+	case 's':
+		arguments->worker.socket = (int)number(argument, 3, 1 << 20, "socket", state);
+		return 0;
+	case 'b':
+		arguments->worker.backend_directory = argument;
+		return 0;
+	case 'l':
+		if (log_level_parse(argument, &arguments->log_level) < 0)
+			argp_error(state, "--log-level is '%s', it must be error, warning, info or debug", argument);
+		return 0;
+	case ARGP_KEY_END:
+		if (!arguments->domid_given || arguments->worker.socket < 0)
+			argp_error(state, "xvhostd starts this program; it needs --domid and --socket");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp parser = {
+	.options = options,
+	.parser = parse,
+	.doc = "Serves the devices of one Xen guest. Started by xvhostd, and of no use without it.",
+};
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = {
+		.worker = {.platform = &platform_xen, .socket = -1, .backend_directory = XVHOST_BACKEND_DIR},
+		.log_level = LOG_LEVEL_INFO,
+	};
+
+	argp_parse(&parser, argc, argv, 0, NULL, &arguments);
+	log_init("xvhost-worker", arguments.log_level);
+	/*
+	 * A terminal's ^C and a service manager's SIGTERM reach all processes of a group. xvhostd decides when a worker
+	 * ends: it says so, or its socket closes.
+	 */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	return worker_run(&arguments.worker) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * messages.h - what xvhostd and a worker say to each other
+ *
+ * Theory of operation: one SOCK_SEQPACKET socket pair per worker. Each message is one `struct message`, a packet of fixed size;
+ * both ends are built from the same tree and are installed together, so there is no version. xvhostd asks,
+ * the worker answers each question exactly once and in its own time; questions about different
+ * disks may be answered out of order, for one disk xvhostd waits for an answer before it asks again. The worker also reports a
+ * disk that broke. When the socket closes, the other side is gone: the worker then finishes what it has taken and ends.
+ *
+ *	xvhostd			worker
+ *	DISK_OPEN	->			parse the target, open the backend
+ *			<-	DISK_OPENED
+ *	DISK_CONNECT	->			map the ring, bind the event channel, serve
+ *			<-	DISK_CONNECTED
+ *			<-	DISK_BROKEN	at any time while connected: nothing more is taken from the ring
+ *	DISK_DISCONNECT	->			answer what was taken, unbind, unmap
+ *			<-	DISK_DISCONNECTED
+ *	DISK_CLOSE	->			close the backend
+ *			<-	DISK_CLOSED
+ *	STOP		->			disconnect and close all disks, end
+ */
+#ifndef MESSAGES_H
+#define MESSAGES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TARGET_MAX 1024	     /* bytes of a target string with the final 0 */
+#define ERROR_TEXT_MAX 512   /* bytes of an error text with the final 0 */
+#define RING_ORDER_MAX 4     /* a ring has at most 2^4 pages, as in Linux's blkfront and blkback */
+#define RING_PAGES_MAX (1u << RING_ORDER_MAX)
+
+enum message_type {
+	MESSAGE_DISK_OPEN = 1,
+	MESSAGE_DISK_OPENED,
+	MESSAGE_DISK_CONNECT,
+	MESSAGE_DISK_CONNECTED,
+	MESSAGE_DISK_BROKEN,
+	MESSAGE_DISK_DISCONNECT,
+	MESSAGE_DISK_DISCONNECTED,
+	MESSAGE_DISK_CLOSE,
+	MESSAGE_DISK_CLOSED,
+	MESSAGE_STOP,
+};
+
+/* The ABI of the guest's requests: what its `protocol` node names (protocols.h). */
+enum blkif_protocol {
+	BLKIF_X86_64 = 1, /* "x86_64-abi" */
+	BLKIF_X86_32 = 2, /* "x86_32-abi", and no node at all, as blkback has it */
+};
+
+/* Asks: the disk as the toolstack describes it. */
+struct message_disk_open {
+	char target[TARGET_MAX];
+	bool read_only;
+};
+
+/* Answers: the disk as it is. With an error, `text` says what and nothing else counts. */
+struct message_disk_opened {
+	int32_t error; /* 0 or a negative errno */
+	char text[ERROR_TEXT_MAX];
+	uint64_t size_bytes;
+	uint32_t block_bytes;
+	bool read_only;
+	bool flush;
+};
+
+/* Asks: the ring as the frontend describes it. */
+struct message_disk_connect {
+	enum blkif_protocol protocol;
+	uint32_t ring_pages; /* 1, 2, 4, 8 or 16 */
+	uint32_t ring_refs[RING_PAGES_MAX];
+	uint32_t event_channel; /* the guest's port */
+};
+
+/* Answers DISK_CONNECT, or reports as DISK_BROKEN. */
+struct message_error {
+	int32_t error; /* 0 or a negative errno */
+	char text[ERROR_TEXT_MAX];
+};
+
+struct message {
+	enum message_type type;
+	uint32_t device_id; /* the vbd's number within the guest; 0 for STOP */
+	union {
+		struct message_disk_open open;
+		struct message_disk_opened opened;
+		struct message_disk_connect connect;
+		struct message_error error; /* DISK_CONNECTED, DISK_BROKEN */
+	};
+};
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * target.h - a disk's target string: NAME:parameter=value,parameter=value
+ *
+ * A comma in a value is written twice. The string comes from the toolstack; whatever is wrong with it becomes a
+ * sentence that names the parameter, its value and what would be right.
+ */
+#ifndef TARGET_H
+#define TARGET_H
+
+#include "worker/backends.h"
+
+/*
+ * target_backend_name - the part before the first ':'. Returns 0, or -EINVAL when there is none or it is too long.
+ */
+int target_backend_name(const char *target, char name[BACKEND_NAME_MAX], char text[ERROR_TEXT_MAX]);
+
+/*
+ * target_configure - parse the rest by the backend's table of parameters into a new configuration structure,
+ * which is the caller's to free(). Returns 0, -EINVAL or -ENOMEM.
+ */
+int target_configure(const char *target, const struct xvhost_disk_backend *backend, void **config,
+		     char text[ERROR_TEXT_MAX]);
+
+/* target_bytes - a size such as 512, 4k, 10G. Returns 0, -EINVAL, or -ERANGE above 2^64 - 1. */
+int target_bytes(const char *text, bool with_suffix, uint64_t *bytes);
+
+#endif

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * worker.c - the control thread of a worker: messages in, disks served, messages out
+ *
+ * Theory of operation: one poll() over the socket to xvhostd and the loop's events. A message changes one disk; what can't be
+ * answered at once (a disk must be drained first) is answered when the loop says so. Opening a backend may block this
+ * thread; the loop goes on.
+ */
+#include "worker/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "worker/disk.h"
+
+#define DISKS_MAX CONFIG_MAX_DISKS_PER_GUEST
+
+struct worker {
+	struct disk_guest guest;
+	int socket;
+	bool stopping; /* no more messages are read; ends when all disks are free */
+	int failed;    /* 0 or a negative errno: the loop has ended */
+	struct disk disks[DISKS_MAX];
+};
+
+static struct disk *find_disk(struct worker *worker, uint32_t device_id)
+{
+	for (uint32_t i = 0; i < DISKS_MAX; i++)
+		if (worker->disks[i].state != DISK_FREE && worker->disks[i].device_id == device_id)
+			return &worker->disks[i];
+	return NULL;
+}
+
+static struct disk *free_disk(struct worker *worker)
+{
+	for (uint32_t i = 0; i < DISKS_MAX; i++)
+		if (worker->disks[i].state == DISK_FREE)
+			return &worker->disks[i];
+	return NULL;
+}
+
+/* answer - send a message; when xvhostd is gone, the next read of the socket tells. */
+static void answer(struct worker *worker, const struct message *message)
+{
+	ssize_t sent;
+
+	do
+		sent = send(worker->socket, message, sizeof(*message), MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	if (sent < 0 && errno != EPIPE && errno != ECONNRESET)
+		log_error("can't send to xvhostd: %s", strerror(errno));
+}
+
+static void answer_plain(struct worker *worker, enum message_type type, uint32_t device_id)
+{
+	struct message message = {.type = type, .device_id = device_id};
+
+	answer(worker, &message);
+}
+
+/* ---- messages ---- */
+
+static void on_open(struct worker *worker, const struct message *message)
+{
+	struct message reply = {.type = MESSAGE_DISK_OPENED, .device_id = message->device_id};
+	struct disk *disk = free_disk(worker);
+
+	if (disk) {
+		disk_open(disk, &worker->guest, message->device_id, &message->open, &reply.opened);
+	} else {
+		reply.opened.error = -ENOSPC;
+		snprintf(reply.opened.text, sizeof(reply.opened.text), "the guest has %d disks, which is the limit",
+			 DISKS_MAX);
+	}
+	answer(worker, &reply);
+}
+
+static void on_connect(struct worker *worker, struct disk *disk, const struct message *message)
+{
+	struct message reply = {.type = MESSAGE_DISK_CONNECTED, .device_id = message->device_id};
+
+	disk_connect(disk, &worker->guest, &message->connect, &reply.error);
+	answer(worker, &reply);
+}
+
+static void on_disconnect(struct worker *worker, struct disk *disk)
+{
+	if (disk->state == DISK_CONNECTED)
+		disk_release(disk, &worker->guest);
+	else
+		answer_plain(worker, MESSAGE_DISK_DISCONNECTED, disk->device_id);
+}
+
+/* unexpected - xvhostd asked for what can't be now: a fault in it. Nothing is done, so that it shows there. */
+static void unexpected(const struct message *message, const struct disk *disk)
+{
+	log_error("message %d for vbd %" PRIu32 " can't be in state %d", (int)message->type, message->device_id,
+		  disk ? (int)disk->state : DISK_FREE);
+}
+
+static void on_message(struct worker *worker, const struct message *message)
+{
+	struct disk *disk = find_disk(worker, message->device_id);
+	enum disk_state state = disk ? disk->state : DISK_FREE;
+
+	if (message->type == MESSAGE_STOP) {
+		worker->stopping = true;
+	} else if (message->type == MESSAGE_DISK_OPEN && state == DISK_FREE) {
+		on_open(worker, message);
+	} else if (message->type == MESSAGE_DISK_CONNECT && state == DISK_OPEN) {
+		on_connect(worker, disk, message);
+	} else if (message->type == MESSAGE_DISK_DISCONNECT && (state == DISK_OPEN || state == DISK_CONNECTED)) {
+		on_disconnect(worker, disk);
+	} else if (message->type == MESSAGE_DISK_CLOSE && state == DISK_OPEN) {
+		disk_close(disk);
+		answer_plain(worker, MESSAGE_DISK_CLOSED, message->device_id);
+	} else {
+		unexpected(message, disk);
+	}
+}
+
+static void read_socket(struct worker *worker)
+{
+	struct message message;
+	ssize_t length = recv(worker->socket, &message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC);
+
+	if (length < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (length <= 0) {
+		log_warning("xvhostd is gone; this worker ends");
+		worker->stopping = true;
+	} else if (length != sizeof(message)) {
+		log_error("a message of %zd bytes instead of %zu: xvhostd is of another version", length,
+			  sizeof(message));
+		worker->stopping = true;
+	} else {
+		on_message(worker, &message);
+	}
+}
+
+/* ---- the loop's events ---- */
+
+static struct disk *disk_of_queue(struct worker *worker, const struct blkif_queue *queue)
+{
+	for (uint32_t i = 0; i < DISKS_MAX; i++)
+		if (worker->disks[i].state != DISK_FREE && worker->disks[i].queue == queue)
+			return &worker->disks[i];
+	return NULL;
+}
+
+static void on_broken(struct worker *worker, const struct disk *disk)
+{
+	struct message message = {.type = MESSAGE_DISK_BROKEN, .device_id = disk->device_id};
+
+	message.error.error = -EPROTO;
+	snprintf(message.error.text, sizeof(message.error.text),
+		 "the ring is broken: its counters are not possible; the disk is not served any more");
+	answer(worker, &message);
+}
+
+static void read_events(struct worker *worker)
+{
+	struct loop_event event;
+	uint64_t rung;
+
+	if (read(loop_event_fd(worker->guest.loop), &rung, sizeof(rung)) < 0)
+		return;
+	while (loop_next_event(worker->guest.loop, &event)) {
+		struct disk *disk = event.queue ? disk_of_queue(worker, event.queue) : NULL;
+
+		switch (event.type) {
+		case LOOP_BROKEN:
+			assert(disk);
+			on_broken(worker, disk);
+			break;
+		case LOOP_RELEASED:
+			assert(disk);
+			disk_released(disk, &worker->guest);
+			answer_plain(worker, MESSAGE_DISK_DISCONNECTED, disk->device_id);
+			break;
+		case LOOP_FAILED:
+			worker->failed = -EIO;
+			break;
+		}
+	}
+}
+
+/* ---- beginning and end ---- */
+
+/* close_disks - ask the loop for what it still serves, close what is free of it. Returns true when none is left. */
+static bool close_disks(struct worker *worker)
+{
+	bool none = true;
+
+	for (uint32_t i = 0; i < DISKS_MAX; i++) {
+		struct disk *disk = &worker->disks[i];
+
+		if (disk->state == DISK_CONNECTED)
+			disk_release(disk, &worker->guest);
+		if (disk->state == DISK_OPEN)
+			disk_close(disk);
+		none = none && disk->state == DISK_FREE;
+	}
+	return none;
+}
+
+static void serve(struct worker *worker)
+{
+	struct pollfd polled[] = {
+		{.fd = worker->socket, .events = POLLIN},
+		{.fd = loop_event_fd(worker->guest.loop), .events = POLLIN},
+	};
+
+	while (!worker->failed) {
+		if (worker->stopping && close_disks(worker))
+			return;
+		polled[0].fd = worker->stopping ? -1 : worker->socket;
+		if (poll(polled, 2, -1) < 0)
+			continue;
+		if (polled[1].revents)
+			read_events(worker);
+		if (polled[0].revents && !worker->stopping)
+			read_socket(worker);
+	}
+}
+
+/* open_guest - event channels, memory and loop: all of them or none. */
+static int open_guest(struct disk_guest *guest)
+{
+	int error = guest->platform->event_channels_open(&guest->channels);
+
+	if (error < 0) {
+		log_error("can't open the event channel device: %s (is this a Xen domain, is xen-evtchn loaded?)",
+			  strerror(-error));
+		return error;
+	}
+	error = guest->platform->event_channels_restrict(guest->channels, guest->domid);
+	if (error < 0) {
+		log_error("can't restrict event channels to guest %u: %s", guest->domid, strerror(-error));
+		goto fail_channels;
+	}
+	error = memory_open(guest->platform, guest->domid, &guest->memory);
+	if (error < 0) {
+		log_error("can't open the grant device: %s (is xen-gntdev loaded?)", strerror(-error));
+		goto fail_channels;
+	}
+	error = loop_create(guest->platform, guest->channels, guest->memory, &guest->loop);
+	if (error < 0) {
+		log_error("can't start the loop: %s", strerror(-error));
+		goto fail_memory;
+	}
+	return 0;
+fail_memory:
+	memory_close(guest->memory);
+fail_channels:
+	guest->platform->event_channels_close(guest->channels);
+	return error;
+}
+
+int worker_run(const struct worker_options *options)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+	int error;
+
+	if (!worker)
+		return -ENOMEM;
+	worker->socket = options->socket;
+	worker->guest.platform = options->platform;
+	worker->guest.domid = options->domid;
+	worker->guest.backend_directory = options->backend_directory;
+	error = open_guest(&worker->guest);
+	if (error == 0) {
+		serve(worker);
+		error = worker->failed;
+		loop_destroy(worker->guest.loop);
+		memory_close(worker->guest.memory);
+		worker->guest.platform->event_channels_close(worker->guest.channels);
+	}
+	close(worker->socket);
+	free(worker);
+	return error;
+}

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# Lives of guests: creating them with the settings that the scenario's header declares, ending them.
+# GUEST[NAME.SETTING] comes from /lab/settings.
+
+# Limits of the waits for a guest (seconds).
+GUEST_UP_TIMEOUT=${GUEST_UP_TIMEOUT:-120}
+GUEST_DOWN_TIMEOUT=${GUEST_DOWN_TIMEOUT:-60}
+
+guest_known()
+{
+	[[ -n ${GUEST[$1.type]:-} ]] || fail "guest '$1' is not declared in the scenario's header"
+}
+
+# guest_domid NAME: prints the domain's number; returns 1 if there is no such domain.
+guest_domid()
+{
+	local -; set +x
+	xl domid "$1" 2>/dev/null
+}
+
+# Whether the domain whose number was last seen is still known to xenstore.
+guest_lives()
+{
+	local domid
+
+	[[ -e /run/lab/$1.domid ]] && read -r domid <"/run/lab/$1.domid" && [[ -n $domid ]] || return 1
+	xenstore-exists "/local/domain/$domid/name" 2>/dev/null || guest_domid "$1" >"/run/lab/$1.domid"
+}
+
+# Whether the domain crashed (it is preserved then): its xl says so in its log.
+guest_crashed()
+{
+	[[ -e /var/log/xen/xl-$1.log && $(<"/var/log/xen/xl-$1.log") == *'reason code 3'* ]]
+}
+
+# guest_config NAME [DISK...]: prints the xl configuration. VIFs and further lines come from the variables
+# GUEST_VIFS (an array of vif entries) and GUEST_CONFIG (text).
+guest_config()
+{
+	local name=$1 entry cpu cmdline='console=hvc0 quiet panic=10 cryptomgr.notests=1'
+
+	shift
+	printf 'name = "%s"\ntype = "%s"\n' "$name" "${GUEST[$name.type]}"
+	printf 'kernel = "/lab/guest/%s/vmlinux"\nramdisk = "/lab/guest/%s/initrd"\n' \
+		"${GUEST[$name.kernel]}" "${GUEST[$name.kernel]}"
+	[[ $LAB_MITIGATIONS != off ]] || cmdline+=" mitigations=off init_on_alloc=0"
+	printf 'cmdline = "%s %s"\n' "$cmdline" "${GUEST[$name.cmdline]:-}"
+	printf 'memory = %s\nvcpus = %s\n' "${GUEST[$name.memory]}" "${GUEST[$name.vcpus]}"
+	printf 'cpus = ['
+	for cpu in ${GUEST[$name.cpus]}; do
+		printf ' "%s",' "$cpu"
+	done
+	printf ' ]\non_reboot = "restart"\non_crash = "preserve"\n'
+	printf 'disk = ['
+	for entry; do
+		printf " '%s'," "$entry"
+	done
+	printf ' ]\nvif = ['
+	for entry in ${GUEST_VIFS[@]+"${GUEST_VIFS[@]}"}; do
+		printf " '%s'," "$entry"
+	done
+	printf ' ]\n%s\n' "${GUEST_CONFIG:-}"
+}
+
+# guest_create NAME [DISK...]: creates the guest with these disk= entries and waits until its agent answers.
+guest_create()
+{
+	local -; set +x
+	local name=$1 config=/var/log/lab/guest-$1.cfg log=/var/log/lab/xl-create-$1.log ups
+
+	guest_known "$name"
+	shift
+	guest_config "$name" "$@" >"$config"
+	guest_reader "$name"
+	ups=$(guest_ups "$name")
+	timeout 90 xl -vvv create "$config" >"$log" 2>&1 || fail "xl create $name ended with status $?: $(tail_line "$log")"
+	guest_wait_up "$name" "$ups"
+}
+
+# The last line of a log that says what went wrong, for a failure's text.
+tail_line()
+{
+	grep -aiE 'error|fail|invalid' "$1" | grep -v 'xc: debug' | tail -n 1 || true
+}
+
+# guest_wait_up NAME [UPS]: waits until the agent has said "up" more often than UPS times.
+guest_wait_up()
+{
+	local -; set +x
+	local name=$1 ups=${2:-0} end=$((SECONDS + GUEST_UP_TIMEOUT)) now
+
+	guest_reader "$name"
+	while :; do
+		now=$(guest_ups "$name")
+		[[ $now -le $ups ]] || break
+		[[ $SECONDS -lt $end ]] || fail "guest $name did not answer within $GUEST_UP_TIMEOUT s"
+		nap 0.25
+		! guest_crashed "$name" || fail "guest $name crashed while it started"
+	done
+	guest_domid "$name" >"/run/lab/$name.domid" || fail "guest $name went away while it started"
+}
+
+# guest_shutdown NAME: asks the guest to shut down and waits until the domain is gone.
+guest_shutdown()
+{
+	local -; set +x
+	guest_domid "$1" >"/run/lab/$1.domid" || fail "there is no guest $1"
+	timeout 20 xl shutdown "$1" >>"/var/log/lab/xl-$1.log" 2>&1 || fail "xl shutdown $1 ended with status $?"
+	guest_wait_gone "$1"
+}
+
+# guest_wait_gone NAME
+guest_wait_gone()
+{
+	local -; set +x
+	holds_within "$GUEST_DOWN_TIMEOUT" "! guest_lives '$1' || guest_crashed '$1'" ||
+		fail "guest $1 is still there after $GUEST_DOWN_TIMEOUT s"
+	! guest_crashed "$1" || fail "guest $1 crashed while it shut down"
+}
+
+# guest_reboot NAME: reboots it from outside and waits until its agent answers again.
+guest_reboot()
+{
+	local -; set +x
+	local ups
+
+	ups=$(guest_ups "$1")
+	timeout 20 xl reboot "$1" >>"/var/log/lab/xl-$1.log" 2>&1 || fail "xl reboot $1 ended with status $?"
+	guest_wait_up "$1" "$ups"
+}
+
+# guest_destroy NAME
+guest_destroy()
+{
+	local -; set +x
+	timeout 60 xl destroy "$1" >>"/var/log/lab/xl-$1.log" 2>&1 || fail "xl destroy $1 ended with status $?"
+	guest_wait_gone "$1"
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fake_worker.h - a worker process that has no disks and does what its targets say
+ *
+ * The test program is the worker program, too: fake_worker_path is what to configure, and when it is started with a
+ * worker's arguments it never gets to main(). The targets:
+ *
+ *	good			opens and connects
+ *	read-only		the same, and says that it is read-only
+ *	bad			fails to open: ENOENT, "no such disk"
+ *	silent			never answers DISK_OPEN
+ *	dies-opening		exits at DISK_OPEN
+ *	fails-connecting	fails to connect: EIO, "no such ring"
+ *	dies-connecting		exits at DISK_CONNECT
+ *	breaks			connects, then reports DISK_BROKEN: EPROTO, "nonsense in the ring"
+ *	dies-connected		connects, then exits
+ *	hangs-disconnecting	never answers DISK_DISCONNECT
+ *	opens-twice		answers DISK_OPEN two times
+ *	nonsense		answers DISK_OPEN with DISK_CLOSED
+ *	stubborn		opens and connects, but ignores STOP and the end of the socket
+ *
+ * It connects only the ring FAKE_RING_REF, FAKE_EVENT_CHANNEL, x86_64.
+ */
+#ifndef FAKE_WORKER_H
+#define FAKE_WORKER_H
+
+#define FAKE_SIZE_BYTES (1u << 20)
+#define FAKE_RING_REF 8
+#define FAKE_EVENT_CHANNEL 9
+
+/* fake_worker_path - this program's file. */
+const char *fake_worker_path(void);
+
+#endif

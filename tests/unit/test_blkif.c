@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A queue without a loop: what a backend is asked for, in which order, and what the frontend is answered. The backend
+ * here completes nothing by itself; each test does that.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <xen/io/blkif.h>
+
+#include "check_main.h"
+#include "fake_guest.h"
+#include "rings/blkif.h"
+
+#define DISK_BYTES (1000 * 512)
+
+static struct xvhost_request *submitted[1024];
+static uint32_t submitted_count;
+
+static int test_open(struct xvhost_disk *disk, const void *config, struct xvhost_disk_properties *properties)
+{
+	(void)disk;
+	(void)config;
+	(void)properties;
+	return 0;
+}
+
+static void test_close(struct xvhost_disk *disk)
+{
+	(void)disk;
+}
+
+static void test_submit(struct xvhost_request *request)
+{
+	submitted[submitted_count++] = request;
+}
+
+static const struct xvhost_disk_backend backend = {
+	.size = sizeof(backend),
+	.abi = XVHOST_BACKEND_ABI,
+	.name = "test",
+	.request_size = 24,
+	.open = test_open,
+	.close = test_close,
+	.submit = test_submit,
+};
+
+static struct xvhost_disk disk = {.size = sizeof(disk), .name = "test disk"};
+static struct memory *memory;
+static struct memory_mapping *mappings[1024];
+static struct blkif_turn turn;
+static struct blkif_queue *queue;
+static struct fake_frontend frontend;
+static void *ring;
+
+static void start(enum blkif_protocol protocol, uint32_t ring_pages, uint32_t flags)
+{
+	struct xvhost_disk_properties properties = {.size_bytes = DISK_BYTES, .block_bytes = 512, .flags = flags};
+	struct blkif_queue_parameters parameters = {&disk, &backend, &properties, protocol, NULL, ring_pages};
+	struct message_disk_connect connect;
+
+	fake_guest_init();
+	fake_frontend_init(&frontend, protocol, ring_pages);
+	fake_frontend_message(&frontend, &connect);
+	ck_assert_int_eq(memory_open(&fake_guest_platform, FAKE_GUEST_DOMID, &memory), 0);
+	ck_assert_int_eq(memory_map_ring(memory, connect.ring_refs, ring_pages, &ring), 0);
+	parameters.pages = ring;
+	ck_assert_int_eq(blkif_queue_create(&parameters, &queue), 0);
+	turn = (struct blkif_turn){.memory = memory, .mappings = mappings, .in_flight_max = 1024};
+	queue->turn = &turn;
+}
+
+static void stop(void)
+{
+	uint32_t pages = frontend.ring_pages;
+
+	blkif_queue_free(queue);
+	ck_assert_int_eq(fake_guest_mapped(), (int)pages);
+	memory_unmap_ring(memory, ring, pages);
+	memory_close(memory);
+	ck_assert_int_eq(fake_guest_mapped(), 0);
+}
+
+/* one_turn - as the loop does it; says whether the frontend would be notified. */
+static bool one_turn(void)
+{
+	blkif_take(queue, 64);
+	do {
+		blkif_start(&turn);
+		blkif_finish(&turn);
+	} while (turn.taken.first || turn.completed.first);
+	return blkif_publish(queue);
+}
+
+static void expect_answer(uint64_t id, uint8_t operation, int16_t status)
+{
+	uint64_t got_id;
+	uint8_t got_operation;
+	int16_t got_status;
+
+	ck_assert(fake_frontend_take(&frontend, &got_id, &got_operation, &got_status));
+	ck_assert_uint_eq(got_id, id);
+	ck_assert_uint_eq(got_operation, operation);
+	ck_assert_int_eq(got_status, status);
+}
+
+static void expect_no_answer(void)
+{
+	uint64_t id;
+	uint8_t operation;
+	int16_t status;
+
+	ck_assert(!fake_frontend_take(&frontend, &id, &operation, &status));
+}
+
+static const struct fake_segment page_20 = {20, 0, 7};
+
+/* protocol and ring pages of the loop tests */
+static const struct {
+	enum blkif_protocol protocol;
+	uint32_t ring_pages;
+} rings[] = {
+	{BLKIF_X86_64, 1}, {BLKIF_X86_64, 2}, {BLKIF_X86_64, 4}, {BLKIF_X86_64, 8}, {BLKIF_X86_64, 16},
+	{BLKIF_X86_32, 1}, {BLKIF_X86_32, 2}, {BLKIF_X86_32, 4}, {BLKIF_X86_32, 8}, {BLKIF_X86_32, 16},
+};
+
+/* The ring filled to its last entry, completed backwards, again and again. */
+START_TEST(full_ring)
+{
+	start(rings[_i].protocol, rings[_i].ring_pages, XVHOST_DISK_FLUSH);
+	ck_assert_uint_eq(queue->ring.size, frontend.size);
+	for (uint32_t round = 0; round < 5; round++) {
+		submitted_count = 0;
+		for (uint32_t i = 0; i < frontend.size; i++) {
+			struct fake_segment segment = {20 + i, 1, 2};
+
+			fake_frontend_put(&frontend, BLKIF_OP_WRITE, UINT64_MAX - i, i, 1, &segment);
+			memset(fake_guest_page(20 + i), (int)i, PAGE_BYTES);
+		}
+		fake_frontend_push(&frontend);
+		for (uint32_t i = 0; i < frontend.size; i += 64)
+			one_turn();
+		ck_assert_uint_eq(submitted_count, frontend.size);
+		for (uint32_t i = submitted_count; i-- > 0;) {
+			ck_assert_uint_eq(submitted[i]->operation, XVHOST_WRITE);
+			ck_assert_uint_eq(submitted[i]->offset, i * 512);
+			ck_assert_uint_eq(submitted[i]->length, 1024);
+			ck_assert_uint_eq(submitted[i]->iov_count, 1);
+			ck_assert_uint_eq(submitted[i]->iov->iov_len, 1024);
+			ck_assert_uint_eq((uintptr_t)submitted[i]->scratch % 16, 0);
+			ck_assert_mem_eq(submitted[i]->iov->iov_base, (char *)fake_guest_page(20 + i) + 512, 1024);
+			blkif_complete(submitted[i], 0);
+		}
+		one_turn();
+		for (uint32_t i = frontend.size; i-- > 0;)
+			expect_answer(UINT64_MAX - i, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
+		expect_no_answer();
+	}
+	stop();
+}
+END_TEST
+
+/* Pages that follow each other in memory become one iovec; parts of pages can't. */
+START_TEST(iovecs)
+{
+	static const struct fake_segment whole[] = {{50, 0, 7}, {30, 0, 7}, {40, 0, 7}};
+	static const struct fake_segment parts[] = {{50, 4, 7}, {30, 0, 7}, {40, 0, 2}, {41, 1, 1}};
+
+	start(BLKIF_X86_64, 1, 0);
+	fake_frontend_put(&frontend, BLKIF_OP_READ, 1, 8, 3, whole);
+	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 2, 9, 4, parts);
+	fake_frontend_push(&frontend);
+	one_turn();
+	ck_assert_uint_eq(submitted_count, 2);
+	ck_assert_uint_eq(submitted[0]->iov_count, 1);
+	ck_assert_uint_eq(submitted[0]->iov->iov_len, 3 * PAGE_BYTES);
+	memset(submitted[0]->iov->iov_base, 0x5a, 3 * PAGE_BYTES);
+	ck_assert_uint_eq(*(uint8_t *)fake_guest_page(30), 0x5a);
+	ck_assert_uint_eq(submitted[1]->length, (4 + 8 + 3 + 1) * 512);
+	ck_assert_uint_eq(submitted[1]->iov_count, 2);
+	ck_assert_uint_eq(submitted[1]->iov[0].iov_len, (4 + 8 + 3) * 512);
+	ck_assert_uint_eq(submitted[1]->iov[1].iov_len, 512);
+	blkif_complete(submitted[0], 0);
+	blkif_complete(submitted[1], 0);
+	one_turn();
+	stop();
+}
+END_TEST
+
+/* Memory is writable for us only where the device is to write. */
+START_TEST(permissions)
+{
+	start(BLKIF_X86_64, 1, 0);
+	fake_frontend_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &page_20);
+	fake_frontend_push(&frontend);
+	one_turn();
+	ck_assert(fake_guest_mapped_writable());
+	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 2, 0, 1, &page_20);
+	fake_frontend_push(&frontend);
+	one_turn();
+	ck_assert(!fake_guest_mapped_writable());
+	blkif_complete(submitted[0], 0);
+	blkif_complete(submitted[1], 0);
+	one_turn();
+	stop();
+}
+END_TEST
+
+/* A flush without data is one step; on a disk without a cache it is none. */
+START_TEST(flush)
+{
+	start(BLKIF_X86_64, 1, _i ? XVHOST_DISK_FLUSH : 0);
+	fake_frontend_put(&frontend, BLKIF_OP_FLUSH_DISKCACHE, 1, 12345678, 0, NULL);
+	fake_frontend_push(&frontend);
+	one_turn();
+	if (_i) {
+		ck_assert_uint_eq(submitted_count, 1);
+		ck_assert_uint_eq(submitted[0]->operation, XVHOST_FLUSH);
+		ck_assert_uint_eq(submitted[0]->offset, 0);
+		ck_assert_uint_eq(submitted[0]->length, 0);
+		ck_assert_uint_eq(submitted[0]->iov_count, 0);
+		expect_no_answer();
+		blkif_complete(submitted[0], 0);
+		one_turn();
+	}
+	expect_answer(1, BLKIF_OP_FLUSH_DISKCACHE, BLKIF_RSP_OKAY);
+	stop();
+}
+END_TEST
+
+/* A barrier waits for all before it, is flush, write, flush, and holds back all after it. */
+START_TEST(barrier)
+{
+	start(BLKIF_X86_64, 1, XVHOST_DISK_FLUSH);
+	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 1, 0, 1, &page_20);
+	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 2, 8, 1, &page_20);
+	fake_frontend_put(&frontend, BLKIF_OP_WRITE_BARRIER, 3, 16, 1, &page_20);
+	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 4, 24, 1, &page_20);
+	fake_frontend_push(&frontend);
+	one_turn();
+	one_turn();
+	ck_assert_uint_eq(submitted_count, 2);
+	blkif_complete(submitted[1], 0);
+	one_turn();
+	ck_assert_uint_eq(submitted_count, 2);
+	blkif_complete(submitted[0], 0);
+	one_turn();
+	ck_assert_uint_eq(submitted_count, 3);
+	ck_assert_uint_eq(submitted[2]->operation, XVHOST_FLUSH);
+	blkif_complete(submitted[2], 0);
+	one_turn();
+	ck_assert_uint_eq(submitted_count, 4);
+	ck_assert_uint_eq(submitted[3]->operation, XVHOST_WRITE);
+	ck_assert_uint_eq(submitted[3]->offset, 16 * 512);
+	ck_assert_uint_eq(submitted[3]->length, PAGE_BYTES);
+	blkif_complete(submitted[3], 0);
+	one_turn();
+	ck_assert_uint_eq(submitted_count, 5);
+	ck_assert_uint_eq(submitted[4]->operation, XVHOST_FLUSH);
+	queue->ready = false;
+	blkif_complete(submitted[4], 0);
+	one_turn();
+	ck_assert(queue->ready);
+	one_turn();
+	ck_assert_uint_eq(submitted_count, 6);
+	ck_assert_uint_eq(submitted[5]->offset, 24 * 512);
+	blkif_complete(submitted[5], 0);
+	one_turn();
+	expect_answer(2, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
+	expect_answer(1, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
+	expect_answer(3, BLKIF_OP_WRITE_BARRIER, BLKIF_RSP_OKAY);
+	expect_answer(4, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
+	stop();
+}
+END_TEST
+
+/* A step that fails ends the request; the rest of its steps is not begun, and the queue goes on. */
+START_TEST(barrier_fails)
+{
+	start(BLKIF_X86_64, 1, XVHOST_DISK_FLUSH);
+	fake_frontend_put(&frontend, BLKIF_OP_WRITE_BARRIER, 1, 16, 1, &page_20);
+	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 2, 24, 1, &page_20);
+	fake_frontend_push(&frontend);
+	one_turn();
+	ck_assert_uint_eq(submitted_count, 1);
+	blkif_complete(submitted[0], -EIO);
+	one_turn();
+	one_turn();
+	ck_assert_uint_eq(submitted_count, 2);
+	ck_assert_uint_eq(submitted[1]->operation, XVHOST_WRITE);
+	blkif_complete(submitted[1], 0);
+	one_turn();
+	expect_answer(1, BLKIF_OP_WRITE_BARRIER, BLKIF_RSP_ERROR);
+	expect_answer(2, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
+	stop();
+}
+END_TEST
+
+/* Requests that are refused are answered, each by itself, and never reach the backend. */
+START_TEST(refused)
+{
+	static const struct fake_segment bad_sector = {20, 0, 9}, bad_grant = {FAKE_GUEST_PAGES + 5, 0, 7};
+	static const struct fake_segment many[11] = {{20, 0, 7}};
+
+	start(BLKIF_X86_64, 1, 0);
+	fake_frontend_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &bad_sector);
+	fake_frontend_put(&frontend, BLKIF_OP_READ, 2, 0, 1, &bad_grant);
+	fake_frontend_put(&frontend, BLKIF_OP_READ, 3, 0, 1, &page_20);
+	fake_frontend_put(&frontend, 77, 4, 0, 1, &page_20);
+	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 5, 993, 1, &page_20);
+	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 6, 0, 200, many);
+	fake_frontend_push(&frontend);
+	one_turn();
+	ck_assert_uint_eq(submitted_count, 1);
+	blkif_complete(submitted[0], -ENOSPC);
+	one_turn();
+	expect_answer(1, BLKIF_OP_READ, BLKIF_RSP_ERROR);
+	expect_answer(4, 77, BLKIF_RSP_EOPNOTSUPP);
+	expect_answer(5, BLKIF_OP_WRITE, BLKIF_RSP_ERROR);
+	expect_answer(6, BLKIF_OP_WRITE, BLKIF_RSP_ERROR);
+	expect_answer(2, BLKIF_OP_READ, BLKIF_RSP_ERROR);
+	expect_answer(3, BLKIF_OP_READ, BLKIF_RSP_ERROR);
+	ck_assert_uint_eq(queue->counters.errors, 6);
+	stop();
+}
+END_TEST
+
+START_TEST(broken_ring)
+{
+	start(BLKIF_X86_64, 1, 0);
+	fake_frontend_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &page_20);
+	fake_frontend_push(&frontend);
+	one_turn();
+	ck_assert(!queue->broken);
+	frontend.request_producer += 40;
+	fake_frontend_push(&frontend);
+	ck_assert(!blkif_take(queue, 64));
+	ck_assert(queue->broken);
+	ck_assert_uint_eq(submitted_count, 1);
+	/* Put right again, it stays broken; what was taken is finished. */
+	frontend.request_producer -= 40;
+	fake_frontend_push(&frontend);
+	blkif_complete(submitted[0], 0);
+	one_turn();
+	expect_answer(1, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+	ck_assert_uint_eq(submitted_count, 1);
+	stop();
+}
+END_TEST
+
+/* The request is what it was when it was copied, whatever the guest writes there afterwards. */
+START_TEST(changed_after_the_copy)
+{
+	start(BLKIF_X86_64, 1, 0);
+	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 1, 100, 1, &page_20);
+	fake_frontend_push(&frontend);
+	blkif_take(queue, 64);
+	memset((char *)fake_guest_page(FAKE_FRONTEND_RING_GREF) + 64, 0xff, 112);
+	one_turn();
+	ck_assert_uint_eq(submitted_count, 1);
+	ck_assert_uint_eq(submitted[0]->operation, XVHOST_WRITE);
+	ck_assert_uint_eq(submitted[0]->offset, 100 * 512);
+	blkif_complete(submitted[0], 0);
+	one_turn();
+	expect_answer(1, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
+	stop();
+}
+END_TEST
+
+/* A turn takes no more than its budget, nor more than may be in flight; the rest comes later. */
+START_TEST(limits)
+{
+	start(BLKIF_X86_64, 1, 0);
+	for (uint32_t i = 0; i < 32; i++)
+		fake_frontend_put(&frontend, BLKIF_OP_READ, i, i, 1, &(struct fake_segment){20 + i, 0, 0});
+	fake_frontend_push(&frontend);
+	ck_assert(blkif_take(queue, 5));
+	ck_assert_uint_eq(queue->in_flight, 5);
+	turn.in_flight_max = 7;
+	ck_assert(blkif_take(queue, 64));
+	ck_assert_uint_eq(queue->in_flight, 7);
+	turn.in_flight_max = 1024;
+	ck_assert(!blkif_take(queue, 64));
+	ck_assert_uint_eq(queue->in_flight, 32);
+	one_turn();
+	for (uint32_t i = 0; i < 32; i++)
+		blkif_complete(submitted[i], 0);
+	one_turn();
+	for (uint32_t i = 0; i < 32; i++)
+		expect_answer(i, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+	stop();
+}
+END_TEST
+
+/* While requests wait in the ring the frontend is not asked to notify; it is notified only as it asked. */
+START_TEST(suppressed_notifications)
+{
+	start(BLKIF_X86_64, 1, 0);
+	fake_frontend_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &page_20);
+	ck_assert(fake_frontend_push(&frontend));
+	/* Not taken yet: the backend knows already. */
+	fake_frontend_put(&frontend, BLKIF_OP_READ, 2, 0, 1, &page_20);
+	ck_assert(!fake_frontend_push(&frontend));
+	ck_assert(!one_turn());
+	/* The ring was found empty: asked again. */
+	fake_frontend_put(&frontend, BLKIF_OP_READ, 3, 0, 1, &page_20);
+	ck_assert(fake_frontend_push(&frontend));
+	one_turn();
+	blkif_complete(submitted[0], 0);
+	ck_assert(one_turn());
+	/* The frontend has not looked since: no second notification. */
+	blkif_complete(submitted[1], 0);
+	ck_assert(!one_turn());
+	expect_answer(1, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+	expect_answer(2, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+	expect_no_answer();
+	blkif_complete(submitted[2], 0);
+	ck_assert(one_turn());
+	stop();
+}
+END_TEST
+
+static void add_tests(TCase *test_case)
+{
+	tcase_add_loop_test(test_case, full_ring, 0, sizeof(rings) / sizeof(rings[0]));
+	tcase_add_test(test_case, iovecs);
+	tcase_add_test(test_case, permissions);
+	tcase_add_loop_test(test_case, flush, 0, 2);
+	tcase_add_test(test_case, barrier);
+	tcase_add_test(test_case, barrier_fails);
+	tcase_add_test(test_case, refused);
+	tcase_add_test(test_case, broken_ring);
+	tcase_add_test(test_case, changed_after_the_copy);
+	tcase_add_test(test_case, limits);
+	tcase_add_test(test_case, suppressed_notifications);
+}
+
+CHECK_MAIN("blkif", add_tests)

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * test_daemon_config.c - xvhost.conf(5)
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check_main.h"
+#include "daemon/config.h"
+
+static char reported[4096];
+static struct config config;
+
+static void report(const char *text)
+{
+	strncat(reported, text, sizeof(reported) - strlen(reported) - 1);
+	strncat(reported, "\n", sizeof(reported) - strlen(reported) - 1);
+}
+
+/* read_text - read a file of this content; the reports have "FILE" for its name. */
+static int read_text(const char *content)
+{
+	char path[] = "/tmp/xvhost-test-config-XXXXXX";
+	int fd = mkstemp(path);
+	char *at;
+	int errors;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, content, strlen(content)), (ssize_t)strlen(content));
+	close(fd);
+	reported[0] = '\0';
+	config_set_defaults(&config);
+	errors = config_read(path, &config, report);
+	unlink(path);
+	while ((at = strstr(reported, path)) != NULL) {
+		memmove(at + 4, at + strlen(path), strlen(at + strlen(path)) + 1);
+		memcpy(at, "FILE", 4);
+	}
+	return errors;
+}
+
+START_TEST(test_good)
+{
+	ck_assert_int_eq(read_text("# nothing\n"), 0);
+	ck_assert_int_eq(config.log_level, LOG_LEVEL_INFO);
+	ck_assert_uint_eq(config.max_ring_page_order, 4);
+	ck_assert_int_eq(config.worker[0], '/');
+	ck_assert_int_eq(config.backend_directory[0], '/');
+
+	ck_assert_int_eq(read_text("[daemon]\nlog_level = debug\nworker=/a/w ; ours\nbackend_directory = /b\n"
+				   "\n; and\n[disk]\nmax_ring_page_order = 0"),
+			 0);
+	ck_assert_int_eq(config.log_level, LOG_LEVEL_DEBUG);
+	ck_assert_str_eq(config.worker, "/a/w");
+	ck_assert_str_eq(config.backend_directory, "/b");
+	ck_assert_uint_eq(config.max_ring_page_order, 0);
+}
+END_TEST
+
+START_TEST(test_sample_is_good)
+{
+	ck_assert_int_eq(config_read("service/daemon/xvhost.conf", &config, report), 0);
+}
+END_TEST
+
+START_TEST(test_missing_file)
+{
+	ck_assert_int_eq(config_read("/nowhere/xvhost.conf", &config, report), -ENOENT);
+	ck_assert_str_eq(reported, "");
+}
+END_TEST
+
+static const struct {
+	const char *content;
+	const char *report;
+} bad[] = {
+	{"[daemon]\nlog_level = loud\n",
+	 "FILE:2: log_level in [daemon] is \"loud\"; it must be error, warning, info or debug\n"},
+	{"\n\n[daemon]\nworker = bin/worker\n",
+	 "FILE:4: worker in [daemon] is \"bin/worker\"; it must be an absolute path\n"},
+	{"[daemon]\nbackend_directory =\n",
+	 "FILE:2: backend_directory in [daemon] is \"\"; it must be an absolute path\n"},
+	{"[disk]\nmax_ring_page_order = 5\n",
+	 "FILE:2: max_ring_page_order in [disk] is \"5\"; it must be a number from 0 to 4\n"},
+	{"[disk]\nmax_ring_page_order = 4 pages\n",
+	 "FILE:2: max_ring_page_order in [disk] is \"4 pages\"; it must be a number from 0 to 4\n"},
+	{"[disk]\nlog_level = info\n",
+	 "FILE:2: unknown key log_level in [disk]; it must be one of max_ring_page_order\n"},
+	{"[daemon]\nloglevel = info\n", "FILE:2: unknown key loglevel in [daemon]; it must be one of "
+					"log_level, worker, backend_directory\n"},
+	{"[net]\nx = 1\n", "FILE:2: key x is in the unknown section [net]; it must be [daemon] or [disk]\n"},
+	{"log_level = info\n",
+	 "FILE:1: key log_level is in the unknown section []; it must be [daemon] or [disk]\n"},
+	{"[daemon]\nlog_level = info\nlog_level = debug\n",
+	 "FILE:3: log_level in [daemon] is given a second time, as \"debug\"\n"},
+	{"[daemon\n", "FILE:1: neither [section] nor key = value nor a comment\n"},
+	{"[daemon]\nlog_level\n", "FILE:2: neither [section] nor key = value nor a comment\n"},
+	{"[daemon]\nlog_level = \x1b[1m\n",
+	 "FILE:2: log_level in [daemon] is \"?[1m\"; it must be error, warning, info or debug\n"},
+};
+
+START_TEST(test_bad)
+{
+	ck_assert_int_eq(read_text(bad[_i].content), 1);
+	ck_assert_str_eq(reported, bad[_i].report);
+}
+END_TEST
+
+START_TEST(test_every_error_is_told)
+{
+	ck_assert_int_eq(read_text("[daemon]\nlog_level = x\nfoo = 1\n[disk]\nmax_ring_page_order = -1\n"),
+			 3);
+	ck_assert_ptr_nonnull(strstr(reported, "FILE:2: "));
+	ck_assert_ptr_nonnull(strstr(reported, "FILE:3: "));
+	ck_assert_ptr_nonnull(strstr(reported, "FILE:5: "));
+}
+END_TEST
+
+START_TEST(test_long_line)
+{
+	char content[1000] = "[daemon]\nworker = /";
+
+	memset(content + strlen(content), 'a', 600);
+	strcat(content, "\nlog_level = debug\n");
+	ck_assert_int_eq(read_text(content), 1);
+	ck_assert_str_eq(reported, "FILE:2: the line is longer than 198 characters\n");
+	ck_assert_int_eq(config.log_level, LOG_LEVEL_DEBUG);
+}
+END_TEST
+
+static void add_tests(TCase *test_case)
+{
+	tcase_add_test(test_case, test_good);
+	tcase_add_test(test_case, test_sample_is_good);
+	tcase_add_test(test_case, test_missing_file);
+	tcase_add_loop_test(test_case, test_bad, 0, sizeof(bad) / sizeof(bad[0]));
+	tcase_add_test(test_case, test_every_error_is_told);
+	tcase_add_test(test_case, test_long_line);
+}
+
+CHECK_MAIN("daemon: configuration", add_tests)

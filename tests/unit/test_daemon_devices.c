@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * test_daemon_devices.c - which vbds are ours, and what happens when there are too many
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "check_main.h"
+#include "daemon/devices.h"
+#include "fake_xenstore.h"
+
+static struct host host = {.platform = &platform_fake_xenstore, .sysfs_path = "/nowhere"};
+static struct devices devices;
+
+static void set_up(void)
+{
+	fake_xenstore_start(0);
+	ck_assert_int_eq(host.platform->xenstore_open(&host.xenstore), 0);
+	fake_xenstore_set("backend/vbd/3/768/script", "/etc/xen/scripts/block-xvhost");
+	fake_xenstore_set("backend/vbd/3/768/state", "1");
+}
+
+/* changed - tell of a change, and say whether the device is in the table afterwards. */
+static bool changed(const char *path)
+{
+	devices_backend_changed(&devices, &host, path);
+	return devices_find(&devices, 3, 768) != NULL;
+}
+
+START_TEST(test_paths)
+{
+	static const char *const others[] = {
+		"backend",
+		"backend/vbd3/768",
+		"backend/vbd/",
+		"backend/vbd/3/",
+		"backend/vbd/3/7680",
+		"backend/vbd/4/768",
+		"backend/vbd/3/0x300",
+		"backend/vbd/-3/768",
+		"backend/vbd/3/99999999999",
+		"backend/vbd/70000/768",
+		"backend/vbd/3//768",
+		"backend/vbd/00000000000000003/768",
+		"backend/vif/3/768",
+		"",
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		ck_assert_msg(!changed(others[i]), "%s", others[i]);
+	ck_assert(changed("backend/vbd/3/768/state"));
+}
+END_TEST
+
+START_TEST(test_scans)
+{
+	ck_assert(changed("backend/vbd"));
+	memset(&devices, 0, sizeof(devices));
+	ck_assert(changed("backend/vbd/3"));
+	memset(&devices, 0, sizeof(devices));
+	ck_assert(changed("backend/vbd/3/768"));
+}
+END_TEST
+
+START_TEST(test_not_ours)
+{
+	static const char *const scripts[] = {"block", "/etc/xen/scripts/block-xvhost2",
+					      "/block-xvhost/block", "", "my-block-xvhost"};
+
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+		fake_xenstore_set("backend/vbd/3/768/script", scripts[i]);
+		ck_assert_msg(!changed("backend/vbd/3/768"), "%s", scripts[i]);
+	}
+	fake_xenstore_set("backend/vbd/3/768/script", "block-xvhost");
+	fake_xenstore_unset("backend/vbd/3/768/state");
+	ck_assert(!changed("backend/vbd/3/768"));
+}
+END_TEST
+
+START_TEST(test_frontend_tokens)
+{
+	static const char *const others[] = {"", "3", "3/", "3/769", "/3/768", "x/y", "3/-768"};
+	struct device *device;
+
+	ck_assert(changed("backend/vbd/3/768"));
+	device = devices_find(&devices, 3, 768);
+	device->dirty = false;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		devices_frontend_changed(&devices, others[i]);
+		ck_assert_msg(!device->dirty, "%s", others[i]);
+	}
+	devices_frontend_changed(&devices, "3/768");
+	ck_assert(device->dirty);
+}
+END_TEST
+
+START_TEST(test_too_many)
+{
+	char text[80];
+
+	for (uint32_t i = 0; i < DEVICES_MAX; i++)
+		devices.device[i] = (struct device){.used = true, .domid = 1, .id = i};
+	devices.end = DEVICES_MAX;
+	ck_assert(!changed("backend/vbd/3/768"));
+	snprintf(text, sizeof(text), "xvhostd has %d devices, and no more are allowed", DEVICES_MAX);
+	ck_assert_str_eq(fake_xenstore_get("backend/vbd/3/768/hotplug-error"), text);
+	ck_assert_str_eq(fake_xenstore_get("backend/vbd/3/768/xvhost-status"), "error");
+	ck_assert_str_eq(fake_xenstore_get("backend/vbd/3/768/state"), "2");
+
+	fake_xenstore_set("backend/vbd/3/768/state", "5");
+	ck_assert(!changed("backend/vbd/3/768/state"));
+	ck_assert_str_eq(fake_xenstore_get("backend/vbd/3/768/state"), "6");
+
+	devices.device[7].used = false;
+	ck_assert(changed("backend/vbd/3/768/state"));
+	ck_assert(devices.device[7].id == 768);
+}
+END_TEST
+
+static void add_tests(TCase *test_case)
+{
+	tcase_add_checked_fixture(test_case, set_up, NULL);
+	tcase_add_test(test_case, test_paths);
+	tcase_add_test(test_case, test_scans);
+	tcase_add_test(test_case, test_not_ours);
+	tcase_add_test(test_case, test_frontend_tokens);
+	tcase_add_test(test_case, test_too_many);
+}
+
+CHECK_MAIN("daemon: devices", add_tests)

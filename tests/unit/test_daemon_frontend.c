@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * test_daemon_frontend.c - what a frontend can write about its ring
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "check_main.h"
+#include "daemon/frontend.h"
+#include "fake_xenstore.h"
+
+#define FRONTEND "/local/domain/7/device/vbd/51712"
+
+static struct config config = {.max_ring_page_order = 3};
+static struct host host = {.platform = &platform_fake_xenstore, .config = &config};
+static struct message_disk_connect ring;
+static char text[ERROR_TEXT_MAX];
+
+static void set(const char *name, const char *value)
+{
+	char path[XENSTORE_PATH_MAX];
+
+	snprintf(path, sizeof(path), FRONTEND "/%s", name);
+	if (value != NULL)
+		fake_xenstore_set(path, value);
+	else
+		fake_xenstore_unset(path);
+}
+
+/* start - a frontend as Linux writes it. */
+static void start(void)
+{
+	fake_xenstore_start(0);
+	ck_assert_int_eq(host.platform->xenstore_open(&host.xenstore), 0);
+	set("state", "3");
+	set("ring-ref", "8");
+	set("event-channel", "15");
+	set("protocol", "x86_64-abi");
+	memset(&ring, 0xff, sizeof(ring));
+	memset(text, 'x', sizeof(text));
+}
+
+static int read_ring(void)
+{
+	return frontend_read_ring(&host, FRONTEND, &ring, text);
+}
+
+START_TEST(test_one_page)
+{
+	ck_assert_int_eq(read_ring(), 0);
+	ck_assert_uint_eq(ring.ring_pages, 1);
+	ck_assert_uint_eq(ring.ring_refs[0], 8);
+	ck_assert_uint_eq(ring.event_channel, 15);
+	ck_assert_int_eq(ring.protocol, BLKIF_X86_64);
+}
+END_TEST
+
+START_TEST(test_protocol)
+{
+	set("protocol", "x86_32-abi");
+	ck_assert_int_eq(read_ring(), 0);
+	ck_assert_int_eq(ring.protocol, BLKIF_X86_32);
+	set("protocol", NULL);
+	ck_assert_int_eq(read_ring(), 0);
+	ck_assert_int_eq(ring.protocol, BLKIF_X86_32);
+}
+END_TEST
+
+START_TEST(test_many_pages)
+{
+	char name[16], value[16];
+
+	set("ring-ref", NULL);
+	set("ring-page-order", "3");
+	for (unsigned i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "ring-ref%u", i);
+		snprintf(value, sizeof(value), "%u", 100 + i);
+		set(name, value);
+	}
+	ck_assert_int_eq(read_ring(), 0);
+	ck_assert_uint_eq(ring.ring_pages, 8);
+	for (unsigned i = 0; i < 8; i++)
+		ck_assert_uint_eq(ring.ring_refs[i], 100 + i);
+
+	set("ring-ref7", NULL);
+	ck_assert_int_eq(read_ring(), -ENOENT);
+	ck_assert_str_eq(
+		text, "frontend node ring-ref7 is missing; it must be a decimal number from 0 to 4294967295");
+}
+END_TEST
+
+START_TEST(test_order_0)
+{
+	set("ring-page-order", "0");
+	ck_assert_int_eq(read_ring(), 0);
+	ck_assert_uint_eq(ring.ring_refs[0], 8);
+	set("ring-ref0", "77");
+	ck_assert_int_eq(read_ring(), 0);
+	ck_assert_uint_eq(ring.ring_pages, 1);
+	ck_assert_uint_eq(ring.ring_refs[0], 77);
+}
+END_TEST
+
+static const struct {
+	const char *node, *value, *text;
+} bad[] = {
+	{"ring-ref", NULL,
+	 "frontend node ring-ref is missing; it must be a decimal number from 0 to 4294967295"},
+	{"ring-ref", "", "frontend node ring-ref is \"\"; it must be a decimal number from 0 to 4294967295"},
+	{"ring-ref", "-1",
+	 "frontend node ring-ref is \"-1\"; it must be a decimal number from 0 to 4294967295"},
+	{"ring-ref", "0x8",
+	 "frontend node ring-ref is \"0x8\"; it must be a decimal number from 0 to 4294967295"},
+	{"ring-ref", "4294967296",
+	 "frontend node ring-ref is \"4294967296\"; it must be a decimal number from 0 to 4294967295"},
+	{"ring-ref", "\n<3>forged",
+	 "frontend node ring-ref is \"?<3>forged\"; it must be a decimal number from 0 to 4294967295"},
+	{"ring-ref", "1234567890123456789012345678901234567890123456789",
+	 "frontend node ring-ref is \"1234567890123456789012345678901234567890\"; it must be a decimal "
+	 "number from 0 to "
+	 "4294967295"},
+	{"ring-page-order", "4",
+	 "frontend node ring-page-order is \"4\"; it must be a decimal number from 0 to 3"},
+	{"ring-page-order", "64",
+	 "frontend node ring-page-order is \"64\"; it must be a decimal number from 0 to 3"},
+	{"ring-page-order", "x",
+	 "frontend node ring-page-order is \"x\"; it must be a decimal number from 0 to 3"},
+	{"ring-page-order", "2",
+	 "frontend node ring-ref0 is missing; it must be a decimal number from 0 to 4294967295"},
+	{"event-channel", NULL,
+	 "frontend node event-channel is missing; it must be a decimal number from 1 to 131071"},
+	{"event-channel", "0",
+	 "frontend node event-channel is \"0\"; it must be a decimal number from 1 to 131071"},
+	{"event-channel", "131072",
+	 "frontend node event-channel is \"131072\"; it must be a decimal number from 1 to 131071"},
+	{"event-channel", "1 2",
+	 "frontend node event-channel is \"1 2\"; it must be a decimal number from 1 to 131071"},
+	{"protocol", "", "frontend node protocol is \"\"; it must be x86_64-abi or x86_32-abi"},
+	{"protocol", "arm-abi", "frontend node protocol is \"arm-abi\"; it must be x86_64-abi or x86_32-abi"},
+	{"protocol", "x86_64-abi ",
+	 "frontend node protocol is \"x86_64-abi \"; it must be x86_64-abi or x86_32-abi"},
+	{"multi-queue-num-queues", "2",
+	 "frontend node multi-queue-num-queues is \"2\"; it must be a decimal number from 1 to 1"},
+	{"multi-queue-num-queues", "0",
+	 "frontend node multi-queue-num-queues is \"0\"; it must be a decimal number from 1 to 1"},
+};
+
+START_TEST(test_bad)
+{
+	set(bad[_i].node, bad[_i].value);
+	ck_assert_int_lt(read_ring(), 0);
+	ck_assert_str_eq(text, bad[_i].text);
+}
+END_TEST
+
+static void add_tests(TCase *test_case)
+{
+	tcase_add_checked_fixture(test_case, start, NULL);
+	tcase_add_test(test_case, test_one_page);
+	tcase_add_test(test_case, test_protocol);
+	tcase_add_test(test_case, test_many_pages);
+	tcase_add_test(test_case, test_order_0);
+	tcase_add_loop_test(test_case, test_bad, 0, sizeof(bad) / sizeof(bad[0]));
+}
+
+CHECK_MAIN("daemon: frontend nodes", add_tests)

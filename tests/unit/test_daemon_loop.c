@@ -1,0 +1,857 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * test_daemon_loop.c - all of xvhostd over a xenstore in this process, with worker processes that have no disks
+ *
+ * The test plays the toolstack and the frontend. After each test nothing may be left: no process, no watch, no
+ * file, and in xenstore only what the toolstack made.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check_main.h"
+#include "daemon/clock.h"
+#include "daemon/daemon.h"
+#include "daemon/device.h"
+#include "daemon/worker_process.h"
+#include "fake_worker.h"
+#include "fake_xenstore.h"
+
+#define WAIT_MS 5000 /* for anything that does not depend on a deadline of xvhostd's */
+#define DISK 51712   /* xvda */
+
+static char directory[64], lock_path[96], sysfs_path[96];
+static struct config config;
+static struct daemon *daemon_tested;
+static int64_t clock_ahead_ms;
+
+/* clock_now_ms - in the place of clock.c's: the test can let time pass. */
+int64_t clock_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + clock_ahead_ms;
+}
+
+/* ---- the toolstack and the frontend ------------------------------------------------------------------------- */
+
+static const char *path_of(const char *end, unsigned domid, const char *name)
+{
+	static char path[XENSTORE_PATH_MAX];
+
+	if (end[0] == 'b')
+		snprintf(path, sizeof(path), "backend/vbd/%u/%d%s%s", domid, DISK, name[0] ? "/" : "", name);
+	else if (end[0] == 'f')
+		snprintf(path, sizeof(path), "/local/domain/%u/device/vbd/%d%s%s", domid, DISK,
+			 name[0] ? "/" : "", name);
+	else
+		snprintf(path, sizeof(path), "error/backend/vbd/%u/%d/error", domid, DISK);
+	return path;
+}
+
+static void set_backend(unsigned domid, const char *name, const char *value)
+{
+	fake_xenstore_set(path_of("backend", domid, name), value);
+}
+
+static void set_frontend(unsigned domid, const char *name, const char *value)
+{
+	fake_xenstore_set(path_of("frontend", domid, name), value);
+}
+
+static const char *backend(unsigned domid, const char *name)
+{
+	const char *value = fake_xenstore_get(path_of("backend", domid, name));
+
+	return value != NULL ? value : "(none)";
+}
+
+static const char *error_node(unsigned domid)
+{
+	const char *value = fake_xenstore_get(path_of("error", domid, ""));
+
+	return value != NULL ? value : "(none)";
+}
+
+/* make_device - what libxl 4.17 writes. The backend's state comes last, as if it was all one transaction. */
+static void make_device(unsigned domid, const char *target)
+{
+	char number[16], frontend[XENSTORE_PATH_MAX];
+
+	snprintf(number, sizeof(number), "%u", domid);
+	snprintf(frontend, sizeof(frontend), "%s", path_of("frontend", domid, ""));
+	set_frontend(domid, "state", "1");
+	set_backend(domid, "frontend", frontend);
+	set_backend(domid, "frontend-id", number);
+	set_backend(domid, "online", "1");
+	set_backend(domid, "params", target);
+	set_backend(domid, "script", "/etc/xen/scripts/block-xvhost");
+	set_backend(domid, "mode", "w");
+	set_backend(domid, "state", "1");
+}
+
+/* begin_detach - what libxl does first. */
+static void begin_detach(unsigned domid)
+{
+	set_backend(domid, "online", "0");
+	set_backend(domid, "state", "5");
+}
+
+/* remove_device - what libxl does last. */
+static void remove_device(unsigned domid)
+{
+	char guest[32];
+
+	fake_xenstore_unset(path_of("frontend", domid, ""));
+	snprintf(guest, sizeof(guest), "backend/vbd/%u", domid);
+	fake_xenstore_unset(guest);
+}
+
+static void make_ring(unsigned domid)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d", FAKE_RING_REF);
+	set_frontend(domid, "ring-ref", number);
+	snprintf(number, sizeof(number), "%d", FAKE_EVENT_CHANNEL);
+	set_frontend(domid, "event-channel", number);
+	set_frontend(domid, "protocol", "x86_64-abi");
+	set_frontend(domid, "state", "3");
+}
+
+/* ---- running ---------------------------------------------------------------------------------------------- */
+
+/* start_daemon - one that finds what is there. */
+static void start_daemon(void)
+{
+	const struct daemon_settings settings = {
+		.platform = &platform_fake_xenstore,
+		.config = &config,
+		.lock_path = lock_path,
+		.sysfs_path = sysfs_path,
+	};
+
+	daemon_tested = daemon_create(&settings);
+	ck_assert_ptr_nonnull(daemon_tested);
+}
+
+/* turn_until - let the daemon run until a backend node has this value. */
+static void turn_until(unsigned domid, const char *name, const char *value)
+{
+	int64_t end_ms = clock_now_ms() + WAIT_MS;
+	int64_t ahead_ms = clock_ahead_ms;
+
+	while (strcmp(backend(domid, name), value) != 0) {
+		ck_assert_msg(clock_now_ms() - clock_ahead_ms + ahead_ms < end_ms,
+			      "guest %u: %s is %s, not %s", domid, name, backend(domid, name), value);
+		ck_assert(daemon_turn(daemon_tested, 20));
+	}
+}
+
+/* turn_for - let the daemon run for a while. */
+static void turn_for(int64_t while_ms)
+{
+	int64_t end_ms = clock_now_ms() + while_ms;
+
+	while (clock_now_ms() < end_ms)
+		ck_assert(daemon_turn(daemon_tested, 10));
+}
+
+/* children - how many worker processes there are; each is sent `signal_number` if that is not 0. */
+static int children(int signal_number)
+{
+	char path[64];
+	FILE *file;
+	int pid, count = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	file = fopen(path, "r");
+	ck_assert_ptr_nonnull(file);
+	for (; fscanf(file, "%d", &pid) == 1; count++)
+		ck_assert(signal_number == 0 || kill(pid, signal_number) == 0);
+	fclose(file);
+	return count;
+}
+
+/* turn_until_children - let the daemon run until there are that many workers. */
+static void turn_until_children(int count)
+{
+	int64_t end_ms = clock_now_ms() + WAIT_MS;
+
+	while (children(0) != count) {
+		ck_assert_int_lt(clock_now_ms(), end_ms);
+		ck_assert(daemon_turn(daemon_tested, 20));
+	}
+}
+
+/* stop_daemon - by SIGTERM; nothing of it is left. */
+static void stop_daemon(void)
+{
+	struct timespec begin, end;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	ck_assert_int_eq(kill(getpid(), SIGTERM), 0);
+	do
+		clock_gettime(CLOCK_MONOTONIC, &end);
+	while (daemon_turn(daemon_tested, 20) && end.tv_sec - begin.tv_sec < 5);
+	ck_assert(daemon_destroy(daemon_tested));
+	daemon_tested = NULL;
+	ck_assert_int_eq(waitpid(-1, NULL, 0), -1);
+	ck_assert_int_eq(errno, ECHILD);
+	ck_assert_uint_eq(fake_xenstore_watches(), 0);
+	ck_assert_ptr_null(fake_xenstore_get("error"));
+	ck_assert_int_ne(access(lock_path, F_OK), 0);
+}
+
+static void set_up(void)
+{
+	snprintf(directory, sizeof(directory), "/tmp/xvhost-test-daemon-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(lock_path, sizeof(lock_path), "%s/run/lock", directory);
+	snprintf(sysfs_path, sizeof(sysfs_path), "%s/sys", directory);
+	config_set_defaults(&config);
+	snprintf(config.worker, sizeof(config.worker), "%s", fake_worker_path());
+	log_init("xvhostd", LOG_LEVEL_DEBUG);
+	fake_xenstore_start(0);
+}
+
+static void tear_down(void)
+{
+	char command[512];
+
+	if (daemon_tested != NULL)
+		stop_daemon();
+	snprintf(command, sizeof(command), "rm -r %s", directory);
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* attach - a device from nothing to Connected. */
+static void attach(unsigned domid, const char *target)
+{
+	make_device(domid, target);
+	turn_until(domid, "state", "2");
+	ck_assert_str_eq(backend(domid, "xvhost-status"), "ready");
+	make_ring(domid);
+	turn_until(domid, "state", "4");
+	set_frontend(domid, "state", "4");
+	turn_for(20);
+	ck_assert_str_eq(backend(domid, "state"), "4");
+}
+
+/* detach - a device in any state to nothing. */
+static void detach(unsigned domid)
+{
+	begin_detach(domid);
+	turn_for(20);
+	set_frontend(domid, "state", "6");
+	turn_until(domid, "state", "6");
+	remove_device(domid);
+	turn_for(20);
+	ck_assert_str_eq(error_node(domid), "(none)");
+}
+
+/* ---- tests ------------------------------------------------------------------------------------------------ */
+
+START_TEST(test_attach_and_detach)
+{
+	unsigned nodes;
+
+	start_daemon();
+	fake_xenstore_set("backend/vbd", "");
+	fake_xenstore_set("/local/domain/3/device/vbd", "");
+	nodes = fake_xenstore_nodes();
+	attach(3, "good");
+	ck_assert_str_eq(backend(3, "sectors"), "2048");
+	ck_assert_str_eq(backend(3, "sector-size"), "512");
+	ck_assert_str_eq(backend(3, "info"), "0");
+	ck_assert_str_eq(backend(3, "feature-flush-cache"), "1");
+	ck_assert_str_eq(backend(3, "feature-barrier"), "1");
+	ck_assert_str_eq(backend(3, "max-ring-page-order"), "4");
+	ck_assert_str_eq(error_node(3), "(none)");
+	ck_assert_int_eq(children(0), 1);
+	ck_assert_uint_eq(fake_xenstore_watches(), 2);
+
+	begin_detach(3);
+	turn_for(50);
+	ck_assert_str_eq(backend(3, "state"), "5");
+	set_frontend(3, "state", "6");
+	turn_until(3, "state", "6");
+	turn_until_children(0);
+	remove_device(3);
+	turn_for(20);
+	ck_assert_uint_eq(fake_xenstore_watches(), 1);
+	ck_assert_uint_eq(fake_xenstore_nodes(), nodes);
+}
+END_TEST
+
+START_TEST(test_read_only)
+{
+	start_daemon();
+	attach(3, "read-only");
+	ck_assert_str_eq(backend(3, "info"), "4");
+	make_device(4, "good");
+	set_backend(4, "mode", "r");
+	turn_until(4, "state", "2");
+	make_ring(4);
+	turn_until(4, "state", "4");
+	ck_assert_str_eq(backend(4, "info"), "4");
+}
+END_TEST
+
+START_TEST(test_guest_closes_and_comes_back)
+{
+	start_daemon();
+	attach(3, "good");
+	for (unsigned i = 0; i < 3; i++) {
+		set_frontend(3, "state", "5");
+		turn_until(3, "state", "5");
+		set_frontend(3, "state", "6");
+		turn_until(3, "state", "6");
+		set_frontend(3, "state", "1");
+		turn_until(3, "state", "2");
+		make_ring(3);
+		turn_until(3, "state", "4");
+	}
+	ck_assert_int_eq(children(0), 1);
+}
+END_TEST
+
+START_TEST(test_destroy)
+{
+	start_daemon();
+	attach(3, "good");
+	begin_detach(3);
+	fake_xenstore_unset(path_of("frontend", 3, ""));
+	turn_until(3, "state", "6");
+	turn_until_children(0);
+	remove_device(3);
+	turn_for(20);
+	ck_assert_uint_eq(fake_xenstore_watches(), 1);
+
+	attach(4, "good");
+	remove_device(4);
+	turn_until_children(0);
+	ck_assert_uint_eq(fake_xenstore_watches(), 1);
+	ck_assert_ptr_null(fake_xenstore_get("backend/vbd/4"));
+}
+END_TEST
+
+START_TEST(test_new_device_of_the_same_number)
+{
+	start_daemon();
+	attach(3, "good");
+	remove_device(3);
+	make_device(3, "read-only");
+	turn_until(3, "state", "2");
+	make_ring(3);
+	turn_until(3, "state", "4");
+	ck_assert_str_eq(backend(3, "info"), "4");
+}
+END_TEST
+
+START_TEST(test_devices_that_are_there)
+{
+	make_device(3, "good");
+	make_device(4, "good");
+	set_backend(4, "script", "/etc/xen/scripts/block");
+	make_device(5, "good");
+	set_backend(5, "script", "block-xvhost");
+	fake_xenstore_set("backend/vbd/x/y/script", "block-xvhost");
+	fake_xenstore_set("backend/vbd/99999/1/script", "block-xvhost");
+	start_daemon();
+	turn_until(3, "state", "2");
+	turn_until(5, "state", "2");
+	turn_for(20);
+	ck_assert_str_eq(backend(4, "state"), "1");
+	ck_assert_int_eq(children(0), 2);
+}
+END_TEST
+
+/* check_refused - the device failed to open, with this text; it can be removed and leaves nothing. */
+static void check_refused(unsigned domid, const char *number, const char *text)
+{
+	char error[ERROR_TEXT_MAX];
+
+	turn_until(domid, "state", "2");
+	ck_assert_str_eq(backend(domid, "xvhost-status"), "error");
+	ck_assert_str_eq(backend(domid, "hotplug-error"), text);
+	snprintf(error, sizeof(error), "%s %s", number, text);
+	ck_assert_str_eq(error_node(domid), error);
+	begin_detach(domid);
+	turn_until(domid, "state", "6");
+	turn_until_children(0);
+	remove_device(domid);
+	turn_for(20);
+	ck_assert_ptr_null(fake_xenstore_get("error"));
+	ck_assert_uint_eq(fake_xenstore_watches(), 1);
+}
+
+START_TEST(test_open_fails)
+{
+	start_daemon();
+	make_device(3, "bad");
+	check_refused(3, "2", "no such disk");
+}
+END_TEST
+
+START_TEST(test_open_fails_and_frontend_waits)
+{
+	start_daemon();
+	make_device(3, "bad");
+	turn_until(3, "state", "2");
+	make_ring(3);
+	turn_for(50);
+	/* The toolstack must see 2. */
+	ck_assert_str_eq(backend(3, "state"), "2");
+	set_backend(3, "hotplug-status", "error");
+	turn_until(3, "state", "5");
+	set_frontend(3, "state", "6");
+	turn_until(3, "state", "6");
+
+	set_backend(3, "params", "good");
+	set_frontend(3, "state", "1");
+	turn_for(50);
+	ck_assert_str_eq(backend(3, "state"), "6");
+	clock_ahead_ms += OPEN_PAUSE_MS;
+	turn_until(3, "state", "2");
+	ck_assert_str_eq(backend(3, "xvhost-status"), "ready");
+	ck_assert_str_eq(backend(3, "hotplug-error"), "(none)");
+	ck_assert_str_eq(error_node(3), "(none)");
+}
+END_TEST
+
+START_TEST(test_worker_dies_opening)
+{
+	start_daemon();
+	make_device(3, "dies-opening");
+	check_refused(3, "5", "the worker is gone, it ended with status 3, before it opened the disk");
+}
+END_TEST
+
+START_TEST(test_worker_says_nonsense)
+{
+	start_daemon();
+	make_device(3, "nonsense");
+	check_refused(3, "5",
+		      "the worker is gone, it was ended by signal 9 (Killed), before it opened the disk");
+}
+END_TEST
+
+START_TEST(test_worker_answers_twice)
+{
+	start_daemon();
+	make_device(3, "opens-twice");
+	turn_until_children(1);
+	turn_until_children(0);
+}
+END_TEST
+
+START_TEST(test_no_worker)
+{
+	snprintf(config.worker, sizeof(config.worker), "/nowhere/worker");
+	start_daemon();
+	make_device(3, "good");
+	check_refused(3, "11", "can't start the worker /nowhere/worker: No such file or directory");
+}
+END_TEST
+
+START_TEST(test_worker_is_silent)
+{
+	start_daemon();
+	make_device(3, "silent");
+	turn_for(50);
+	ck_assert_str_eq(backend(3, "state"), "1");
+	clock_ahead_ms += OPEN_TIMEOUT_MS;
+	check_refused(3, "110", "the worker has not opened the disk within 7000 ms");
+}
+END_TEST
+
+static const struct {
+	const char *node, *value, *text;
+} bad_wishes[] = {
+	{"frontend", "/local/domain/4/device/vbd/51712",
+	 "backend node frontend is \"/local/domain/4/device/vbd/51712\"; it must be "
+	 "/local/domain/3/device/vbd/51712"},
+	{"frontend-id", "4", "backend node frontend-id is \"4\"; it must be 3"},
+	{"mode", "rw", "backend node mode is \"rw\"; it must be r or w"},
+	{"params", "", "the target (backend node params) is \"\"; it must have from 1 to 1023 characters"},
+};
+
+START_TEST(test_bad_wish)
+{
+	fake_xenstore_set(path_of("backend", 3, "mode"), "w");
+	make_device(3, "good");
+	set_backend(3, bad_wishes[_i].node, bad_wishes[_i].value);
+	start_daemon();
+	check_refused(3, "22", bad_wishes[_i].text);
+}
+END_TEST
+
+START_TEST(test_long_target)
+{
+	char target[TARGET_MAX + 1];
+
+	memset(target, 't', TARGET_MAX);
+	target[TARGET_MAX] = '\0';
+	make_device(3, target);
+	start_daemon();
+	check_refused(3, "22",
+		      "the target (backend node params) is \"tttttttttttttttttttttttttttttttttttttttt\"; it "
+		      "must have "
+		      "from 1 to 1023 characters");
+}
+END_TEST
+
+START_TEST(test_no_watch)
+{
+	start_daemon();
+	turn_for(20);
+	fake_xenstore_fail_watches(E2BIG);
+	make_device(3, "good");
+	check_refused(3, "22", "xenstore does not let us watch the frontend, see xvhostd's log");
+	fake_xenstore_fail_watches(0);
+}
+END_TEST
+
+/* check_runtime_failure - an error node, state 5, then 6; the frontend can come back with another target. */
+static void check_runtime_failure(unsigned domid, const char *error)
+{
+	turn_until(domid, "state", "5");
+	turn_for(50);
+	ck_assert_str_eq(error_node(domid), error);
+	ck_assert_str_eq(backend(domid, "state"), "5");
+	set_frontend(domid, "state", "6");
+	turn_until(domid, "state", "6");
+	clock_ahead_ms += OPEN_PAUSE_MS;
+	set_frontend(domid, "state", "1");
+	turn_until(domid, "state", "2");
+	ck_assert_str_eq(error_node(domid), "(none)");
+}
+
+START_TEST(test_bad_ring_nodes)
+{
+	start_daemon();
+	make_device(3, "good");
+	turn_until(3, "state", "2");
+	set_frontend(3, "ring-ref", "-8");
+	set_frontend(3, "state", "3");
+	check_runtime_failure(
+		3, "22 frontend node ring-ref is \"-8\"; it must be a decimal number from 0 to 4294967295");
+	make_ring(3);
+	turn_until(3, "state", "4");
+}
+END_TEST
+
+static const struct {
+	const char *target, *error;
+} runtime_failures[] = {
+	{"fails-connecting", "5 no such ring"},
+	{"breaks", "71 nonsense?in the ring"},
+	{"dies-connecting", "5 the worker is gone while the disk was in use, it ended with status 4"},
+	{"dies-connected", "5 the worker is gone while the disk was in use, it ended with status 5"},
+};
+
+START_TEST(test_runtime_failure)
+{
+	start_daemon();
+	make_device(3, runtime_failures[_i].target);
+	turn_until(3, "state", "2");
+	make_ring(3);
+	check_runtime_failure(3, runtime_failures[_i].error);
+}
+END_TEST
+
+START_TEST(test_worker_dies_before_use)
+{
+	start_daemon();
+	make_device(3, "good");
+	turn_until(3, "state", "2");
+	make_device(4, "good");
+	turn_until(4, "state", "2");
+	/* Both workers end; the disks are opened again by new ones. */
+	ck_assert_int_eq(children(SIGKILL), 2);
+	turn_for(50);
+	clock_ahead_ms += OPEN_PAUSE_MS;
+	turn_until_children(2);
+	make_ring(3);
+	turn_until(3, "state", "4");
+}
+END_TEST
+
+START_TEST(test_guests_do_not_harm_each_other)
+{
+	start_daemon();
+	attach(3, "good");
+	make_device(4, "dies-connected");
+	turn_until(4, "state", "2");
+	make_device(5, "silent");
+	make_ring(4);
+	turn_until(4, "state", "5");
+	attach(6, "good");
+	ck_assert_str_eq(backend(3, "state"), "4");
+	ck_assert_str_eq(backend(5, "state"), "1");
+	detach(3);
+	detach(4);
+	detach(6);
+}
+END_TEST
+
+START_TEST(test_worker_hangs_at_detach)
+{
+	start_daemon();
+	attach(3, "hangs-disconnecting");
+	begin_detach(3);
+	set_frontend(3, "state", "6");
+	turn_for(50);
+	ck_assert_str_eq(backend(3, "state"), "5");
+	clock_ahead_ms += DISCONNECT_TIMEOUT_MS;
+	turn_until(3, "state", "6");
+	turn_until_children(0);
+}
+END_TEST
+
+START_TEST(test_worker_that_does_not_stop)
+{
+	start_daemon();
+	attach(3, "stubborn");
+	detach(3);
+	turn_for(50);
+	ck_assert_int_eq(children(0), 1);
+	/* A new device doesn't wait for it. */
+	attach(3, "good");
+	ck_assert_int_eq(children(0), 2);
+	clock_ahead_ms += WORKER_STOP_TIMEOUT_MS;
+	turn_until_children(1);
+	ck_assert_str_eq(backend(3, "state"), "4");
+}
+END_TEST
+
+START_TEST(test_stop_kills_a_stubborn_worker)
+{
+	start_daemon();
+	attach(3, "stubborn");
+	ck_assert_int_eq(kill(getpid(), SIGTERM), 0);
+	for (unsigned i = 0; i < 5; i++)
+		ck_assert(daemon_turn(daemon_tested, 10));
+	clock_ahead_ms += WORKER_STOP_TIMEOUT_MS;
+}
+END_TEST
+
+START_TEST(test_stop_and_start_again)
+{
+	start_daemon();
+	attach(3, "good");
+	make_device(4, "good");
+	turn_until(4, "state", "2");
+	make_device(5, "silent");
+	make_device(6, "bad");
+	turn_until(6, "state", "2");
+	stop_daemon();
+	ck_assert_str_eq(backend(3, "state"), "4");
+	ck_assert_str_eq(backend(4, "state"), "2");
+	ck_assert_str_eq(backend(5, "state"), "1");
+
+	fake_xenstore_unset(path_of("backend", 3, "sectors"));
+	set_backend(5, "params", "good");
+	set_backend(6, "params", "good");
+	start_daemon();
+	turn_until(3, "sectors", "2048");
+	ck_assert_str_eq(backend(3, "state"), "4");
+	turn_until(5, "state", "2");
+	turn_until(6, "xvhost-status", "ready");
+	ck_assert_str_eq(backend(6, "hotplug-error"), "(none)");
+	ck_assert_int_eq(children(0), 4);
+	make_ring(4);
+	turn_until(4, "state", "4");
+	detach(3);
+}
+END_TEST
+
+START_TEST(test_start_again_without_the_disk)
+{
+	start_daemon();
+	attach(3, "good");
+	stop_daemon();
+	set_backend(3, "params", "bad");
+	start_daemon();
+	turn_until(3, "state", "5");
+	ck_assert_str_eq(error_node(3), "2 no such disk");
+}
+END_TEST
+
+START_TEST(test_kernel_driver)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command),
+		 "mkdir -p %s/bus/xen-backend/drivers/vbd %s/bus/xen-backend/devices/vbd-3-%d/driver",
+		 sysfs_path, sysfs_path, DISK);
+	ck_assert_int_eq(system(command), 0);
+	start_daemon();
+	make_device(3, "good");
+	turn_until(3, "xvhost-status", "error");
+	ck_assert_ptr_nonnull(strstr(backend(3, "hotplug-error"), "rmmod xen_blkback"));
+	ck_assert_ptr_nonnull(strstr(error_node(3), "16 the kernel's driver"));
+	begin_detach(3);
+	set_frontend(3, "state", "6");
+	turn_for(50);
+	ck_assert_str_eq(backend(3, "state"), "5");
+	ck_assert_int_eq(children(0), 0);
+	attach(4, "good");
+	remove_device(3);
+	turn_for(20);
+	ck_assert_ptr_null(fake_xenstore_get("error"));
+}
+END_TEST
+
+START_TEST(test_kernel_driver_comes_later)
+{
+	char command[512];
+
+	start_daemon();
+	make_device(3, "good");
+	turn_until_children(1);
+	/* The disk is being opened. */
+	snprintf(command, sizeof(command), "mkdir -p %s/bus/xen-backend/devices/vbd-3-%d/driver", sysfs_path,
+		 DISK);
+	ck_assert_int_eq(system(command), 0);
+	turn_until(3, "xvhost-status", "error");
+	turn_until_children(0);
+	ck_assert_str_eq(backend(3, "state"), "1");
+	remove_device(3);
+	turn_for(20);
+}
+END_TEST
+
+START_TEST(test_driver_domain)
+{
+	fake_xenstore_start(2);
+	fake_xenstore_set("error", "");
+	start_daemon();
+	attach(3, "good");
+	begin_detach(3);
+	set_frontend(3, "state", "6");
+	turn_until(3, "state", "6");
+	turn_for(50);
+	ck_assert_str_eq(backend(3, "state"), "6");
+	clock_ahead_ms += REMOVE_DELAY_MS;
+	turn_until(3, "state", "(none)");
+	turn_for(20);
+	ck_assert_ptr_null(fake_xenstore_get("/local/domain/2/backend/vbd/3"));
+	ck_assert_uint_eq(fake_xenstore_watches(), 1);
+	/* It is the toolstack's there, and we could not make it again. */
+	make_device(3, "bad");
+	turn_until(3, "state", "2");
+	remove_device(3);
+	turn_for(20);
+	ck_assert_ptr_nonnull(fake_xenstore_get("error"));
+	ck_assert_ptr_null(fake_xenstore_get("error/backend"));
+	fake_xenstore_unset("error");
+}
+END_TEST
+
+START_TEST(test_state_storm)
+{
+	start_daemon();
+	attach(3, "good");
+	make_device(4, "good");
+	for (unsigned i = 0; i < 900; i++)
+		set_frontend(3, "state", i % 2 ? "4" : "17");
+	turn_until(4, "state", "2");
+	make_ring(4);
+	turn_until(4, "state", "4");
+	ck_assert_str_eq(backend(3, "state"), "4");
+}
+END_TEST
+
+START_TEST(test_write_conflicts)
+{
+	start_daemon();
+	fake_xenstore_conflict(25);
+	attach(3, "good");
+	fake_xenstore_fail_writes(ENOSPC);
+	set_frontend(3, "state", "5");
+	turn_for(50);
+	ck_assert_str_eq(backend(3, "state"), "4");
+	fake_xenstore_fail_writes(0);
+	clock_ahead_ms += WRITE_PAUSE_MS;
+	turn_until(3, "state", "5");
+}
+END_TEST
+
+START_TEST(test_xenstore_can_not_be_read)
+{
+	start_daemon();
+	attach(3, "good");
+	fake_xenstore_fail_reads(EIO);
+	set_frontend(3, "state", "4");
+	set_backend(3, "state", "4");
+	turn_for(50);
+	fake_xenstore_fail_reads(0);
+	ck_assert_str_eq(backend(3, "state"), "4");
+	ck_assert_int_eq(children(0), 1);
+	ck_assert_uint_eq(fake_xenstore_watches(), 2);
+	detach(3);
+	turn_until_children(0);
+}
+END_TEST
+
+START_TEST(test_only_one)
+{
+	const struct daemon_settings settings = {
+		.platform = &platform_fake_xenstore,
+		.config = &config,
+		.lock_path = lock_path,
+		.sysfs_path = sysfs_path,
+	};
+
+	start_daemon();
+	ck_assert_ptr_null(daemon_create(&settings));
+}
+END_TEST
+
+static void add_tests(TCase *test_case)
+{
+	tcase_add_checked_fixture(test_case, set_up, tear_down);
+	tcase_add_test(test_case, test_attach_and_detach);
+	tcase_add_test(test_case, test_read_only);
+	tcase_add_test(test_case, test_guest_closes_and_comes_back);
+	tcase_add_test(test_case, test_destroy);
+	tcase_add_test(test_case, test_new_device_of_the_same_number);
+	tcase_add_test(test_case, test_devices_that_are_there);
+	tcase_add_test(test_case, test_open_fails);
+	tcase_add_test(test_case, test_open_fails_and_frontend_waits);
+	tcase_add_test(test_case, test_worker_dies_opening);
+	tcase_add_test(test_case, test_worker_says_nonsense);
+	tcase_add_test(test_case, test_worker_answers_twice);
+	tcase_add_test(test_case, test_no_worker);
+	tcase_add_test(test_case, test_worker_is_silent);
+	tcase_add_loop_test(test_case, test_bad_wish, 0, sizeof(bad_wishes) / sizeof(bad_wishes[0]));
+	tcase_add_test(test_case, test_long_target);
+	tcase_add_test(test_case, test_no_watch);
+	tcase_add_test(test_case, test_bad_ring_nodes);
+	tcase_add_loop_test(test_case, test_runtime_failure, 0,
+			    sizeof(runtime_failures) / sizeof(runtime_failures[0]));
+	tcase_add_test(test_case, test_worker_dies_before_use);
+	tcase_add_test(test_case, test_guests_do_not_harm_each_other);
+	tcase_add_test(test_case, test_worker_hangs_at_detach);
+	tcase_add_test(test_case, test_worker_that_does_not_stop);
+	tcase_add_test(test_case, test_stop_kills_a_stubborn_worker);
+	tcase_add_test(test_case, test_stop_and_start_again);
+	tcase_add_test(test_case, test_start_again_without_the_disk);
+	tcase_add_test(test_case, test_kernel_driver);
+	tcase_add_test(test_case, test_kernel_driver_comes_later);
+	tcase_add_test(test_case, test_driver_domain);
+	tcase_add_test(test_case, test_state_storm);
+	tcase_add_test(test_case, test_write_conflicts);
+	tcase_add_test(test_case, test_xenstore_can_not_be_read);
+	tcase_add_test(test_case, test_only_one);
+}
+
+CHECK_MAIN("daemon: loop", add_tests)

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A whole worker in a thread of this process: messages on one side, a frontend's ring on the other, and the file
+ * backend on a real file.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <xen/io/blkif.h>
+
+#include "check_main.h"
+#include "fake_guest.h"
+#include "log.h"
+#include "worker/worker.h"
+
+#define DEVICE 51712
+#define DISK_SECTORS 8192
+#define TIMEOUT_MS 10000
+
+static pthread_t thread;
+static int control;
+static struct fake_frontend frontend;
+static char path[] = "/tmp/xvhost-test-XXXXXX";
+static int file;
+
+static void *run(void *argument)
+{
+	struct worker_options *options = argument;
+
+	return (void *)(intptr_t)worker_run(options);
+}
+
+/* start - a worker, and a file of DISK_SECTORS. */
+static void start(void)
+{
+	static struct worker_options options;
+	int sockets[2];
+
+	fake_guest_init();
+	file = mkstemp(path);
+	ck_assert_int_ge(file, 0);
+	ck_assert_int_eq(ftruncate(file, DISK_SECTORS * 512), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
+	control = sockets[0];
+	options = (struct worker_options){&fake_guest_platform, FAKE_GUEST_DOMID, sockets[1], NULL};
+	ck_assert_int_eq(pthread_create(&thread, NULL, run, &options), 0);
+}
+
+static void send_message(const struct message *message)
+{
+	ck_assert_int_eq(send(control, message, sizeof(*message), MSG_NOSIGNAL), sizeof(*message));
+}
+
+static struct message receive(enum message_type type)
+{
+	struct pollfd polled = {.fd = control, .events = POLLIN};
+	struct message message;
+
+	ck_assert_int_eq(poll(&polled, 1, TIMEOUT_MS), 1);
+	ck_assert_int_eq(recv(control, &message, sizeof(message), 0), sizeof(message));
+	ck_assert_int_eq(message.type, type);
+	return message;
+}
+
+/* stop - the worker ends by STOP (or because we are gone) and leaves nothing behind. */
+static void stop(bool by_message)
+{
+	const struct message message = {.type = MESSAGE_STOP};
+	void *result;
+
+	if (by_message)
+		send_message(&message);
+	else
+		close(control);
+	pthread_join(thread, &result);
+	ck_assert_int_eq((int)(intptr_t)result, 0);
+	ck_assert_int_eq(fake_guest_mapped(), 0);
+	ck_assert_int_eq(fake_guest_bound(), 0);
+	unlink(path);
+}
+
+static struct message open_disk(const char *parameters, bool read_only)
+{
+	struct message message = {.type = MESSAGE_DISK_OPEN, .device_id = DEVICE, .open = {.read_only = read_only}};
+
+	snprintf(message.open.target, sizeof(message.open.target), "file:path=%s%s", path, parameters);
+	send_message(&message);
+	return receive(MESSAGE_DISK_OPENED);
+}
+
+static struct message connect_disk(void)
+{
+	struct message message = {.type = MESSAGE_DISK_CONNECT, .device_id = DEVICE};
+
+	fake_frontend_message(&frontend, &message.connect);
+	send_message(&message);
+	return receive(MESSAGE_DISK_CONNECTED);
+}
+
+static void plain(enum message_type ask, enum message_type expect)
+{
+	const struct message message = {.type = ask, .device_id = DEVICE};
+
+	send_message(&message);
+	receive(expect);
+}
+
+/* start_connected - the usual beginning. */
+static void start_connected(enum blkif_protocol protocol, uint32_t ring_pages)
+{
+	start();
+	fake_frontend_init(&frontend, protocol, ring_pages);
+	ck_assert_int_eq(open_disk("", false).opened.error, 0);
+	ck_assert_int_eq(connect_disk().error.error, 0);
+}
+
+/* push - show the requests, and kick if the backend asked for it. */
+static void push(void)
+{
+	if (fake_frontend_push(&frontend))
+		fake_guest_kick();
+}
+
+/* wait_answer - the next response, in whatever order; returns its status. */
+static int16_t wait_answer(uint64_t *id)
+{
+	uint8_t operation;
+	int16_t status;
+
+	while (!fake_frontend_take(&frontend, id, &operation, &status))
+		ck_assert_msg(fake_guest_wait_notified(TIMEOUT_MS), "no notification came");
+	return status;
+}
+
+/* word - content that tells page, place and round. */
+static uint32_t word(uint32_t gref, uint32_t place, uint32_t round)
+{
+	return gref * 1000003u + place * 31u + round * 7919u;
+}
+
+static void fill_page(uint32_t gref, uint32_t round)
+{
+	uint32_t *words = fake_guest_page(gref);
+
+	for (uint32_t i = 0; i < PAGE_BYTES / 4; i++)
+		words[i] = word(gref, i, round);
+}
+
+static const struct {
+	enum blkif_protocol protocol;
+	uint32_t ring_pages;
+} rings[] = {
+	{BLKIF_X86_64, 1}, {BLKIF_X86_64, 4}, {BLKIF_X86_64, 16}, {BLKIF_X86_32, 1}, {BLKIF_X86_32, 16},
+};
+
+/* Write all of the disk in full requests, read it back into other pages, compare, and compare the file. */
+START_TEST(write_and_read)
+{
+	enum { PAGES = DISK_SECTORS / 8, PER_REQUEST = 8, REQUESTS = PAGES / PER_REQUEST, FIRST = 100, ROUNDS = 2 };
+	static char content[DISK_SECTORS * 512];
+
+	start_connected(rings[_i].protocol, rings[_i].ring_pages);
+	for (uint32_t round = 0; round < ROUNDS; round++) {
+		for (int pass = 0; pass < 2; pass++) {
+			uint8_t operation = pass == 0 ? BLKIF_OP_WRITE : BLKIF_OP_READ;
+			uint32_t asked = 0, answered = 0;
+
+			for (uint32_t page = 0; page < PAGES; page++) {
+				if (pass == 0)
+					fill_page(FIRST + page, round);
+				else
+					memset(fake_guest_page(FIRST + page), 0xff, PAGE_BYTES);
+			}
+			while (answered < REQUESTS) {
+				uint64_t id;
+
+				for (; asked < REQUESTS && asked - answered < frontend.size; asked++) {
+					struct fake_segment segments[PER_REQUEST];
+
+					for (uint32_t i = 0; i < PER_REQUEST; i++)
+						segments[i] = (struct fake_segment){FIRST + asked * PER_REQUEST + i, 0, 7};
+					fake_frontend_put(&frontend, operation, asked, asked * PER_REQUEST * 8,
+							  PER_REQUEST, segments);
+				}
+				push();
+				ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
+				answered++;
+			}
+		}
+		for (uint32_t page = 0; page < PAGES; page++) {
+			uint32_t *words = fake_guest_page(FIRST + page);
+
+			/* One assertion for all: each costs a write to the test runner. */
+			for (uint32_t i = 0; i < PAGE_BYTES / 4; i++)
+				if (words[i] != word(FIRST + page, i, round))
+					ck_abort_msg("page %u, word %u, round %u is %#x", page, i, round, words[i]);
+		}
+		ck_assert_int_eq(pread(file, content, sizeof(content), 0), sizeof(content));
+		ck_assert_mem_eq(content, fake_guest_page(FIRST), sizeof(content));
+	}
+	plain(MESSAGE_DISK_DISCONNECT, MESSAGE_DISK_DISCONNECTED);
+	plain(MESSAGE_DISK_CLOSE, MESSAGE_DISK_CLOSED);
+	stop(true);
+}
+END_TEST
+
+/* Single sectors, flushes and barriers among them. */
+START_TEST(sectors_flush_barrier)
+{
+	struct fake_segment segment = {100, 3, 3};
+	char sector[512];
+	uint64_t id;
+
+	start_connected(BLKIF_X86_64, 1);
+	fill_page(100, 1);
+	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 1, DISK_SECTORS - 1, 1, &segment);
+	fake_frontend_put(&frontend, BLKIF_OP_FLUSH_DISKCACHE, 2, 0, 0, NULL);
+	fake_frontend_put(&frontend, BLKIF_OP_WRITE_BARRIER, 3, 5, 1, &segment);
+	fake_frontend_put(&frontend, BLKIF_OP_WRITE_BARRIER, 4, 0, 0, NULL);
+	push();
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
+	ck_assert_int_eq(pread(file, sector, 512, (DISK_SECTORS - 1) * 512), 512);
+	ck_assert_mem_eq(sector, (char *)fake_guest_page(100) + 3 * 512, 512);
+	ck_assert_int_eq(pread(file, sector, 512, 5 * 512), 512);
+	ck_assert_mem_eq(sector, (char *)fake_guest_page(100) + 3 * 512, 512);
+	stop(true);
+}
+END_TEST
+
+/* The ring is served again where it was left, by another worker connection and after other counters. */
+START_TEST(connect_again)
+{
+	struct fake_segment segment = {100, 0, 7};
+	uint64_t id;
+
+	start_connected(BLKIF_X86_64, 1);
+	for (uint32_t round = 0; round < 5; round++) {
+		for (uint32_t i = 0; i < 40; i++) {
+			fake_frontend_put(&frontend, BLKIF_OP_WRITE, i, i, 1, &segment);
+			push();
+			ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
+			ck_assert_uint_eq(id, i);
+		}
+		plain(MESSAGE_DISK_DISCONNECT, MESSAGE_DISK_DISCONNECTED);
+		ck_assert_int_eq(fake_guest_mapped(), 0);
+		ck_assert_int_eq(fake_guest_bound(), 0);
+		/* Asked while nobody is there: answered later, without a kick. */
+		fake_frontend_put(&frontend, BLKIF_OP_READ, 77, 0, 1, &segment);
+		fake_frontend_push(&frontend);
+		ck_assert_int_eq(connect_disk().error.error, 0);
+		ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
+		ck_assert_uint_eq(id, 77);
+	}
+	stop(false);
+}
+END_TEST
+
+START_TEST(read_only)
+{
+	struct fake_segment segment = {100, 0, 7};
+	struct message opened;
+	uint64_t id;
+
+	start();
+	fake_frontend_init(&frontend, BLKIF_X86_64, 1);
+	opened = _i ? open_disk(",readonly=on", false) : open_disk("", true);
+	ck_assert_int_eq(opened.opened.error, 0);
+	ck_assert(opened.opened.read_only);
+	ck_assert_uint_eq(opened.opened.size_bytes, DISK_SECTORS * 512);
+	ck_assert_int_eq(connect_disk().error.error, 0);
+	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 1, 0, 1, &segment);
+	push();
+	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_ERROR);
+	fake_frontend_put(&frontend, BLKIF_OP_READ, 2, 0, 1, &segment);
+	push();
+	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
+	stop(true);
+}
+END_TEST
+
+/* A file that became shorter: what is missing is an error, the rest is served. */
+START_TEST(shorter_file)
+{
+	struct fake_segment segment = {100, 0, 7};
+	uint64_t id;
+
+	start_connected(BLKIF_X86_64, 1);
+	ck_assert_int_eq(ftruncate(file, 6 * 512), 0);
+	fake_frontend_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &segment);
+	push();
+	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_ERROR);
+	segment.last_sector = 5;
+	fake_frontend_put(&frontend, BLKIF_OP_READ, 2, 0, 1, &segment);
+	push();
+	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
+	stop(true);
+}
+END_TEST
+
+/* What can't be opened, and what the person who wrote it is told. */
+START_TEST(bad_targets)
+{
+	static const struct {
+		const char *target, *text;
+		int error;
+	} rows[] = {
+		{"fil:path=/x", "no backend is called 'fil'", -ENOENT},
+		{"", "does not begin with a backend's name", -EINVAL},
+		{"file:", "parameter path of backend file is missing", -EINVAL},
+		{"file:path=/nonexistent/disk", "can't open '/nonexistent/disk' for reading and writing: No such file", -ENOENT},
+		{"file:path=relative", "must be an absolute path", -EINVAL},
+		{"file:path=/", "Is a directory", -EISDIR},
+		{"file:path=/dev/null", "neither a regular file nor a block device", -EINVAL},
+		{"file:path=/x,direct=perhaps", "parameter direct of backend file is 'perhaps'", -EINVAL},
+	};
+	struct message message = {.type = MESSAGE_DISK_OPEN, .device_id = DEVICE}, opened;
+
+	start();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(message.open.target, sizeof(message.open.target), "%s", rows[i].target);
+		send_message(&message);
+		opened = receive(MESSAGE_DISK_OPENED);
+		ck_assert_int_eq(opened.opened.error, rows[i].error);
+		ck_assert_msg(strstr(opened.opened.text, rows[i].text), "%s", opened.opened.text);
+	}
+	ck_assert_int_eq(ftruncate(file, 1000), 0);
+	opened = open_disk("", false);
+	ck_assert_int_eq(opened.opened.error, -EINVAL);
+	ck_assert_msg(strstr(opened.opened.text, "has 1000 bytes, it must be a multiple of 512"), "%s",
+		      opened.opened.text);
+	ck_assert_int_eq(ftruncate(file, 0), 0);
+	ck_assert_int_eq(open_disk("", false).opened.error, -EINVAL);
+	ck_assert_int_eq(ftruncate(file, 512), 0);
+	ck_assert_int_eq(open_disk("", false).opened.error, 0);
+	stop(true);
+}
+END_TEST
+
+/* Rings that can't be connected leave nothing behind and do not hinder a good one. */
+START_TEST(bad_rings)
+{
+	struct message message = {.type = MESSAGE_DISK_CONNECT, .device_id = DEVICE}, answer;
+
+	start();
+	fake_frontend_init(&frontend, BLKIF_X86_64, 2);
+	ck_assert_int_eq(open_disk("", false).opened.error, 0);
+	fake_frontend_message(&frontend, &message.connect);
+	message.connect.ring_refs[1] = FAKE_GUEST_PAGES;
+	send_message(&message);
+	answer = receive(MESSAGE_DISK_CONNECTED);
+	ck_assert_int_eq(answer.error.error, -EINVAL);
+	ck_assert_msg(strstr(answer.error.text, "can't map the ring's 2 pages"), "%s", answer.error.text);
+
+	fake_frontend_message(&frontend, &message.connect);
+	message.connect.event_channel = 9999;
+	send_message(&message);
+	answer = receive(MESSAGE_DISK_CONNECTED);
+	ck_assert_int_eq(answer.error.error, -EINVAL);
+	ck_assert_msg(strstr(answer.error.text, "can't bind event-channel 9999"), "%s", answer.error.text);
+
+	*(uint32_t *)fake_guest_page(FAKE_FRONTEND_RING_GREF) = 4711;
+	ck_assert_int_eq(connect_disk().error.error, -EPROTO);
+	ck_assert_int_eq(fake_guest_mapped(), 0);
+	ck_assert_int_eq(fake_guest_bound(), 0);
+	fake_frontend_init(&frontend, BLKIF_X86_64, 2);
+	ck_assert_int_eq(connect_disk().error.error, 0);
+	stop(true);
+}
+END_TEST
+
+START_TEST(broken_ring)
+{
+	struct fake_segment segment = {100, 0, 7};
+	struct message told;
+	uint64_t id;
+
+	start_connected(BLKIF_X86_64, 1);
+	frontend.request_producer += 1000;
+	fake_frontend_push(&frontend);
+	fake_guest_kick();
+	told = receive(MESSAGE_DISK_BROKEN);
+	ck_assert_uint_eq(told.device_id, DEVICE);
+	ck_assert_int_eq(told.error.error, -EPROTO);
+	plain(MESSAGE_DISK_DISCONNECT, MESSAGE_DISK_DISCONNECTED);
+	/* A new ring in its place works. */
+	fake_frontend_init(&frontend, BLKIF_X86_64, 1);
+	ck_assert_int_eq(connect_disk().error.error, 0);
+	fake_frontend_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &segment);
+	push();
+	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
+	stop(true);
+}
+END_TEST
+
+/* Messages that can't be: they are logged, and nothing else happens. */
+START_TEST(unexpected_messages)
+{
+	static const enum message_type types[] = {MESSAGE_DISK_CONNECT, MESSAGE_DISK_DISCONNECT, MESSAGE_DISK_CLOSE,
+						  MESSAGE_DISK_OPENED, 99};
+
+	start();
+	fake_frontend_init(&frontend, BLKIF_X86_64, 1);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		struct message message = {.type = types[i], .device_id = DEVICE};
+
+		fake_frontend_message(&frontend, &message.connect);
+		send_message(&message);
+	}
+	ck_assert_int_eq(open_disk("", false).opened.error, 0);
+	stop(true);
+}
+END_TEST
+
+static void add_tests(TCase *test_case)
+{
+	tcase_add_loop_test(test_case, write_and_read, 0, sizeof(rings) / sizeof(rings[0]));
+	tcase_add_test(test_case, sectors_flush_barrier);
+	tcase_add_test(test_case, connect_again);
+	tcase_add_loop_test(test_case, read_only, 0, 2);
+	tcase_add_test(test_case, shorter_file);
+	tcase_add_test(test_case, bad_targets);
+	tcase_add_test(test_case, bad_rings);
+	tcase_add_test(test_case, broken_ring);
+	tcase_add_test(test_case, unexpected_messages);
+}
+
+CHECK_MAIN("worker", add_tests)
