@@ -9,7 +9,10 @@
 
 #define CLOCK_NEVER_MS INT64_MAX
 
-/* clock_now_ms - milliseconds since some moment before the start; never goes back. Tests put their own in its place. */
+/*
+ * clock_now_ms - milliseconds since some moment before the start; never goes back. Tests put their own in
+ * its place.
+ */
 int64_t clock_now_ms(void);
 
 #endif

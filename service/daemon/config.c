@@ -2,8 +2,8 @@
 /*
  * config.c - what the operator has set, xvhost.conf(5)
  *
- * Theory of operation: libinih takes the file apart and gives us section, name and value of each setting; a table
- * says what is known. libinih does not tell the line, so we count them as it reads.
+ * Theory of operation: libinih takes the file apart and gives us section, name and value of each setting; a
+ * table says what is known. libinih does not tell the line, so we count them as it reads.
  */
 #include "daemon/config.h"
 

@@ -24,7 +24,8 @@ void config_set_defaults(struct config *config);
 
 /*
  * config_read - read a file over what is in *config. Each error goes to `report` as a text that begins with
- * "FILE:LINE: ". Returns the number of errors, or a negative errno, without a report, if the file can't be read.
+ * "FILE:LINE: ". Returns the number of errors, or a negative errno, without a report, if the file can't be
+ * read.
  */
 int config_read(const char *path, struct config *config, void (*report)(const char *text));
 

@@ -2,13 +2,14 @@
 /*
  * daemon.c - xvhostd as a whole
  *
- * Theory of operation: one thread, one poll(2). A turn of the loop takes what has come: watches, signals, messages
- * and ends of workers; of each source so many at most that none holds up the others. That marks devices dirty.
- * Then each dirty device is looked at once (device.c), and workers that no device needs are told to end.
+ * Theory of operation: one thread, one poll(2). A turn of the loop takes what has come: watches, signals,
+ * messages and ends of workers; of each source so many at most that none holds up the others. That marks
+ * devices dirty. Then each dirty device is looked at once (device.c), and workers that no device needs are
+ * told to end.
  *
- * At the end, by SIGTERM, the devices' nodes stay as they are, and the workers are told to stop: they answer what
- * they have taken and let go of the rings. To the guest that is a disk which takes long to answer. The next
- * xvhostd finds both ends connected and connects the ring again.
+ * At the end, by SIGTERM, the devices' nodes stay as they are, and the workers are told to stop: they answer
+ * what they have taken and let go of the rings. To the guest that is a disk which takes long to answer. The
+ * next xvhostd finds both ends connected and connects the ring again.
  */
 #include "daemon/daemon.h"
 

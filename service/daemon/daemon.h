@@ -21,14 +21,14 @@ struct daemon_settings {
 
 /*
  * daemon_create - take the lock, open xenstore, find the devices that are there. From here to daemon_destroy
- * SIGTERM and SIGINT are blocked and are taken by daemon_turn. Returns NULL when something is wrong, which then is
- * in the log. The settings must stay until daemon_destroy.
+ * SIGTERM and SIGINT are blocked and are taken by daemon_turn. Returns NULL when something is wrong, which
+ * then is in the log. The settings must stay until daemon_destroy.
  */
 struct daemon *daemon_create(const struct daemon_settings *settings);
 
 /*
- * daemon_turn - wait until something happens, wait_ms at most (-1: for ever), and deal with it. Returns false when
- * a signal asked for the end, or xenstore was lost, and all workers have ended.
+ * daemon_turn - wait until something happens, wait_ms at most (-1: for ever), and deal with it. Returns
+ * false when a signal asked for the end, or xenstore was lost, and all workers have ended.
  */
 bool daemon_turn(struct daemon *daemon, int wait_ms);
 

@@ -2,10 +2,11 @@
 /*
  * device.c - one vbd of one guest
  *
- * Theory of operation: whoever notices that something about a device may have changed marks it dirty. Once in each
- * turn of the daemon's loop device_evaluate looks at a dirty device, in xenstore and in what is known of its worker,
- * asks device_next what is to be done, and does this one thing. So a guest that writes its nodes in a storm costs
- * one look per turn, as does any other. What depends on time is looked at again when wake_ms has come.
+ * Theory of operation: whoever notices that something about a device may have changed marks it dirty. Once
+ * in each turn of the daemon's loop device_evaluate looks at a dirty device, in xenstore and in what is
+ * known of its worker, asks device_next what is to be done, and does this one thing. So a guest that writes
+ * its nodes in a storm costs one look per turn, as does any other. What depends on time is looked at again
+ * when wake_ms has come.
  *
  * What the worker says changes `disk` and `failure`, and nothing else: the next look finds out what follows.
  */

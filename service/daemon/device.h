@@ -58,20 +58,23 @@ struct device {
 };
 
 /*
- * device_adopt - take a place for the device of that number: no worker, dirty. Its error node of earlier times, if
- * any, is cleared.
+ * device_adopt - take a place for the device of that number: no worker, dirty. Its error node of earlier
+ * times, if any, is cleared.
  */
 void device_adopt(struct device *device, const struct host *host, uint16_t domid, uint32_t id);
 
 /* device_release - let go of the place: no watch and no error node is left. */
 void device_release(struct device *device, const struct host *host);
 
-/* device_evaluate - look at the device and do the next thing; `used` becomes false when that was to forget it. */
+/*
+ * device_evaluate - look at the device and do the next thing; `used` becomes false when that was to forget
+ * it.
+ */
 void device_evaluate(struct device *device, const struct host *host, int64_t now_ms);
 
 /*
- * device_answer - take a message of the device's worker. Returns 0, or -EPROTO if the worker may not say such a
- * thing now.
+ * device_answer - take a message of the device's worker. Returns 0, or -EPROTO if the worker may not say
+ * such a thing now.
  */
 int device_answer(struct device *device, const struct host *host, struct message *message, int64_t now_ms);
 
@@ -82,8 +85,8 @@ void device_worker_ended(struct device *device, const struct host *host, const c
 bool device_needs_worker(const struct device *device);
 
 /*
- * device_fail - the device has failed: say so in the log and in xenstore. `error` is an errno; the text names the
- * thing, its value and what would be right.
+ * device_fail - the device has failed: say so in the log and in xenstore. `error` is an errno; the text
+ * names the thing, its value and what would be right.
  */
 void device_fail(struct device *device, const struct host *host, int64_t now_ms, enum device_failure failure,
 		 int error, const char *format, ...) __attribute__((format(printf, 6, 7)));

@@ -2,9 +2,10 @@
 /*
  * device_action.c - doing what is to be done with a device
  *
- * Theory of operation: an action either asks the worker something or writes nodes, and `disk` changes only when that
- * went well. When it did not, because the worker must first read what it was sent or because somebody else
- * wrote the same nodes, nothing has changed, and the next look leads to the same action, if it is still right.
+ * Theory of operation: an action either asks the worker something or writes nodes, and `disk` changes only
+ * when that went well. When it did not, because the worker must first read what it was sent or because
+ * somebody else wrote the same nodes, nothing has changed, and the next look leads to the same action, if it
+ * is still right.
  */
 #include "daemon/device_action.h"
 
@@ -142,7 +143,10 @@ static void ask_plainly(struct device *device, enum message_type type, enum disk
 	ask(device, &message, type, phase, answer_deadline_ms);
 }
 
-/* check_node - a node of the backend directory that must have a certain value. False: `text` says what is wrong. */
+/*
+ * check_node - a node of the backend directory that must have a certain value. False: `text` says what is
+ * wrong.
+ */
 static bool check_node(const struct device *device, const struct host *host, const char *name,
 		       const char *right, char text[ERROR_TEXT_MAX])
 {

@@ -12,8 +12,8 @@ void device_perform(struct device *device, const struct host *host, enum device_
 		    int64_t now_ms);
 
 /*
- * device_show_error - put an error where people look for it in xenstore; with `to_toolstack` also where the hotplug
- * script and libxl do.
+ * device_show_error - put an error where people look for it in xenstore; with `to_toolstack` also where the
+ * hotplug script and libxl do.
  */
 void device_show_error(struct device *device, const struct host *host, int error, const char *text,
 		       bool to_toolstack);

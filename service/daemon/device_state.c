@@ -18,8 +18,8 @@
  *	6 6	closed; the toolstack removes the device (online 0), or the frontend may come back:
  *	6 1	it comes back; to 2 1
  *
- * The toolstack (libxl 4.17) waits for 2 after making a device and for 6 after asking for its end, which it does
- * by writing online = 0 and our state = 5.
+ * The toolstack (libxl 4.17) waits for 2 after making a device and for 6 after asking for its end, which it
+ * does by writing online = 0 and our state = 5.
  */
 #include "daemon/device_state.h"
 

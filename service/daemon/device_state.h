@@ -49,10 +49,10 @@ struct device_view {
 
 	enum disk_phase disk;
 	enum device_failure failure;
-	bool released; /* not ours (any more): what the worker has of it is given up, its nodes are left alone */
-	bool may_open; /* not so soon after a failure */
-	bool told;     /* the toolstack has seen the failure to open, or has had its time to do so */
-	bool may_remove; /* the backend directory is ours to remove, and the toolstack has had its time to see state 6 */
+	bool released;	 /* not ours, or not any more: the worker's part of it is given up, its nodes stay */
+	bool may_open;	 /* not so soon after a failure */
+	bool told;	 /* the toolstack has seen the failure to open, or has had its time to do so */
+	bool may_remove; /* the directory is ours to remove, and the toolstack had its time to see 6 */
 };
 
 enum device_action {

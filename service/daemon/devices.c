@@ -2,9 +2,9 @@
 /*
  * devices.c - all vbds that are ours
  *
- * Theory of operation: one watch on backend/vbd tells of everything that happens to any vbd of this domain. A device
- * is adopted when its directory has a state and a `script` of our name, and stays adopted until the directory is
- * gone. For other vbds nothing is kept.
+ * Theory of operation: one watch on backend/vbd tells of everything that happens to any vbd of this domain.
+ * A device is adopted when its directory has a state and a `script` of our name, and stays adopted until the
+ * directory is gone. For other vbds nothing is kept.
  */
 #include "daemon/devices.h"
 

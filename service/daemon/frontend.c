@@ -2,9 +2,9 @@
 /*
  * frontend.c - the ring that a frontend describes in xenstore
  *
- * Theory of operation (blkif.h of Xen, and what blkback makes of it): without `ring-page-order` there is one page
- * in `ring-ref`; with it, even as 0, the pages are in `ring-ref0` and so on, though some frontends say 0 and
- * write `ring-ref`. A frontend without `protocol` is a 32-bit one. Each node is read once.
+ * Theory of operation (blkif.h of Xen, and what blkback makes of it): without `ring-page-order` there is one
+ * page in `ring-ref`; with it, even as 0, the pages are in `ring-ref0` and so on, though some frontends say
+ * 0 and write `ring-ref`. A frontend without `protocol` is a 32-bit one. Each node is read once.
  */
 #include "daemon/frontend.h"
 

@@ -9,9 +9,9 @@
 #include "worker/messages.h"
 
 /*
- * frontend_read_ring - read a frontend directory's ring nodes. All of them are the guest's words and are checked.
- * Returns 0, or a negative errno with `text` saying which node is wrong and what would be right; that
- * text is printable.
+ * frontend_read_ring - read a frontend directory's ring nodes. All of them are the guest's words and are
+ * checked. Returns 0, or a negative errno with `text` saying which node is wrong and what would be right;
+ * that text is printable.
  */
 int frontend_read_ring(const struct host *host, const char *directory, struct message_disk_connect *connect,
 		       char text[ERROR_TEXT_MAX]);

@@ -2,8 +2,8 @@
 /*
  * lock.c - only one xvhostd at a time
  *
- * The one that ends removes the file. Who opened it just before has locked a file without a name, and must try
- * again, lest a third one makes and locks a new file of that name.
+ * The one that ends removes the file. Who opened it just before has locked a file without a name, and must
+ * try again, lest a third one makes and locks a new file of that name.
  */
 #include "daemon/lock.h"
 

@@ -6,8 +6,8 @@
 #define DAEMON_LOCK_H
 
 /*
- * lock_take - make the file and lock it; makes its directory, too. Returns a descriptor, -EWOULDBLOCK if another
- * process has the lock, or another negative errno. The lock ends with the process at the latest.
+ * lock_take - make the file and lock it; makes its directory, too. Returns a descriptor, -EWOULDBLOCK if
+ * another process has the lock, or another negative errno. The lock ends with the process at the latest.
  */
 int lock_take(const char *path);
 

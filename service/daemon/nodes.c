@@ -2,9 +2,10 @@
 /*
  * nodes.c - reading and writing the xenstore nodes of devices
  *
- * Theory of operation: xenstore makes missing directories when a node is written. The toolstack may remove a device
- * at any time, and a node written after that would stay for ever. So all writes go by a transaction that first reads
- * the directory's `state`: if that is gone nothing is written, and if it goes meanwhile the transaction fails.
+ * Theory of operation: xenstore makes missing directories when a node is written. The toolstack may remove a
+ * device at any time, and a node written after that would stay for ever. So all writes go by a transaction
+ * that first reads the directory's `state`: if that is gone nothing is written, and if it goes meanwhile the
+ * transaction fails.
  */
 #include "daemon/nodes.h"
 

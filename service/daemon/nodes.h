@@ -25,16 +25,16 @@ char *nodes_read(const struct host *host, const char *directory, const char *nam
 enum xenbus_state nodes_read_state(const struct host *host, const char *directory);
 
 /*
- * nodes_update - write nodes of a backend directory, all or none, provided that its `state` is still `expected`
- * (XENBUS_ABSENT: whatever it is). Never makes a directory that is not there (any more). Returns 0, -ENOENT
- * without a `state`, -ESTALE with another one, or another negative errno.
+ * nodes_update - write nodes of a backend directory, all or none, provided that its `state` is still
+ * `expected` (XENBUS_ABSENT: whatever it is). Never makes a directory that is not there (any more). Returns
+ * 0, -ENOENT without a `state`, -ESTALE with another one, or another negative errno.
  */
 int nodes_update(const struct host *host, const char *directory, enum xenbus_state expected,
 		 const struct node *nodes, unsigned count);
 
 /*
- * nodes_write_error - say what is wrong with a device, where Linux's backends say it: error/DIRECTORY/error, as
- * "ERRNO TEXT".
+ * nodes_write_error - say what is wrong with a device, where Linux's backends say it: error/DIRECTORY/error,
+ * as "ERRNO TEXT".
  */
 void nodes_write_error(const struct host *host, const char *directory, int error, const char *text);
 

@@ -6,8 +6,8 @@
 #define DAEMON_NOTIFY_H
 
 /*
- * notify_send - send one message, such as "READY=1", to the socket that NOTIFY_SOCKET names. Returns 0, also if
- * nobody wants to know, or a negative errno.
+ * notify_send - send one message, such as "READY=1", to the socket that NOTIFY_SOCKET names. Returns 0, also
+ * if nobody wants to know, or a negative errno.
  */
 int notify_send(const char *message);
 

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /*
- * text_number - read a text that is a decimal number and nothing else: no sign, no space, no other base. False if
- * it is not, or is not within minimum and maximum; then *number stays as it was.
+ * text_number - read a text that is a decimal number and nothing else: no sign, no space, no other base.
+ * False if it is not, or is not within minimum and maximum; then *number stays as it was.
  */
 bool text_number(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *number);
 

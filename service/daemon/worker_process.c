@@ -2,9 +2,10 @@
 /*
  * worker_process.c - the processes that serve guests, one each, as seen from xvhostd
  *
- * Theory of operation: a worker is a child with one end of a socket pair, and a pidfd tells of its end. Nothing here
- * waits for it. A worker that its guest has broken into can send us anything, stop reading or refuse to end: what it
- * sends is checked by those who take it, sending never blocks, and whoever waits for it has a deadline.
+ * Theory of operation: a worker is a child with one end of a socket pair, and a pidfd tells of its end.
+ * Nothing here waits for it. A worker that its guest has broken into can send us anything, stop reading or
+ * refuse to end: what it sends is checked by those who take it, sending never blocks, and whoever waits for
+ * it has a deadline.
  */
 #include "daemon/worker_process.h"
 

@@ -45,12 +45,15 @@ struct worker *worker_start(struct workers *workers, const struct config *config
 			    char text[ERROR_TEXT_MAX]);
 
 /*
- * worker_send - returns 0; -EAGAIN if the worker must first read what it has (then it is `blocked`); or another
- * negative errno, and the worker is of no use any more.
+ * worker_send - returns 0; -EAGAIN if the worker must first read what it has (then it is `blocked`); or
+ * another negative errno, and the worker is of no use any more.
  */
 int worker_send(struct worker *worker, const struct message *message);
 
-/* worker_receive - 1 and a message; 0 if there is none; a negative errno, and the worker is of no use any more. */
+/*
+ * worker_receive - 1 and a message; 0 if there is none; a negative errno, and the worker is of no use any
+ * more.
+ */
 int worker_receive(struct worker *worker, struct message *message);
 
 /* worker_stop - ask it to let go of everything and to end, by kill if need be. No effect the second time. */

@@ -9,14 +9,19 @@
 
 struct memory_mapper {
 	const char *name;
+	/* Sets memory->mapper_state. Returns 0 or a negative errno. */
+	int (*open)(struct memory *memory, uint32_t mappings_max);
+	void (*close)(struct memory *memory);
 	/* As memory_map and memory_unmap. */
 	void (*map)(struct memory *memory, struct memory_mapping **mappings, size_t count);
-	void (*unmap)(struct memory *memory, struct memory_mapping **mappings, size_t count);
+	size_t (*unmap)(struct memory *memory, struct memory_mapping **mappings, size_t count,
+			struct memory_mapping **gone);
 };
 
 struct memory {
 	const struct platform *platform;
 	const struct memory_mapper *mapper;
+	void *mapper_state;
 	struct grants *grants;
 	uint16_t domid;
 };

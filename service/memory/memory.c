@@ -6,11 +6,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "log.h"
 #include "memory/mapper.h"
 
-int memory_open(const struct platform *platform, uint16_t domid, struct memory **memory)
+int memory_open(const struct platform *platform, uint16_t domid, uint32_t mappings_max, struct memory **memory)
 {
 	struct memory *opened = calloc(1, sizeof(*opened));
 	int error;
@@ -21,16 +22,23 @@ int memory_open(const struct platform *platform, uint16_t domid, struct memory *
 	opened->domid = domid;
 	opened->mapper = &mapper_gnttab;
 	error = platform->grants_open(&opened->grants);
-	if (error < 0) {
-		free(opened);
-		return error;
-	}
+	if (error < 0)
+		goto fail_memory;
+	error = opened->mapper->open(opened, mappings_max);
+	if (error < 0)
+		goto fail_grants;
 	*memory = opened;
 	return 0;
+fail_grants:
+	platform->grants_close(opened->grants);
+fail_memory:
+	free(opened);
+	return error;
 }
 
 void memory_close(struct memory *memory)
 {
+	memory->mapper->close(memory);
 	memory->platform->grants_close(memory->grants);
 	free(memory);
 }
@@ -45,9 +53,10 @@ void memory_map(struct memory *memory, struct memory_mapping **mappings, size_t 
 	memory->mapper->map(memory, mappings, count);
 }
 
-void memory_unmap(struct memory *memory, struct memory_mapping **mappings, size_t count)
+size_t memory_unmap(struct memory *memory, struct memory_mapping **mappings, size_t count,
+		    struct memory_mapping **gone)
 {
-	memory->mapper->unmap(memory, mappings, count);
+	return memory->mapper->unmap(memory, mappings, count, gone);
 }
 
 /* Rings are always mapped by grant: that is the frontend's word that we may write there, and it holds the pages. */
@@ -61,5 +70,5 @@ void memory_unmap_ring(struct memory *memory, void *address, uint32_t count)
 	int error = memory->platform->grants_unmap(memory->grants, address, count);
 
 	if (error < 0)
-		log_error("guest %u: can't unmap a ring of %u pages: error %d", memory->domid, count, -error);
+		log_error("guest %u: can't unmap a ring of %u pages: %s", memory->domid, count, strerror(-error));
 }

@@ -162,6 +162,7 @@ static void fill(struct blkif_slot *slot, const struct blkif_wire_request *wire)
 		.grefs = slot->grefs,
 		.count = wire->segment_count,
 		.writable = wire->operation == BLKIF_OP_READ,
+		.sharer = queue_of(slot),
 		.pages = slot->pages,
 	};
 	set_steps(slot, queue_of(slot)->flush);
@@ -406,25 +407,30 @@ static void answer(struct blkif_slot *slot)
 		list_append(&queue->turn->taken, queue->barrier);
 }
 
+/* slot_of - from a mapping to the request that it belongs to. */
+static struct blkif_slot *slot_of(struct memory_mapping *mapping)
+{
+	return (struct blkif_slot *)((char *)mapping - offsetof(struct blkif_slot, mapping));
+}
+
 void blkif_finish(struct blkif_turn *turn)
 {
-	struct blkif_list finished = {NULL, NULL};
 	struct blkif_slot *slot;
-	size_t count = 0;
+	size_t count = 0, gone;
 
 	while ((slot = list_take(&turn->completed))) {
-		if (slot->error == 0 && next_operation(slot) != 0) {
+		if (slot->error == 0 && next_operation(slot) != 0)
 			submit_step(slot);
-			continue;
-		}
-		if (slot->mapped)
+		else if (slot->mapped)
 			turn->mappings[count++] = &slot->mapping;
-		list_append(&finished, slot);
+		else
+			answer(slot);
 	}
-	if (count > 0)
-		memory_unmap(turn->memory, turn->mappings, count);
-	while ((slot = list_take(&finished)))
-		answer(slot);
+	if (count == 0)
+		return;
+	gone = memory_unmap(turn->memory, turn->mappings, count, turn->gone);
+	for (size_t i = 0; i < gone; i++)
+		answer(slot_of(turn->gone[i]));
 }
 
 bool blkif_publish(struct blkif_queue *queue)

@@ -8,7 +8,7 @@
  *	blkif_take	copies requests out of the ring, checks them, collects what must be mapped
  *	blkif_start	maps all that was collected by one call, gives the requests to their backends
  *	...		backends complete requests, now or in a later turn (blkif_complete)
- *	blkif_finish	unmaps all that is complete by one call, writes the responses
+ *	blkif_finish	gives back the memory of all that is complete by one call, writes the responses of what is unmapped
  *	blkif_publish	shows one ring's responses to the frontend; says whether it wants to be notified
  *
  * A request that fails its check is completed with an error without being started. A ring whose counters are
@@ -66,7 +66,8 @@ struct blkif_list {
 /* What one turn of a loop gathers from all of its queues. */
 struct blkif_turn {
 	struct memory *memory;
-	struct memory_mapping **mappings; /* room for in_flight_max */
+	struct memory_mapping **mappings; /* room for in_flight_max: what is mapped or unmapped together */
+	struct memory_mapping **gone;	  /* the same: what was unmapped */
 	uint32_t in_flight;		  /* requests taken and not yet answered */
 	uint32_t in_flight_max;
 	struct blkif_list taken;     /* checked, to be mapped and started */

@@ -468,7 +468,8 @@ int loop_create(const struct platform *platform, struct event_channels *channels
 	loop->turn.memory = memory;
 	loop->turn.in_flight_max = CONFIG_LOOP_REQUESTS_IN_FLIGHT;
 	loop->turn.mappings = calloc(CONFIG_LOOP_REQUESTS_IN_FLIGHT, sizeof(struct memory_mapping *));
-	if (!loop->turn.mappings)
+	loop->turn.gone = calloc(CONFIG_LOOP_REQUESTS_IN_FLIGHT, sizeof(struct memory_mapping *));
+	if (!loop->turn.mappings || !loop->turn.gone)
 		goto fail_memory;
 	error = mailbox_init(&loop->commands);
 	if (error < 0)
@@ -496,6 +497,7 @@ fail_events:
 fail_commands:
 	mailbox_destroy(&loop->commands);
 fail_memory:
+	free(loop->turn.gone);
 	free(loop->turn.mappings);
 	free(loop);
 	return error;
@@ -508,6 +510,7 @@ void loop_destroy(struct loop *loop)
 	sem_destroy(&loop->started);
 	mailbox_destroy(&loop->events);
 	mailbox_destroy(&loop->commands);
+	free(loop->turn.gone);
 	free(loop->turn.mappings);
 	free(loop);
 }

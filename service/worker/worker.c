@@ -247,7 +247,7 @@ static int open_guest(struct disk_guest *guest)
 		log_error("can't restrict event channels to guest %u: %s", guest->domid, strerror(-error));
 		goto fail_channels;
 	}
-	error = memory_open(guest->platform, guest->domid, &guest->memory);
+	error = memory_open(guest->platform, guest->domid, CONFIG_LOOP_REQUESTS_IN_FLIGHT, &guest->memory);
 	if (error < 0) {
 		log_error("can't open the grant device: %s (is xen-gntdev loaded?)", strerror(-error));
 		goto fail_channels;

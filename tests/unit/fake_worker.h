@@ -2,8 +2,8 @@
 /*
  * fake_worker.h - a worker process that has no disks and does what its targets say
  *
- * The test program is the worker program, too: fake_worker_path is what to configure, and when it is started with a
- * worker's arguments it never gets to main(). The targets:
+ * The test program is the worker program, too: fake_worker_path is what to configure, and when it is started
+ * with a worker's arguments it never gets to main(). The targets:
  *
  *	good			opens and connects
  *	read-only		the same, and says that it is read-only

@@ -169,7 +169,9 @@ static void note_change(uint32_t transaction, const char *path)
 	snprintf(fake->changed[fake->changed_count++], XENSTORE_PATH_MAX, "%s", path);
 }
 
-/* ---- struct platform ------------------------------------------------------------------------------------ */
+/*
+ * ---- struct platform ------------------------------------------------------------------------------------
+ */
 
 static int fake_open(struct xenstore **xenstore)
 {
@@ -357,7 +359,9 @@ const struct platform platform_fake_xenstore = {
 	.xenstore_next_watch = fake_next_watch,
 };
 
-/* ---- for tests ------------------------------------------------------------------------------------------ */
+/*
+ * ---- for tests ------------------------------------------------------------------------------------------
+ */
 
 void fake_xenstore_start(uint16_t domid)
 {

@@ -2,8 +2,8 @@
 /*
  * fake_xenstore.h - a xenstore in this process, for tests of what uses it through struct platform
  *
- * One store for the process. It has transactions that conflict, watches that fire as xenstored's do, and can be told
- * to fail. Paths of the functions below are absolute or relative to the domain's own, as everywhere.
+ * One store for the process. It has transactions that conflict, watches that fire as xenstored's do, and can
+ * be told to fail. Paths of the functions below are absolute or relative to the domain's own, as everywhere.
  */
 #ifndef FAKE_XENSTORE_H
 #define FAKE_XENSTORE_H
@@ -22,7 +22,10 @@ void fake_xenstore_start(uint16_t domid);
 void fake_xenstore_set(const char *path, const char *value);
 void fake_xenstore_unset(const char *path);
 
-/* fake_xenstore_get - a node's value, "" for a directory; NULL if it isn't there. Good until the next change. */
+/*
+ * fake_xenstore_get - a node's value, "" for a directory; NULL if it isn't there. Good until the next
+ * change.
+ */
 const char *fake_xenstore_get(const char *path);
 
 /* fake_xenstore_nodes, fake_xenstore_watches - how many there are. */

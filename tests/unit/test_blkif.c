@@ -47,7 +47,7 @@ static const struct xvhost_disk_backend backend = {
 
 static struct xvhost_disk disk = {.size = sizeof(disk), .name = "test disk"};
 static struct memory *memory;
-static struct memory_mapping *mappings[1024];
+static struct memory_mapping *mappings[1024], *gone[1024];
 static struct blkif_turn turn;
 static struct blkif_queue *queue;
 static struct fake_frontend frontend;
@@ -62,11 +62,11 @@ static void start(enum blkif_protocol protocol, uint32_t ring_pages, uint32_t fl
 	fake_guest_init();
 	fake_frontend_init(&frontend, protocol, ring_pages);
 	fake_frontend_message(&frontend, &connect);
-	ck_assert_int_eq(memory_open(&fake_guest_platform, FAKE_GUEST_DOMID, &memory), 0);
+	ck_assert_int_eq(memory_open(&fake_guest_platform, FAKE_GUEST_DOMID, 1024, &memory), 0);
 	ck_assert_int_eq(memory_map_ring(memory, connect.ring_refs, ring_pages, &ring), 0);
 	parameters.pages = ring;
 	ck_assert_int_eq(blkif_queue_create(&parameters, &queue), 0);
-	turn = (struct blkif_turn){.memory = memory, .mappings = mappings, .in_flight_max = 1024};
+	turn = (struct blkif_turn){.memory = memory, .mappings = mappings, .gone = gone, .in_flight_max = 1024};
 	queue->turn = &turn;
 }
 
@@ -79,6 +79,16 @@ static void stop(void)
 	memory_unmap_ring(memory, ring, pages);
 	memory_close(memory);
 	ck_assert_int_eq(fake_guest_mapped(), 0);
+}
+
+/* find - a submitted request of this kind. */
+static struct xvhost_request *find(uint32_t operation)
+{
+	for (uint32_t i = 0; i < submitted_count; i++)
+		if (submitted[i]->operation == operation)
+			return submitted[i];
+	ck_abort_msg("nothing of operation %u was submitted", operation);
+	return NULL;
 }
 
 /* one_turn - as the loop does it; says whether the frontend would be notified. */
@@ -102,6 +112,27 @@ static void expect_answer(uint64_t id, uint8_t operation, int16_t status)
 	ck_assert_uint_eq(got_id, id);
 	ck_assert_uint_eq(got_operation, operation);
 	ck_assert_int_eq(got_status, status);
+}
+
+/* expect_any_answer - each id from UINT64_MAX downwards comes once. */
+static void expect_any_answer(uint8_t operation, int16_t status)
+{
+	static bool answered[512];
+	static uint32_t count;
+	uint64_t id;
+	uint8_t got_operation;
+	int16_t got_status;
+
+	ck_assert(fake_frontend_take(&frontend, &id, &got_operation, &got_status));
+	ck_assert_uint_eq(got_operation, operation);
+	ck_assert_int_eq(got_status, status);
+	ck_assert_uint_lt(UINT64_MAX - id, frontend.size);
+	ck_assert(!answered[UINT64_MAX - id]);
+	answered[UINT64_MAX - id] = true;
+	if (++count == frontend.size) {
+		memset(answered, 0, sizeof(answered));
+		count = 0;
+	}
 }
 
 static void expect_no_answer(void)
@@ -152,8 +183,8 @@ START_TEST(full_ring)
 			blkif_complete(submitted[i], 0);
 		}
 		one_turn();
-		for (uint32_t i = frontend.size; i-- > 0;)
-			expect_answer(UINT64_MAX - i, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
+		for (uint32_t i = 0; i < frontend.size; i++)
+			expect_any_answer(BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
 		expect_no_answer();
 	}
 	stop();
@@ -266,8 +297,8 @@ START_TEST(barrier)
 	ck_assert_uint_eq(submitted[5]->offset, 24 * 512);
 	blkif_complete(submitted[5], 0);
 	one_turn();
-	expect_answer(2, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
 	expect_answer(1, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
+	expect_answer(2, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
 	expect_answer(3, BLKIF_OP_WRITE_BARRIER, BLKIF_RSP_OKAY);
 	expect_answer(4, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
 	stop();
@@ -399,23 +430,72 @@ START_TEST(suppressed_notifications)
 	fake_frontend_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &page_20);
 	ck_assert(fake_frontend_push(&frontend));
 	/* Not taken yet: the backend knows already. */
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 2, 0, 1, &page_20);
+	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 2, 0, 1, &page_20);
 	ck_assert(!fake_frontend_push(&frontend));
 	ck_assert(!one_turn());
 	/* The ring was found empty: asked again. */
 	fake_frontend_put(&frontend, BLKIF_OP_READ, 3, 0, 1, &page_20);
 	ck_assert(fake_frontend_push(&frontend));
 	one_turn();
-	blkif_complete(submitted[0], 0);
+	blkif_complete(find(XVHOST_WRITE), 0);
 	ck_assert(one_turn());
 	/* The frontend has not looked since: no second notification. */
-	blkif_complete(submitted[1], 0);
+	blkif_complete(find(XVHOST_READ), 0);
 	ck_assert(!one_turn());
+	expect_answer(2, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
 	expect_answer(1, BLKIF_OP_READ, BLKIF_RSP_OKAY);
-	expect_answer(2, BLKIF_OP_READ, BLKIF_RSP_OKAY);
 	expect_no_answer();
 	blkif_complete(submitted[2], 0);
 	ck_assert(one_turn());
+	stop();
+}
+END_TEST
+
+/*
+ * Requests that were taken together are unmapped and answered together, those of each direction for themselves; a bad
+ * grant among them fails alone.
+ */
+START_TEST(groups)
+{
+	static const struct fake_segment bad_grant = {FAKE_GUEST_PAGES, 0, 7};
+
+	start(BLKIF_X86_64, 1, 0);
+	for (uint32_t i = 0; i < 3; i++)
+		fake_frontend_put(&frontend, BLKIF_OP_READ, i, i, 1, &(struct fake_segment){20 + i, 0, 7});
+	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 3, 3, 1, &(struct fake_segment){23, 0, 7});
+	fake_frontend_push(&frontend);
+	one_turn();
+	ck_assert_uint_eq(submitted_count, 4);
+	ck_assert_int_eq(fake_guest_mapped(), 1 + 4);
+	blkif_complete(submitted[1], 0);
+	blkif_complete(submitted[0], -EIO);
+	one_turn();
+	expect_no_answer();
+	blkif_complete(submitted[3], 0);
+	one_turn();
+	expect_answer(3, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
+	expect_no_answer();
+	ck_assert_int_eq(fake_guest_mapped(), 1 + 3);
+	blkif_complete(submitted[2], 0);
+	one_turn();
+	ck_assert_int_eq(fake_guest_mapped(), 1);
+	expect_answer(0, BLKIF_OP_READ, BLKIF_RSP_ERROR);
+	expect_answer(1, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+	expect_answer(2, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+
+	submitted_count = 0;
+	fake_frontend_put(&frontend, BLKIF_OP_READ, 4, 0, 1, &page_20);
+	fake_frontend_put(&frontend, BLKIF_OP_READ, 5, 0, 1, &bad_grant);
+	fake_frontend_put(&frontend, BLKIF_OP_READ, 6, 0, 1, &page_20);
+	fake_frontend_push(&frontend);
+	one_turn();
+	expect_answer(5, BLKIF_OP_READ, BLKIF_RSP_ERROR);
+	ck_assert_uint_eq(submitted_count, 2);
+	blkif_complete(submitted[0], 0);
+	blkif_complete(submitted[1], 0);
+	one_turn();
+	expect_answer(4, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+	expect_answer(6, BLKIF_OP_READ, BLKIF_RSP_OKAY);
 	stop();
 }
 END_TEST
@@ -433,6 +513,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, changed_after_the_copy);
 	tcase_add_test(test_case, limits);
 	tcase_add_test(test_case, suppressed_notifications);
+	tcase_add_test(test_case, groups);
 }
 
 CHECK_MAIN("blkif", add_tests)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * test_daemon_loop.c - all of xvhostd over a xenstore in this process, with worker processes that have no disks
+ * test_daemon_loop.c - all of xvhostd over a xenstore in this process, with worker processes that have no
+ * disks
  *
- * The test plays the toolstack and the frontend. After each test nothing may be left: no process, no watch, no
- * file, and in xenstore only what the toolstack made.
+ * The test plays the toolstack and the frontend. After each test nothing may be left: no process, no watch,
+ * no file, and in xenstore only what the toolstack made.
  */
 #include <errno.h>
 #include <signal.h>
@@ -39,7 +40,10 @@ int64_t clock_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + clock_ahead_ms;
 }
 
-/* ---- the toolstack and the frontend ------------------------------------------------------------------------- */
+/*
+ * ---- the toolstack and the frontend
+ * -------------------------------------------------------------------------
+ */
 
 static const char *path_of(const char *end, unsigned domid, const char *name)
 {
@@ -125,7 +129,10 @@ static void make_ring(unsigned domid)
 	set_frontend(domid, "state", "3");
 }
 
-/* ---- running ---------------------------------------------------------------------------------------------- */
+/*
+ * ---- running
+ * ----------------------------------------------------------------------------------------------
+ */
 
 /* start_daemon - one that finds what is there. */
 static void start_daemon(void)
@@ -256,7 +263,10 @@ static void detach(unsigned domid)
 	ck_assert_str_eq(error_node(domid), "(none)");
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------------ */
+/*
+ * ---- tests
+ * ------------------------------------------------------------------------------------------------
+ */
 
 START_TEST(test_attach_and_detach)
 {

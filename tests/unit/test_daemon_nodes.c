@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * test_daemon_nodes.c - writing to xenstore never makes what the toolstack has removed, and leaves nothing behind
+ * test_daemon_nodes.c - writing to xenstore never makes what the toolstack has removed, and leaves nothing
+ * behind
  */
 #include <errno.h>
 #include <stdlib.h>

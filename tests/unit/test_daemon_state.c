@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * test_daemon_state.c - device_next: what libxl's and blkfront's sequences lead to, and what holds whatever is seen
+ * test_daemon_state.c - device_next: what libxl's and blkfront's sequences lead to, and what holds whatever
+ * is seen
  */
 #include <stdio.h>
 #include <string.h>

@@ -141,6 +141,9 @@ machine_initrd()
 	mkdir -p "$tree"/{proc,sys,dev,run,tmp,root,mnt,srv,lab/lib}
 	cp "$LAB_DIR/dom0/init" "$tree/init"
 	cp "$LAB_DIR"/dom0/lib/{progress,clean}.sh "$tree/lab/lib/"
+	mkdir -p "$tree/usr/local/bin"
+	cp "$LAB_DIR/dom0/xl" "$tree/usr/local/bin/xl"
+	cp "${IMAGE[xen]}/pvh-start.so" "$tree/lab/pvh-start.so"
 	pack "$tree" "$1.cpio"
 	pieces=("${IMAGE[dom0]}/image.cpio" "${IMAGE[kernel-${SETTING[dom0_kernel]}]}/dom0.cpio")
 	for name in ${SETTING[packages]//,/ }; do

@@ -10,7 +10,7 @@ GUESTS=()
 settings_defaults()
 {
 	SETTING=([timeout]=300 [dom0_memory]=2048M [dom0_kernel]=6.1 [dom0_vcpus]=1 [icount]=no [spare_memory]=512M
-		[mitigations]=off [packages]='' [guest_packages]='' [files_in]='' [files_out]='' [stall]=60 [xen_args]='' [dom0_args]='')
+		[mitigations]=off [fast_pvh]=yes [packages]='' [guest_packages]='' [files_in]='' [files_out]='' [stall]=60 [xen_args]='' [dom0_args]='')
 	GUEST=()
 	GUESTS=()
 }
@@ -153,7 +153,8 @@ settings_for_dom0()
 	[[ ${SETTING[icount]} == no ]] || limit=$((SETTING[timeout] * 20))
 	[[ $limit -ge 20 ]] || limit=20
 	printf 'LAB_MODE=%q\nLAB_SCENARIO=%q\nLAB_SCENARIO_TIMEOUT=%q\n' "$mode" "$scenario" "$limit"
-	printf 'LAB_NOW=%q\nLAB_MITIGATIONS=%q\n' "$(date +%s)" "${SETTING[mitigations]}"
+	printf 'LAB_NOW=%q\nLAB_MITIGATIONS=%q\nLAB_FAST_PVH=%q\n' "$(date +%s)" "${SETTING[mitigations]}" \
+		"${SETTING[fast_pvh]}"
 	printf 'LAB_ICOUNT=%q\nLAB_FILES_OUT=%q\n' "${SETTING[icount]}" "${SETTING[files_out]//,/ }"
 	printf 'LAB_GUESTS=%q\ndeclare -A GUEST\n' "${GUESTS[*]}"
 	for key in "${!GUEST[@]}"; do

@@ -17,7 +17,7 @@ state_key()
 		machine_command DISKS
 		machine_boot INITRD
 		printf '%s\n' "${QEMU[@]}"
-		cat "$LAB_DIR"/dom0/init "$LAB_DIR"/dom0/lib/{progress,clean}.sh "$LAB_DIR"/host/{machine,state}.sh
+		cat "$LAB_DIR"/dom0/{init,xl} "$LAB_DIR"/dom0/lib/{progress,clean}.sh "$LAB_DIR"/host/{machine,state}.sh
 		qemu-system-x86_64 --version
 		grep -m 2 -E 'model name|bogomips' /proc/cpuinfo
 	} | sha256sum | cut -c 1-12

@@ -24,7 +24,7 @@ show()
 # watch_run RUN PID: sets VERDICT to passed or failed, and REASON.
 watch_run()
 {
-	local run=$1 qemu=$2 line text tail_pid serial left end heard panicked=''
+	local run=$1 qemu=$2 line text part='' tail_pid serial left end heard panicked=''
 
 	VERDICT=failed REASON='' STEP='before the first step'
 	end=$((SECONDS + SETTING[timeout]))
@@ -33,13 +33,18 @@ watch_run()
 	tail_pid=$!
 	while :; do
 		line=''
-		if IFS= read -rt 1 -u "$serial" line; then
+		if IFS= read -rt 1 -u "$serial" text; then
+			line=$part$text
+			part=''
 			line=${line%$'\r'}
 			heard=$SECONDS
 			[[ $VERBOSE == no ]] || printf '          %s\n' "$line"
-		elif [[ $? -le 128 ]]; then
+		elif [[ $? -gt 128 ]]; then
+			# The time was up in the middle of a line.
+			part+=$text
+		else
 			# The end of the log: QEMU has ended.
-			REASON=${panicked:-the machine ended by itself}
+			REASON=${REASON:-the machine ended by itself}
 			break
 		fi
 		case $line in

@@ -27,11 +27,11 @@ grep -q 'guest 2 vbd 51712: connected, x86_64, ring of 16 pages with 512 entries
 
 for name in pv pvh; do
 	step "$name: fio, many block sizes and depths, each block verified"
-	guest_run $name --timeout 150 "fio $VERIFY --filename=/dev/xvda --size=24m --stonewall \
-		--name=random4k --rw=randwrite --bs=4k --iodepth=32 \
-		--name=sequential256k --rw=write --bs=256k --iodepth=8 --offset=32m \
-		--name=sectors --rw=randwrite --bsrange=512-64k --blockalign=512 --iodepth=16 --offset=64m --io_size=8m \
-		--name=flushes --rw=randwrite --bs=4k --iodepth=4 --fsync=8 --offset=100m --io_size=2m" >/dev/null
+	guest_run $name --timeout 150 "fio $VERIFY --filename=/dev/xvda --stonewall \
+		--name=random4k --rw=randwrite --bs=4k --iodepth=32 --size=8m \
+		--name=sequential256k --rw=write --bs=256k --iodepth=8 --offset=32m --size=24m \
+		--name=sectors --rw=randwrite --bsrange=512-64k --blockalign=512 --iodepth=16 --offset=64m --size=8m \
+		--name=flushes --rw=randwrite --bs=4k --iodepth=4 --fsync=8 --offset=100m --size=1m" >/dev/null
 
 	step "$name: the image holds what the guest reads"
 	sum=$(guest_run $name 'dd if=/dev/xvda bs=1M iflag=direct status=none | sha256sum')
@@ -52,7 +52,7 @@ expect_equal "checksum of zeroes" "$(head -c 8M /dev/zero | sha256sum)" \
 	"$(guest_run pv 'dd if=/dev/xvdc bs=1M count=8 iflag=direct status=none | sha256sum')"
 
 step "pvh: a block device with direct=on"
-guest_run pvh --timeout 100 "fio $VERIFY --name=direct --filename=/dev/xvdc --size=16m --rw=randwrite \
+guest_run pvh --timeout 100 "fio $VERIFY --name=direct --filename=/dev/xvdc --size=8m --rw=randwrite \
 	--bsrange=512-128k --blockalign=512 --iodepth=16" >/dev/null
 expect_equal "checksum" "$(guest_run pvh 'dd if=/dev/xvdc bs=1M iflag=direct status=none | sha256sum')" \
 	"$(dd if="$loop" bs=1M iflag=direct status=none | sha256sum)"

@@ -30,7 +30,7 @@ step "stop xvhostd under load, start it again: the guests see a pause"
 loads=()
 for name in pv pvh; do
 	loads+=("$(guest_start $name 'fio --name=load --filename=/dev/xvda --direct=1 --ioengine=libaio --iodepth=16 \
-		--rw=randwrite --bs=4k --size=32m --verify=crc32c --verify_backlog=256 --verify_fatal=1 \
+		--rw=randwrite --bs=4k --size=12m --verify=crc32c --verify_backlog=256 --verify_fatal=1 \
 		--time_based --runtime=15 --output-format=terse')")
 done
 nap 4

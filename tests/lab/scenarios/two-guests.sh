@@ -8,11 +8,11 @@
 # lab: guest=old type=pv
 # lab: guest=new type=pvh kernel=6.12 vcpus=2
 
-FIO='fio --name=load --filename=/dev/xvda --direct=1 --ioengine=libaio --iodepth=16 --rw=randwrite --bs=4k --size=32m \
+FIO='fio --name=load --filename=/dev/xvda --direct=1 --ioengine=libaio --iodepth=16 --rw=randwrite --bs=4k --size=12m \
 	--verify=crc32c --verify_fatal=1 --output-format=terse'
 
 step "start xvhostd and both guests"
-truncate -s 64M /srv/old.img /srv/new.img
+truncate -s 32M /srv/old.img /srv/new.img
 xvhostd_start
 guest_create old "$(xvhost_disk xvda rw file:path=/srv/old.img)"
 guest_create new "$(xvhost_disk xvda rw file:path=/srv/new.img)"

@@ -68,15 +68,22 @@ guest_config()
 guest_create()
 {
 	local -; set +x
-	local name=$1 config=/var/log/lab/guest-$1.cfg log=/var/log/lab/xl-create-$1.log ups
+	guest_launch "$@"
+	guest_wait_up "$1"
+}
+
+# guest_launch NAME [DISK...]: the same without waiting; several guests can come up at the same time.
+guest_launch()
+{
+	local -; set +x
+	local name=$1 config=/var/log/lab/guest-$1.cfg log=/var/log/lab/xl-create-$1.log
 
 	guest_known "$name"
 	shift
 	guest_config "$name" "$@" >"$config"
 	guest_reader "$name"
-	ups=$(guest_ups "$name")
+	guest_ups "$name" >"/run/lab/$name.ups-before"
 	timeout 90 xl -vvv create "$config" >"$log" 2>&1 || fail "xl create $name ended with status $?: $(tail_line "$log")"
-	guest_wait_up "$name" "$ups"
 }
 
 # The last line of a log that says what went wrong, for a failure's text.
@@ -85,16 +92,16 @@ tail_line()
 	grep -aiE 'error|fail|invalid' "$1" | grep -v 'xc: debug' | tail -n 1 || true
 }
 
-# guest_wait_up NAME [UPS]: waits until the agent has said "up" more often than UPS times.
+# guest_wait_up NAME: waits until the agent says that it is up, after guest_launch or guest_reboot_begin.
 guest_wait_up()
 {
 	local -; set +x
-	local name=$1 ups=${2:-0} end=$((SECONDS + GUEST_UP_TIMEOUT)) now
+	local name=$1 before=0 end=$((SECONDS + GUEST_UP_TIMEOUT)) now
 
-	guest_reader "$name"
+	[[ ! -e /run/lab/$name.ups-before ]] || read -r before <"/run/lab/$name.ups-before"
 	while :; do
 		now=$(guest_ups "$name")
-		[[ $now -le $ups ]] || break
+		[[ $now -le $before ]] || break
 		[[ $SECONDS -lt $end ]] || fail "guest $name did not answer within $GUEST_UP_TIMEOUT s"
 		nap 0.25
 		! guest_crashed "$name" || fail "guest $name crashed while it started"
@@ -124,11 +131,16 @@ guest_wait_gone()
 guest_reboot()
 {
 	local -; set +x
-	local ups
+	guest_reboot_begin "$1"
+	guest_wait_up "$1"
+}
 
-	ups=$(guest_ups "$1")
+# guest_reboot_begin NAME: only asks for the reboot.
+guest_reboot_begin()
+{
+	local -; set +x
+	guest_ups "$1" >"/run/lab/$1.ups-before"
 	timeout 20 xl reboot "$1" >>"/var/log/lab/xl-$1.log" 2>&1 || fail "xl reboot $1 ended with status $?"
-	guest_wait_up "$1" "$ups"
 }
 
 # guest_destroy NAME
