@@ -35,7 +35,7 @@ struct device {
 	char backend[DEVICE_PATH_MAX];	/* "backend/vbd/3/51712" */
 	char frontend[DEVICE_PATH_MAX]; /* "/local/domain/3/device/vbd/51712" */
 
-	struct worker *worker; /* not NULL but in DISK_NONE */
+	struct worker *worker; /* NULL only in DISK_NONE */
 	enum disk_phase disk;
 	enum device_failure failure;
 	struct message_disk_opened properties; /* from DISK_OPEN on */

@@ -24,7 +24,7 @@
 /* What a completion is for: the top 8 bits of its user_data. One switch in reap() knows them all. */
 enum completion_type {
 	COMPLETION_PORTS = 1, /* the event channels' descriptor was read */
-	COMPLETION_UNMASKED,  /* ... was written */
+	COMPLETION_UNMASKED,  /* ... could not be written */
 	COMPLETION_COMMAND,   /* the mailbox of commands was rung */
 	COMPLETION_REQUEST,   /* a backend's I/O: 24 bits generation, 16 bits queue, 16 bits slot */
 };
@@ -55,7 +55,6 @@ struct loop {
 
 	uint32_t ports[PORTS_BATCH];	  /* where pending ports are read to */
 	uint32_t unmask[QUEUES_MAX];	  /* what is being written to unmask */
-	bool unmasking;			  /* that write is under way */
 	uint64_t rung;			  /* where the mailbox's eventfd is read to */
 	bool ending, failed;
 
@@ -279,9 +278,7 @@ static void complete_one(struct loop *loop, uint64_t data, int32_t result)
 		read_ports(loop);
 		break;
 	case COMPLETION_UNMASKED:
-		loop->unmasking = false;
-		if (result < 0)
-			log_error("can't unmask event channels: %s", strerror(-result));
+		log_error("can't unmask event channels: %s", result < 0 ? strerror(-result) : "written in part");
 		break;
 	case COMPLETION_COMMAND:
 		run_commands(loop);
@@ -367,14 +364,15 @@ static void look_after_queues(struct loop *loop)
 	}
 }
 
-/* unmask_ports - one write for all ports whose queues have been emptied. A broken queue's port stays masked. */
+/*
+ * unmask_ports - one write for all ports whose queues have been emptied. A broken queue's port stays masked. The descriptor
+ * does not block, so the write is over when the next turn's submission returns, and `unmask` can be filled anew.
+ */
 static void unmask_ports(struct loop *loop)
 {
 	struct io_uring_sqe *sqe;
 	uint32_t count = 0;
 
-	if (loop->unmasking)
-		return;
 	for (uint32_t place = 0; place < loop->served_end; place++) {
 		struct served *served = &loop->served[place];
 
@@ -388,7 +386,8 @@ static void unmask_ports(struct loop *loop)
 	sqe = next_sqe(loop);
 	io_uring_prep_write(sqe, loop->channels_fd, loop->unmask, count * sizeof(loop->unmask[0]), 0);
 	io_uring_sqe_set_data64(sqe, tag(COMPLETION_UNMASKED, 0, 0, 0));
-	loop->unmasking = true;
+	/* Success needs no completion: it would wake the loop up for nothing. */
+	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
 }
 
 /* can_wait - nothing is left to do until io_uring completes something. */

@@ -74,6 +74,7 @@ machine_run_disk()
 	mkdir -p "$tree/lab/scenarios"
 	cp -r "$LAB_DIR"/dom0/{lab-lib.sh,lib,run-scenario,scenario-shell,shellrc} "$tree/lab/"
 	settings_for_dom0 "$mode" "$scenario" >"$tree/lab/settings"
+	[[ ${SETTING[fast_pvh]} == yes ]] || : >"$tree/lab/slow-pvh"
 	if [[ $mode == shell && -t 0 ]]; then
 		read -r rows columns < <(stty size)
 		printf 'LAB_ROWS=%d\nLAB_COLUMNS=%d\nexport TERM=%q\n' "$rows" "$columns" "${TERM:-vt100}" \

@@ -33,15 +33,19 @@ report_failure()
 	printf '%sFAILED%s in step: %s\n' "$RED" "$PLAIN" "$STEP"
 	printf '       %s\n' "$REASON"
 	excerpt "scenario's output" "$run/scenario.log" 12
-	excerpt "scenario's trace" "$run/trace.log" 6
+	# Without what every function of the library begins with.
+	grep -avE ': (local -|set \+x|at_error|local status=.*)$' "$run/trace.log" >"$run/excerpt" 2>/dev/null
+	excerpt "scenario's trace" "$run/excerpt" 6
 	excerpt "xvhostd" "$run/xvhost/xvhostd.log" 15
 	for file in "$run"/xl-*.log; do
 		[[ $file == */xl-dmesg.log || $file == */xl-list.log ]] && continue
-		grep -aiE 'error|fail' "$file" >"$run/excerpt" 2>/dev/null && excerpt "xl (${file##*/})" "$run/excerpt" 6
+		grep -aiE 'error|fail' "$file" 2>/dev/null | grep -v 'loader probe failed' >"$run/excerpt" && excerpt "xl (${file##*/})" "$run/excerpt" 6
 	done
 	for file in "$run"/xen/guest-*.log; do
-		grep -av '^@lab [0-9]' "$file" >"$run/excerpt" 2>/dev/null
-		excerpt "console of ${file##*/guest-}" "$run/excerpt" 10
+		grep -aE 'Kernel panic|BUG:|Oops|I/O error' "$file" >"$run/excerpt" 2>/dev/null
+		excerpt "alarms on the console of ${file##*/guest-}" "$run/excerpt" 5
+		grep -avE '^@lab [0-9]' "$file" >"$run/excerpt" 2>/dev/null
+		excerpt "console of ${file##*/guest-}" "$run/excerpt" 12
 	done
 	rm -f "$run/excerpt"
 	excerpt "Dom0's kernel" "$run/dom0-dmesg.log" 6

@@ -18,6 +18,15 @@ settings_defaults()
 set_scenario()
 {
 	[[ -v SETTING[$1] ]] || die "no setting '$1'; there are: ${!SETTING[*]}"
+	case $1=$2 in
+	timeout=*[!0-9]* | stall=*[!0-9]* | timeout= | stall=) die "$1 is '$2' but must be a number of seconds" ;;
+	dom0_memory=* | spare_memory=*) mebibytes "$2" >/dev/null || exit 2 ;;
+	dom0_vcpus=[1-8]) ;;
+	dom0_vcpus=*) die "dom0_vcpus is '$2' but must be 1 to 8" ;;
+	icount=yes | icount=no | fast_pvh=yes | fast_pvh=no | mitigations=off | mitigations=auto) ;;
+	icount=* | fast_pvh=*) die "$1 is '$2' but must be yes or no" ;;
+	mitigations=*) die "mitigations is '$2' but must be off or auto" ;;
+	esac
 	SETTING[$1]=$2
 }
 
@@ -30,7 +39,7 @@ set_guest()
 	type=*) die "guest $name: type is '$value' but must be pv or pvh" ;;
 	vcpus=[1-8]) ;;
 	vcpus=*) die "guest $name: vcpus is '$value' but must be 1 to 8" ;;
-	memory=*) value=$(mebibytes "$value") ;;
+	memory=*) value=$(mebibytes "$value") || exit 2 ;;
 	kernel=* | cmdline=*) ;;
 	*) die "guest $name: no setting '$key'; there are: type vcpus kernel memory cmdline" ;;
 	esac
@@ -118,7 +127,8 @@ assign_processors()
 			fi
 		done
 	done
-	PROCESSORS=$(round_up "$PROCESSORS" 4)
+	[[ $PROCESSORS -ge 4 ]] || PROCESSORS=4
+	PROCESSORS=$(round_up "$PROCESSORS" 2)
 	[[ ${SETTING[icount]} == no ]] || PROCESSORS=1
 }
 
@@ -153,8 +163,7 @@ settings_for_dom0()
 	[[ ${SETTING[icount]} == no ]] || limit=$((SETTING[timeout] * 20))
 	[[ $limit -ge 20 ]] || limit=20
 	printf 'LAB_MODE=%q\nLAB_SCENARIO=%q\nLAB_SCENARIO_TIMEOUT=%q\n' "$mode" "$scenario" "$limit"
-	printf 'LAB_NOW=%q\nLAB_MITIGATIONS=%q\nLAB_FAST_PVH=%q\n' "$(date +%s)" "${SETTING[mitigations]}" \
-		"${SETTING[fast_pvh]}"
+	printf 'LAB_NOW=%q\nLAB_MITIGATIONS=%q\n' "$(date +%s)" "${SETTING[mitigations]}"
 	printf 'LAB_ICOUNT=%q\nLAB_FILES_OUT=%q\n' "${SETTING[icount]}" "${SETTING[files_out]//,/ }"
 	printf 'LAB_GUESTS=%q\ndeclare -A GUEST\n' "${GUESTS[*]}"
 	for key in "${!GUEST[@]}"; do

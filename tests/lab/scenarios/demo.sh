@@ -33,7 +33,7 @@ for name in "${GUESTS[@]}"; do
 	guest_run "$name" 'wc -l </mnt/sums' >"/run/lab/$name.files"
 	guest_run "$name" 'sha256sum </mnt/sums' >"/run/lab/$name.sum"
 	step "${name^^}: fio writes 4 KiB blocks at random and verifies each by crc32c"
-	guest_run "$name" --timeout 120 'fio --name=demo --filename=/mnt/fio --size=16m --rw=randwrite --bs=4k --direct=1 \
+	guest_run "$name" --timeout 200 'fio --name=demo --filename=/mnt/fio --size=8m --rw=randwrite --bs=4k --direct=1 \
 		--ioengine=libaio --iodepth=16 --verify=crc32c --verify_fatal=1 --output-format=json' \
 		>"/run/lab/$name.json" || fail "fio found an error: $(head -c 300 "/run/lab/$name.json")"
 	guest_run "$name" 'cd / && umount /mnt'
@@ -72,7 +72,7 @@ served()
 	for name in "${GUESTS[@]}"; do
 		read -r written read < <(served $((domid++)))
 		printf '%-6s %15s %15s %18s %12.0f %12.0f\n' "$name" "$written" "$read" \
-			"$(cat "/run/lab/$name.files") files, 16 MiB" \
+			"$(cat "/run/lab/$name.files") files, 8 MiB" \
 			"$(jq '.jobs[0].write.iops' "/run/lab/$name.json")" "$(jq '.jobs[0].read.iops' "/run/lab/$name.json")"
 	done
 	echo

@@ -29,7 +29,7 @@ done
 expect_equal "closed disks in the log" 20 "$(grep -c 'guest 1 vbd 51728: closed' "$XVHOSTD_LOG")"
 
 step "the other disk was not disturbed"
-guest_wait pvh --timeout 90 "$load" >/dev/null || fail "fio on the first disk found an error"
+guest_wait --timeout 90 pvh "$load" >/dev/null || fail "fio on the first disk found an error"
 
 step "shut down, nothing is left"
 guest_shutdown pvh

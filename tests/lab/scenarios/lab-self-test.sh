@@ -9,7 +9,7 @@
 # lab: guest=pvh type=pvh
 
 step "create a disk image and load the kernel's own backend"
-truncate -s 64M /srv/disk.img
+truncate -s 24M /srv/disk.img
 modprobe xen-blkback
 loop=$(loop_disk /srv/disk.img)
 
@@ -37,12 +37,12 @@ expect_equal "output of the quick one" quick "$(guest_run pvh 'echo quick')"
 expect_equal "output of the slow one" slow "$(guest_wait pvh "$slow")"
 
 step "a file system on the disk"
-guest_run pv 'mkfs.ext4 -q /dev/xvda && mount /dev/xvda /mnt && seq 100000 >/mnt/numbers && sync && umount /mnt'
+guest_run pv 'mkfs.ext4 -q /dev/xvda && mount /dev/xvda /mnt && seq 10000 >/mnt/numbers && sync && umount /mnt'
 guest_run pv 'e2fsck -f -n /dev/xvda' >/dev/null
 
 step "fio writes and verifies 4 KiB blocks"
 guest_run pv 'fio --name=verify --filename=/dev/xvda --direct=1 --ioengine=libaio --iodepth=8 --rw=randwrite \
-	--bs=4k --size=4m --offset=32m --verify=crc32c --output-format=terse' >/dev/null
+	--bs=4k --size=1m --offset=16m --verify=crc32c --output-format=terse' >/dev/null
 
 step "what the guest wrote lies in the image"
 sum=$(guest_run pv 'dd if=/dev/xvda bs=1M iflag=direct status=none | sha256sum')

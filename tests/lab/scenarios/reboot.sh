@@ -39,8 +39,8 @@ xvhostd_stop
 expect_equal "users of Xen devices" "$CLEAN_USERS" "$(xen_device_users)"
 nap 2
 xvhostd_start
-guest_wait pv --timeout 120 "${loads[0]}" >/dev/null || fail "fio in the PV guest found an error"
-guest_wait pvh --timeout 120 "${loads[1]}" >/dev/null || fail "fio in the PVH guest found an error"
+guest_wait --timeout 120 pv "${loads[0]}" >/dev/null || fail "fio in the PV guest found an error"
+guest_wait --timeout 120 pvh "${loads[1]}" >/dev/null || fail "fio in the PVH guest found an error"
 expect_equal "requests that failed" 0 "$(grep -c 'disconnected after .*([1-9][0-9]* failed)' "$XVHOSTD_LOG" || true)"
 
 step "shut down, nothing is left"

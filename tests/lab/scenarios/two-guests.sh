@@ -21,8 +21,8 @@ expect_equal "workers" 2 "$(pgrep -c xvhost-worker)"
 step "fio with verify in both"
 first=$(guest_start old "$FIO")
 second=$(guest_start new "$FIO")
-guest_wait old --timeout 150 "$first" >/dev/null || fail "fio in the first guest found an error"
-guest_wait new --timeout 150 "$second" >/dev/null || fail "fio in the second guest found an error"
+guest_wait --timeout 150 old "$first" >/dev/null || fail "fio in the first guest found an error"
+guest_wait --timeout 150 new "$second" >/dev/null || fail "fio in the second guest found an error"
 for name in old new; do
 	expect_equal "checksum of $name" "$(sha256sum <"/srv/$name.img")" \
 		"$(guest_run $name 'dd if=/dev/xvda bs=1M iflag=direct status=none | sha256sum')"

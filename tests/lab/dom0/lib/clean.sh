@@ -61,6 +61,7 @@ clean_leftovers()
 expect_clean()
 {
 	local -; set +x
+	# shellcheck disable=SC2016 # evaluated there
 	if ! holds_within "${CLEAN_SECONDS:-15}" '[[ -z $(clean_leftovers) ]]'; then
 		lsevtchn 0 >/var/log/lab/leftover-evtchn.log 2>&1 || true
 		fail "left behind: $(clean_leftovers | paste -sd ';' | sed 's/;/; /g')"

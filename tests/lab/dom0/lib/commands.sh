@@ -99,15 +99,22 @@ guest_begin()
 	printf 'go %s\n' "$GUEST_JOB" >"$GUEST_TTY"
 }
 
-# guest_wait [--timeout S] NAME NUMBER: waits for the end of what guest_start began, prints what it printed and
-# returns its exit status.
+# guest_wait NAME NUMBER [--timeout S]: waits for the end of what guest_start began, prints what it printed and
+# returns its exit status. The option may stand anywhere.
 guest_wait()
 {
 	local -; set +x
-	local limit=$GUEST_RUN_TIMEOUT name id end look=$((SECONDS + 5)) status length kind text tries=3 GUEST_TTY
+	local limit=$GUEST_RUN_TIMEOUT name id end look=$((SECONDS + 5)) status length kind text tries=3 GUEST_TTY words=()
 
-	[[ $1 != --timeout ]] || { limit=$2 && shift 2; }
-	name=$1 id=$2 end=$((SECONDS + limit))
+	while [[ $# -gt 0 ]]; do
+		case $1 in
+		--timeout) limit=$2 && shift ;;
+		*) words+=("$1") ;;
+		esac
+		shift
+	done
+	name=${words[0]} id=${words[1]} end=$((SECONDS + limit))
+	[[ $id =~ ^[0-9]+$ ]] || fail "guest_wait $name: '$id' is no number from guest_start"
 	while :; do
 		if [[ -e /run/lab/$id.end ]] && read -r status length kind <"/run/lab/$id.end"; then
 			text=''
@@ -145,20 +152,21 @@ guest_wait()
 	return "$status"
 }
 
-# guest_run [--timeout S] NAME COMMAND, or NAME --timeout S COMMAND: runs the command in the guest's bash, prints
-# what it printed (both outputs) and returns its exit status.
+# guest_run NAME COMMAND [--timeout S]: runs the command in the guest's bash, prints what it printed (both outputs) and
+# returns its exit status. The option may stand anywhere.
 guest_run()
 {
 	local -; set +x
-	local limit=$GUEST_RUN_TIMEOUT name='' GUEST_JOB
+	local limit=$GUEST_RUN_TIMEOUT GUEST_JOB words=()
 
-	while [[ $# -gt 1 ]]; do
+	while [[ $# -gt 0 ]]; do
 		case $1 in
 		--timeout) limit=$2 && shift ;;
-		*) name=$1 ;;
+		*) words+=("$1") ;;
 		esac
 		shift
 	done
-	guest_begin "$name" "$1"
-	guest_wait --timeout "$limit" "$name" "$GUEST_JOB"
+	[[ ${#words[@]} -eq 2 ]] || fail "guest_run wants a guest and one command, not: ${words[*]}"
+	guest_begin "${words[0]}" "${words[1]}"
+	guest_wait --timeout "$limit" "${words[0]}" "$GUEST_JOB"
 }
