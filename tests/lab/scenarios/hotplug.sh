@@ -26,7 +26,7 @@ for round in {1..20}; do
 	guest_run pvh 'for i in $(seq 100); do [ -b /dev/xvdb ] || exit 0; sleep 0.1; done; exit 1' ||
 		fail "the disk did not go away in the guest"
 done
-expect_equal "closed disks in the log" 20 "$(grep -c 'guest 1 vbd 51728: closed' "$XVHOSTD_LOG")"
+expect_equal "closed disks in the log" 20 "$(grep -c 'xvhost-worker: guest 1 vbd 51728: closed' "$XVHOSTD_LOG")"
 
 step "the other disk was not disturbed"
 guest_wait --timeout 90 pvh "$load" >/dev/null || fail "fio on the first disk found an error"
