@@ -8,6 +8,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -97,13 +98,13 @@ void log_line(enum log_level level, const char *format, va_list arguments)
 		return;
 }
 
-#define LOG_FUNCTION(name, level)                                                                         \
-	void name(const char *format, ...)                                                                \
-	{                                                                                                 \
-		va_list arguments;                                                                        \
-		va_start(arguments, format);                                                              \
-		log_line(level, format, arguments);                                                       \
-		va_end(arguments);                                                                        \
+#define LOG_FUNCTION(name, level)                                                                            \
+	void name(const char *format, ...)                                                                   \
+	{                                                                                                    \
+		va_list arguments;                                                                           \
+		va_start(arguments, format);                                                                 \
+		log_line(level, format, arguments);                                                          \
+		va_end(arguments);                                                                           \
 	}
 
 LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)
@@ -111,34 +112,43 @@ LOG_FUNCTION(log_warning, LOG_LEVEL_WARNING)
 LOG_FUNCTION(log_info, LOG_LEVEL_INFO)
 LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG)
 
-/* limit_passes - counts one line; says whether it may be written. */
-static bool limit_passes(struct log_limit *limit)
+/*
+ * limit_passes - counts one line; says whether it may be written, and how many were left out before it. One lock for all
+ * limits: only what is worth a line comes here.
+ */
+static bool limit_passes(struct log_limit *limit, uint32_t *left_out)
 {
+	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 	struct timespec now;
+	bool passes;
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	pthread_mutex_lock(&mutex);
 	if (limit->lines == 0 || now.tv_sec - limit->interval_start_s >= LOG_LIMIT_INTERVAL_S) {
 		limit->interval_start_s = now.tv_sec;
 		limit->lines = 0;
 	}
-	if (limit->lines >= LOG_LIMIT_LINES) {
+	passes = limit->lines < LOG_LIMIT_LINES;
+	if (passes) {
+		limit->lines++;
+		*left_out = limit->suppressed;
+		limit->suppressed = 0;
+	} else {
 		limit->suppressed++;
-		return false;
 	}
-	limit->lines++;
-	return true;
+	pthread_mutex_unlock(&mutex);
+	return passes;
 }
 
 void log_limited(struct log_limit *limit, enum log_level level, const char *format, ...)
 {
 	va_list arguments;
+	uint32_t left_out;
 
-	if (level > highest_level || !limit_passes(limit))
+	if (level > highest_level || !limit_passes(limit, &left_out))
 		return;
-	if (limit->suppressed > 0) {
-		log_warning("%u messages of this source were left out", limit->suppressed);
-		limit->suppressed = 0;
-	}
+	if (left_out > 0)
+		log_warning("%u messages of this source were left out", left_out);
 	va_start(arguments, format);
 	log_line(level, format, arguments);
 	va_end(arguments);

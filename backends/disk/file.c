@@ -2,9 +2,9 @@
 /*
  * file.c - a disk in a regular file or on a block device
  *
- * Theory of operation: each read, write and flush of the guest is one of the host's I/O operations on the file, at the
- * same offset and straight from or to the guest's pages. What the kernel does only in part is continued
- * until it is done or makes no progress.
+ * Theory of operation: each read, write and flush of the guest is one of the host's I/O operations on the
+ * file, at the same offset and straight from or to the guest's pages. What the kernel does only in part is
+ * continued until it is done or makes no progress.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -76,8 +76,10 @@ static int file_size(struct xvhost_disk *disk, const char *path, int fd, uint64_
 	if (S_ISREG(status.st_mode)) {
 		*size_bytes = (uint64_t)status.st_size;
 	} else if (!S_ISBLK(status.st_mode)) {
-		disk->host->fail(disk, "parameter path of backend file: '%s' is neither a regular file nor a block device",
-				 path);
+		disk->host->fail(
+			disk,
+			"parameter path of backend file: '%s' is neither a regular file nor a block device",
+			path);
 		return -EINVAL;
 	} else if (ioctl(fd, BLKGETSIZE64, size_bytes) < 0) {
 		int error = errno;
@@ -97,8 +99,8 @@ static int file_size(struct xvhost_disk *disk, const char *path, int fd, uint64_
 }
 
 /*
- * check_direct - guests read and write single sectors into memory that is aligned to sectors. O_DIRECT may want more, depending
- * on the device below; one such read tells.
+ * check_direct - guests read and write single sectors into memory that is aligned to sectors. O_DIRECT may
+ * want more, depending on the device below; one such read tells.
  */
 static int check_direct(struct xvhost_disk *disk, const char *path, int fd)
 {
@@ -112,11 +114,13 @@ static int check_direct(struct xvhost_disk *disk, const char *path, int fd)
 	free(page);
 	if (error == -EINVAL)
 		disk->host->fail(disk,
-				 "parameter direct of backend file is on, but '%s' can't do direct I/O of %u bytes; use "
+				 "parameter direct of backend file is on, but '%s' can't do direct I/O of %u "
+				 "bytes; use "
 				 "direct=off",
 				 path, SECTOR_BYTES);
 	else if (error < 0)
-		disk->host->fail(disk, "parameter path of backend file: can't read '%s': %s", path, strerror(-error));
+		disk->host->fail(disk, "parameter path of backend file: can't read '%s': %s", path,
+				 strerror(-error));
 	return error;
 }
 
@@ -136,18 +140,21 @@ static int file_open(struct xvhost_disk *disk, const void *opaque, struct xvhost
 		error = -EINVAL;
 		goto fail_memory;
 	}
-	/* O_NONBLOCK, so that a pipe in the disk's place is refused rather than waited for. I/O is then without it. */
+	/* O_NONBLOCK, so that a pipe in the disk's place is refused rather than waited for. I/O is then
+	 * without it. */
 	file->fd = open(config->path, flags | (config->direct ? O_DIRECT : 0));
 	if (file->fd < 0) {
 		error = -errno;
 		if (error == -EINVAL && config->direct)
 			disk->host->fail(disk,
-					 "parameter direct of backend file is on, but the file system of '%s' can't do "
+					 "parameter direct of backend file is on, but the file system of "
+					 "'%s' can't do "
 					 "direct I/O; use direct=off",
 					 config->path);
 		else
-			disk->host->fail(disk, "parameter path of backend file: can't open '%s' for %s: %s", config->path,
-					 read_only ? "reading" : "reading and writing", strerror(-error));
+			disk->host->fail(disk, "parameter path of backend file: can't open '%s' for %s: %s",
+					 config->path, read_only ? "reading" : "reading and writing",
+					 strerror(-error));
 		goto fail_memory;
 	}
 	fcntl(file->fd, F_SETFL, fcntl(file->fd, F_GETFL) & ~O_NONBLOCK);

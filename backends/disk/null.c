@@ -2,8 +2,8 @@
 /*
  * null.c - a disk that reads as zeroes and drops what is written
  *
- * It shows what xvhost and the guest cost by themselves, and it is the smallest backend: each request is complete
- * before submit returns.
+ * It shows what xvhost and the guest cost by themselves, and it is the smallest backend: each request is
+ * complete before submit returns.
  */
 #include <errno.h>
 #include <string.h>

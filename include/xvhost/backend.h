@@ -60,8 +60,8 @@ enum {
 
 /*
  * One parameter of a backend, as in `target=NAME:path=/srv/disk.img,direct=on`. The host parses the text,
- * stores it at `offset` in the backend's configuration structure, and writes the errors. A parameter that is not given has
- * the value of `default_text`; without one it is NULL, false or 0.
+ * stores it at `offset` in the backend's configuration structure, and writes the errors. A parameter that is
+ * not given has the value of `default_text`; without one it is NULL, false or 0.
  */
 struct xvhost_parameter {
 	const char *name;	  /* lower case, digits and '-' */
@@ -92,7 +92,8 @@ enum {
 struct xvhost_disk_properties {
 	uint64_t size_bytes;	   /* a multiple of block_bytes, at least one block */
 	uint32_t block_bytes;	   /* unit of offsets and lengths; version 1 takes 512 */
-	uint32_t memory_alignment; /* alignment of the memory's addresses that it needs; version 1: at most 512 */
+	uint32_t memory_alignment; /* alignment of the memory's addresses that it needs; version 1: at most
+				      512 */
 	uint32_t flags;		   /* XVHOST_DISK_... */
 	uint32_t reserved;
 };
@@ -130,7 +131,8 @@ struct xvhost_host {
 	 */
 	void (*complete)(struct xvhost_request *request, int error);
 
-	/* As preadv(2), pwritev(2): the result is a number of bytes, which may be short, or a negative errno. */
+	/* As preadv(2), pwritev(2): the result is a number of bytes, which may be short, or a negative errno.
+	 */
 	void (*read)(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count,
 		     uint64_t offset);
 	void (*write)(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count,
@@ -140,22 +142,23 @@ struct xvhost_host {
 	void (*sync)(struct xvhost_request *request, int fd);
 
 	/*
-	 * log - write one line, without a newline, to the host's log; the host puts the disk's name before it.
-	 * Any thread. What a guest can cause again and again is limited in its rate by the host.
+	 * log - write one line, without a newline, to the host's log; the host puts the disk's name before
+	 * it. Any thread. What a guest can cause again and again is limited in its rate by the host.
 	 */
 	void (*log)(const struct xvhost_disk *disk, enum xvhost_log_level level, const char *format, ...)
 		XVHOST_PRINTF(3, 4);
 
 	/*
 	 * fail - the text of the error that open() is about to return, for the person who wrote the
-	 * target string: name the parameter, its value and what would be right. Control thread, from open only.
+	 * target string: name the parameter, its value and what would be right. Control thread, from open
+	 * only.
 	 */
 	void (*fail)(struct xvhost_disk *disk, const char *format, ...) XVHOST_PRINTF(2, 3);
 };
 
 /* One disk of one guest. The host owns it; it lives from open to the end of close. */
 struct xvhost_disk {
-	uint32_t size; /* bytes of this structure that the host has */
+	uint32_t size;	/* bytes of this structure that the host has */
 	uint32_t flags; /* XVHOST_DISK_READ_ONLY: the guest may not write, open for reading only */
 	const struct xvhost_host *host;
 	const char *name; /* for messages, as in "guest 3 vbd 51712" */
@@ -205,9 +208,9 @@ struct xvhost_disk_backend {
 	uint32_t request_size;	 /* bytes of scratch that each request carries; at most 4096 */
 
 	/*
-	 * open - make a disk ready. `config` holds the parsed parameters and stays until close. Sets disk->state
-	 * and fills `properties`. Returns 0, or a negative errno after host->fail() gave the reason; then close is not called.
-	 * Control thread; may block.
+	 * open - make a disk ready. `config` holds the parsed parameters and stays until close. Sets
+	 * disk->state and fills `properties`. Returns 0, or a negative errno after host->fail() gave the
+	 * reason; then close is not called. Control thread; may block.
 	 */
 	int (*open)(struct xvhost_disk *disk, const void *config, struct xvhost_disk_properties *properties);
 
@@ -224,8 +227,8 @@ struct xvhost_disk_backend {
 	void (*submit)(struct xvhost_request *request);
 
 	/*
-	 * io_done - the result of the read, write or sync that was started for this request. May be NULL in a backend
-	 * that starts none. Loop thread.
+	 * io_done - the result of the read, write or sync that was started for this request. May be NULL in a
+	 * backend that starts none. Loop thread.
 	 */
 	void (*io_done)(struct xvhost_request *request, int32_t result);
 };
@@ -255,12 +258,12 @@ struct xvhost_disk_backend {
 #define XVHOST_EXPORT
 #endif
 
-#define XVHOST_DISK_BACKEND(backend)                                                                      \
-	XVHOST_EXTERN_C XVHOST_EXPORT const struct xvhost_disk_backend *XVHOST_BACKEND_SYMBOL(void);      \
-	XVHOST_EXTERN_C XVHOST_EXPORT const struct xvhost_disk_backend *XVHOST_BACKEND_SYMBOL(void)       \
-	{                                                                                                 \
-		return &(backend);                                                                        \
-	}                                                                                                 \
+#define XVHOST_DISK_BACKEND(backend)                                                                         \
+	XVHOST_EXTERN_C XVHOST_EXPORT const struct xvhost_disk_backend *XVHOST_BACKEND_SYMBOL(void);         \
+	XVHOST_EXTERN_C XVHOST_EXPORT const struct xvhost_disk_backend *XVHOST_BACKEND_SYMBOL(void)          \
+	{                                                                                                    \
+		return &(backend);                                                                           \
+	}                                                                                                    \
 	struct xvhost_disk_backend /* takes the semicolon that follows */
 
 #ifdef __cplusplus

@@ -2,15 +2,15 @@
 /*
  * gnttab.c - the mapper that asks Xen for each grant
  *
- * Theory of operation: the grant device maps a list of grants as one object, by two system calls, and can unmap only the
- * whole object, by three and a flush of the processors' address translation, which costs more than all the
- * rest. So the requests of one turn share an object, a `struct mapping_group`: those of one sharer (a ring) and one direction.
- * The group is unmapped when its last request is done. Until then none of them may be answered: blkfront gives
- * the whole disk up when it finds a grant still in use. Requests that were taken together wait for each other, then; rings
- * never do.
+ * Theory of operation: the grant device maps a list of grants as one object, by two system calls, and can
+ * unmap only the whole object, by three and a flush of the processors' address translation, which costs more
+ * than all the rest. So the requests of one turn share an object, a `struct mapping_group`: those of one
+ * sharer (a ring) and one direction. The group is unmapped when its last request is done. Until then none of
+ * them may be answered: blkfront gives the whole disk up when it finds a grant still in use. Requests that
+ * were taken together wait for each other, then; rings never do.
  *
- * One bad grant makes the whole list fail. Then each request of the group is mapped by itself, and only the bad
- * one has the error.
+ * One bad grant makes the whole list fail. Then each request of the group is mapped by itself, and only the
+ * bad one has the error.
  */
 #include "memory/mapper.h"
 
@@ -21,7 +21,8 @@
 
 #include "log.h"
 
-/* Grants of one group: 32 direct requests, a ring of one page. More would make requests wait for each other longer. */
+/* Grants of one group: 32 direct requests, a ring of one page. More would make requests wait for each other
+ * longer. */
 #define GROUP_GRANTS_MAX 352
 
 /* What is mapped by one call. */
@@ -122,7 +123,8 @@ static int map_group(struct memory *memory, struct mapping_group *group)
 	return 0;
 }
 
-/* map_singly - after the whole could not be mapped: each member as a group of its own, or with its own error. */
+/* map_singly - after the whole could not be mapped: each member as a group of its own, or with its own error.
+ */
 static void map_singly(struct memory *memory, struct memory_mapping *member)
 {
 	struct gnttab *gnttab = memory->mapper_state;
@@ -157,7 +159,8 @@ static void finish_group(struct memory *memory, struct mapping_group *group)
 /* ---- what the mapper does ---- */
 
 /* map_direction - group those mappings of the list that are to be written, or those that are not. */
-static void map_direction(struct memory *memory, struct memory_mapping **mappings, size_t count, bool writable)
+static void map_direction(struct memory *memory, struct memory_mapping **mappings, size_t count,
+			  bool writable)
 {
 	struct mapping_group *group = NULL;
 
@@ -200,7 +203,8 @@ static size_t gnttab_unmap(struct memory *memory, struct memory_mapping **mappin
 		error = memory->platform->grants_unmap(memory->grants, group->address, group->grants);
 		/* A list that was mapped can't fail to be unmapped but by a fault of the kernel or of ours. */
 		if (error < 0)
-			log_error("guest %u: can't unmap %u grants: %s", memory->domid, group->grants, strerror(-error));
+			log_error("guest %u: can't unmap %u grants: %s", memory->domid, group->grants,
+				  strerror(-error));
 		for (struct memory_mapping *member = group->first; member; member = member->next)
 			gone[gone_count++] = member;
 		free_group(memory->mapper_state, group);

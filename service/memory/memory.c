@@ -11,7 +11,8 @@
 #include "log.h"
 #include "memory/mapper.h"
 
-int memory_open(const struct platform *platform, uint16_t domid, uint32_t mappings_max, struct memory **memory)
+int memory_open(const struct platform *platform, uint16_t domid, uint32_t mappings_max,
+		struct memory **memory)
 {
 	struct memory *opened = calloc(1, sizeof(*opened));
 	int error;
@@ -59,7 +60,8 @@ size_t memory_unmap(struct memory *memory, struct memory_mapping **mappings, siz
 	return memory->mapper->unmap(memory, mappings, count, gone);
 }
 
-/* Rings are always mapped by grant: that is the frontend's word that we may write there, and it holds the pages. */
+/* Rings are always mapped by grant: that is the frontend's word that we may write there, and it holds the
+ * pages. */
 int memory_map_ring(struct memory *memory, const uint32_t *grefs, uint32_t count, void **address)
 {
 	return memory->platform->grants_map(memory->grants, memory->domid, grefs, count, true, address);
@@ -70,5 +72,6 @@ void memory_unmap_ring(struct memory *memory, void *address, uint32_t count)
 	int error = memory->platform->grants_unmap(memory->grants, address, count);
 
 	if (error < 0)
-		log_error("guest %u: can't unmap a ring of %u pages: %s", memory->domid, count, strerror(-error));
+		log_error("guest %u: can't unmap a ring of %u pages: %s", memory->domid, count,
+			  strerror(-error));
 }

@@ -4,11 +4,11 @@
  *
  * Theory of operation: a request names grants; a ring needs addresses. Rings hand over all the requests of a
  * loop turn as one list of `struct memory_mapping`, and get an address per page or an error per mapping. The
- * way back is a list, too. Lists are the point: a mapper that can put many pages into one call gets them all at once, and
- * may keep some until others are done.
+ * way back is a list, too. Lists are the point: a mapper that can put many pages into one call gets them all
+ * at once, and may keep some until others are done.
  *
- * A mapper is one way to reach guest memory. There is `gnttab` (gnttab.c), which maps grants and keeps nothing. Mappers
- * that map lists of frames, the resolver and the cache stand behind the same functions.
+ * A mapper is one way to reach guest memory. There is `gnttab` (gnttab.c), which maps grants and keeps
+ * nothing. Mappers that map lists of frames, the resolver and the cache stand behind the same functions.
  */
 #ifndef MEMORY_H
 #define MEMORY_H
@@ -28,17 +28,18 @@ struct memory_mapping {
 	uint32_t count;	       /* ... this many, at least 1 ... */
 	bool writable;	       /* ... to be written by us */
 	int error;	       /* answered: 0, or a negative errno and nothing is mapped */
-	const void *sharer;    /* asked: mappings of different sharers never wait for each other to be unmapped */
-	void **pages;	       /* answered: the address of each page; room for `count` */
+	const void *sharer; /* asked: mappings of different sharers never wait for each other to be unmapped */
+	void **pages;	    /* answered: the address of each page; room for `count` */
 	struct mapping_group *group; /* the mapper's own */
 	struct memory_mapping *next; /* the mapper's own */
 };
 
 /*
- * memory_open - reach the memory of one guest, with at most `mappings_max` mappings at a time. Returns 0 or a negative errno.
- * Control thread.
+ * memory_open - reach the memory of one guest, with at most `mappings_max` mappings at a time. Returns 0 or a
+ * negative errno. Control thread.
  */
-int memory_open(const struct platform *platform, uint16_t domid, uint32_t mappings_max, struct memory **memory);
+int memory_open(const struct platform *platform, uint16_t domid, uint32_t mappings_max,
+		struct memory **memory);
 
 /* memory_close - all that was mapped has been unmapped. Control thread. */
 void memory_close(struct memory *memory);
@@ -50,16 +51,16 @@ const char *memory_mapper_name(const struct memory *memory);
 void memory_map(struct memory *memory, struct memory_mapping **mappings, size_t count);
 
 /*
- * memory_unmap - the mappings of a list, which memory_map mapped without error, are not used any more. Returns how many mappings,
- * of this list and of earlier ones, are not mapped any more now, and lists them in `gone`, which has room for mappings_max. Loop
- * thread.
+ * memory_unmap - the mappings of a list, which memory_map mapped without error, are not used any more.
+ * Returns how many mappings, of this list and of earlier ones, are not mapped any more now, and lists them in
+ * `gone`, which has room for mappings_max. Loop thread.
  */
 size_t memory_unmap(struct memory *memory, struct memory_mapping **mappings, size_t count,
 		    struct memory_mapping **gone);
 
 /*
- * memory_map_ring - map a ring's pages, writable, at consecutive addresses, for as long as the ring is served. Returns 0 or
- * a negative errno. Control thread.
+ * memory_map_ring - map a ring's pages, writable, at consecutive addresses, for as long as the ring is
+ * served. Returns 0 or a negative errno. Control thread.
  */
 int memory_map_ring(struct memory *memory, const uint32_t *grefs, uint32_t count, void **address);
 void memory_unmap_ring(struct memory *memory, void *address, uint32_t count);

@@ -31,17 +31,19 @@ struct platform {
 	const char *name;
 
 	/*
-	 * xenstore (docs/misc/xenstore.txt). One handle, one thread. Paths are absolute or relative to the domain's
-	 * own path. `transaction` 0 means none.
+	 * xenstore (docs/misc/xenstore.txt). One handle, one thread. Paths are absolute or relative to the
+	 * domain's own path. `transaction` 0 means none.
 	 */
 	int (*xenstore_open)(struct xenstore **xenstore);
 	void (*xenstore_close)(struct xenstore *xenstore);
 	/* A text of the caller's to free(), always ended by a 0; NULL with errno set (ENOENT: no such node). */
 	char *(*xenstore_read)(struct xenstore *xenstore, uint32_t transaction, const char *path);
-	int (*xenstore_write)(struct xenstore *xenstore, uint32_t transaction, const char *path, const char *value);
+	int (*xenstore_write)(struct xenstore *xenstore, uint32_t transaction, const char *path,
+			      const char *value);
 	int (*xenstore_remove)(struct xenstore *xenstore, uint32_t transaction, const char *path);
 	/* An array to free() with one free(), of *count names; NULL with errno set. */
-	char **(*xenstore_directory)(struct xenstore *xenstore, uint32_t transaction, const char *path, unsigned *count);
+	char **(*xenstore_directory)(struct xenstore *xenstore, uint32_t transaction, const char *path,
+				     unsigned *count);
 	/* Returns the transaction's number, 0 with errno set. */
 	uint32_t (*xenstore_transaction_start)(struct xenstore *xenstore);
 	/* -EAGAIN: somebody else changed a node that was read; start again. */
@@ -58,8 +60,8 @@ struct platform {
 				    size_t token_size);
 
 	/*
-	 * Event channels (event_channel.h). The descriptor is read for pending ports and written to unmask them, both as
-	 * arrays of uint32_t; it does not block (EAGAIN). bind, unbind, notify: any thread.
+	 * Event channels (event_channel.h). The descriptor is read for pending ports and written to unmask
+	 * them, both as arrays of uint32_t; it does not block (EAGAIN). bind, unbind, notify: any thread.
 	 */
 	int (*event_channels_open)(struct event_channels **channels);
 	void (*event_channels_close)(struct event_channels *channels);
@@ -72,13 +74,13 @@ struct platform {
 	int (*event_channels_notify)(struct event_channels *channels, uint32_t port);
 
 	/*
-	 * Grants (grant_table.h). Maps a list of one domain's grants at consecutive addresses, all or none. What was mapped
-	 * together is unmapped together. Any thread.
+	 * Grants (grant_table.h). Maps a list of one domain's grants at consecutive addresses, all or none.
+	 * What was mapped together is unmapped together. Any thread.
 	 */
 	int (*grants_open)(struct grants **grants);
 	void (*grants_close)(struct grants *grants);
-	int (*grants_map)(struct grants *grants, uint16_t domid, const uint32_t *grefs, uint32_t count, bool writable,
-			  void **address);
+	int (*grants_map)(struct grants *grants, uint16_t domid, const uint32_t *grefs, uint32_t count,
+			  bool writable, void **address);
 	int (*grants_unmap)(struct grants *grants, void *address, uint32_t count);
 };
 

@@ -76,7 +76,8 @@ static char *xen_xenstore_read(struct xenstore *xenstore, uint32_t transaction, 
 	return xs_read(xenstore->handle, transaction, path, &length);
 }
 
-static int xen_xenstore_write(struct xenstore *xenstore, uint32_t transaction, const char *path, const char *value)
+static int xen_xenstore_write(struct xenstore *xenstore, uint32_t transaction, const char *path,
+			      const char *value)
 {
 	if (!xs_write(xenstore->handle, transaction, path, value, (unsigned int)strlen(value)))
 		return error_number();
@@ -231,7 +232,8 @@ static int xen_grants_map(struct grants *grants, uint16_t domid, const uint32_t 
 			  bool writable, void **address)
 {
 	/* The library takes the list as not const and only reads it. */
-	void *mapped = xengnttab_map_domain_grant_refs(grants->handle, count, domid, (uint32_t *)(uintptr_t)grefs,
+	void *mapped = xengnttab_map_domain_grant_refs(grants->handle, count, domid,
+						       (uint32_t *)(uintptr_t)grefs,
 						       writable ? PROT_READ | PROT_WRITE : PROT_READ);
 
 	if (!mapped)

@@ -265,7 +265,8 @@ bool blkif_take(struct blkif_queue *queue, uint32_t budget)
 
 /* ---- starting ---- */
 
-/* describe_step - what the backend sees of the request in this step. Data runs that follow each other become one. */
+/* describe_step - what the backend sees of the request in this step. Data runs that follow each other become
+ * one. */
 static void describe_step(struct blkif_slot *slot, uint8_t operation)
 {
 	struct xvhost_request *seen = &slot->request;
@@ -346,7 +347,8 @@ void blkif_complete(struct xvhost_request *request, int error)
 {
 	struct blkif_slot *slot = blkif_of_request(request);
 
-	/* Each step is completed once, and an error is not above 0: a backend that does otherwise has lost count. */
+	/* Each step is completed once, and an error is not above 0: a backend that does otherwise has lost
+	 * count. */
 	assert(slot->submitted && error <= 0);
 	slot->submitted = false;
 	slot->step++;
@@ -388,7 +390,8 @@ static void answer(struct blkif_slot *slot)
 	}
 	/* What never reached the backend has had its line in the log. */
 	if (slot->error < 0 && slot->step > 0)
-		log_limited(&queue->limit, LOG_LEVEL_ERROR, "%s: %s of %" PRIu64 " bytes at byte %" PRIu64 " failed: %s",
+		log_limited(&queue->limit, LOG_LEVEL_ERROR,
+			    "%s: %s of %" PRIu64 " bytes at byte %" PRIu64 " failed: %s",
 			    queue->queue.disk->name, operation_name(slot->operation), slot->length,
 			    slot->offset, strerror(-slot->error));
 	bytes = blkif_encode(queue->protocol, slot->id, slot->operation, status, entry);

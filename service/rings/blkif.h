@@ -8,14 +8,16 @@
  *	blkif_take	copies requests out of the ring, checks them, collects what must be mapped
  *	blkif_start	maps all that was collected by one call, gives the requests to their backends
  *	...		backends complete requests, now or in a later turn (blkif_complete)
- *	blkif_finish	gives back the memory of all that is complete by one call, writes the responses of what is unmapped
- *	blkif_publish	shows one ring's responses to the frontend; says whether it wants to be notified
+ *	blkif_finish	gives back the memory of all that is complete by one call, writes the responses of
+ *what is unmapped blkif_publish	shows one ring's responses to the frontend; says whether it wants to be
+ *notified
  *
  * A request that fails its check is completed with an error without being started. A ring whose counters are
  * impossible is broken: nothing more is taken from it.
  *
  * What blkif asks for in one request can take a backend several steps (a barrier is flush, write, flush). A
- * barrier also waits until all requests before it are answered, and nothing is taken from its ring until it is.
+ * barrier also waits until all requests before it are answered, and nothing is taken from its ring until it
+ *is.
  */
 #ifndef BLKIF_H
 #define BLKIF_H
@@ -37,15 +39,15 @@ struct blkif_queue;
 /* A request that was taken and is not yet answered. A queue has one for each entry of its ring. */
 struct blkif_slot {
 	struct xvhost_request request; /* what the backend sees */
-	struct blkif_slot *next;    /* in one of the turn's lists, or the queue's free slots */
+	struct blkif_slot *next;       /* in one of the turn's lists, or the queue's free slots */
 	struct memory_mapping mapping;
-	uint64_t id; /* the guest's, given back in the response */
+	uint64_t id;	 /* the guest's, given back in the response */
 	uint64_t offset; /* of its data on the disk, in bytes */
 	uint64_t length; /* of its data, in bytes; 0 without data */
 	int error;
-	uint32_t generation; /* counts the uses of this slot */
-	uint16_t index;	     /* among its queue's slots */
-	uint8_t operation;   /* blkif's */
+	uint32_t generation;		/* counts the uses of this slot */
+	uint16_t index;			/* among its queue's slots */
+	uint8_t operation;		/* blkif's */
 	uint8_t steps[BLKIF_STEPS_MAX]; /* enum xvhost_operation, ended by 0 */
 	uint8_t step;			/* the one that is under way or next */
 	bool submitted;			/* the backend has it */
@@ -92,12 +94,12 @@ struct blkif_queue {
 	enum blkif_protocol protocol;
 	uint64_t disk_bytes;
 	bool read_only;
-	bool flush;	/* the backend wants flushes */
-	bool started;	/* the backend has it: queue_start was called */
-	bool broken;	/* nothing more is taken, for good */
-	bool ready;	/* there may be requests to take; set by the loop, and here when a barrier is done */
-	bool unpublished; /* responses were written since the last blkif_publish */
-	uint16_t index; /* of the loop's table of queues, for completions */
+	bool flush;   /* the backend wants flushes */
+	bool started; /* the backend has it: queue_start was called */
+	bool broken;  /* nothing more is taken, for good */
+	bool ready;   /* there may be requests to take; set by the loop, and here when a barrier is done */
+	bool unpublished;	    /* responses were written since the last blkif_publish */
+	uint16_t index;		    /* of the loop's table of queues, for completions */
 	struct blkif_slot *barrier; /* taken, and waits for the others; or under way */
 	struct blkif_slot *slots;   /* ring.size of them */
 	struct blkif_slot *free_slots;
@@ -118,8 +120,8 @@ struct blkif_queue_parameters {
 };
 
 /*
- * blkif_queue_create - a queue over a mapped ring. Returns 0, -EPROTO when the ring's counters are not possible, -ENOMEM.
- * Control thread.
+ * blkif_queue_create - a queue over a mapped ring. Returns 0, -EPROTO when the ring's counters are not
+ * possible, -ENOMEM. Control thread.
  */
 int blkif_queue_create(const struct blkif_queue_parameters *parameters, struct blkif_queue **queue);
 

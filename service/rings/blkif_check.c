@@ -54,19 +54,22 @@ int blkif_check(const struct blkif_wire_request *request, const struct blkif_lim
 	for (uint32_t i = 0; i < request->segment_count; i++) {
 		const struct blkif_wire_segment *segment = &request->segments[i];
 
-		if (segment->last_sector >= BLKIF_PAGE_SECTORS || segment->first_sector > segment->last_sector) {
+		if (segment->last_sector >= BLKIF_PAGE_SECTORS ||
+		    segment->first_sector > segment->last_sector) {
 			snprintf(reason, BLKIF_REASON_MAX,
-				 "segment %" PRIu32 " has first_sect %u and last_sect %u, a page has sectors 0 to %u in order",
+				 "segment %" PRIu32
+				 " has first_sect %u and last_sect %u, a page has sectors 0 to %u in order",
 				 i, segment->first_sector, segment->last_sector, BLKIF_PAGE_SECTORS - 1);
 			return -EINVAL;
 		}
 		sectors += segment->last_sector - segment->first_sector + 1u;
 	}
 	/* Without data the sector number means nothing. */
-	if (sectors > 0 && (request->sector > limits->disk_sectors || sectors > limits->disk_sectors - request->sector)) {
+	if (sectors > 0 &&
+	    (request->sector > limits->disk_sectors || sectors > limits->disk_sectors - request->sector)) {
 		snprintf(reason, BLKIF_REASON_MAX,
-			 "sector_number is %" PRIu64 " with %" PRIu64 " sectors, the disk has %" PRIu64, request->sector,
-			 sectors, limits->disk_sectors);
+			 "sector_number is %" PRIu64 " with %" PRIu64 " sectors, the disk has %" PRIu64,
+			 request->sector, sectors, limits->disk_sectors);
 		return -EINVAL;
 	}
 	return 0;

@@ -19,8 +19,8 @@ struct blkif_limits {
 };
 
 /*
- * blkif_check - returns 0; or -EOPNOTSUPP for an operation that is not offered, -EROFS for a write to a read-only disk, -EINVAL
- * for the rest, and `reason` names the field, its value and the limit.
+ * blkif_check - returns 0; or -EOPNOTSUPP for an operation that is not offered, -EROFS for a write to a
+ * read-only disk, -EINVAL for the rest, and `reason` names the field, its value and the limit.
  */
 int blkif_check(const struct blkif_wire_request *request, const struct blkif_limits *limits,
 		char reason[BLKIF_REASON_MAX]);

@@ -2,8 +2,8 @@
 /*
  * blkif_wire.c - blkif requests and responses as they lie in the ring
  *
- * The layouts are tables of offsets rather than two sets of structures, so that one decoder serves both. That the
- * x86_64 row agrees with Xen's header is checked when this is compiled.
+ * The layouts are tables of offsets rather than two sets of structures, so that one decoder serves both. That
+ * the x86_64 row agrees with Xen's header is checked when this is compiled.
  */
 #include "rings/blkif_wire.h"
 

@@ -2,8 +2,9 @@
 /*
  * blkif_wire.h - blkif requests and responses as they lie in the ring (xen/include/public/io/blkif.h)
  *
- * A frontend writes them in its own ABI, which it names in its `protocol` node. A 32-bit guest aligns 64-bit members to 4
- * bytes; everything else is the same. The ring's entries are as large as the larger of request and response: the request.
+ * A frontend writes them in its own ABI, which it names in its `protocol` node. A 32-bit guest aligns 64-bit
+ * members to 4 bytes; everything else is the same. The ring's entries are as large as the larger of request
+ * and response: the request.
  */
 #ifndef BLKIF_WIRE_H
 #define BLKIF_WIRE_H
@@ -30,7 +31,8 @@ struct blkif_wire_request {
 	uint8_t segment_count;
 	uint64_t id;
 	uint64_t sector;
-	struct blkif_wire_segment segments[BLKIF_SEGMENTS_MAX]; /* min(segment_count, BLKIF_SEGMENTS_MAX) are set */
+	struct blkif_wire_segment
+		segments[BLKIF_SEGMENTS_MAX]; /* min(segment_count, BLKIF_SEGMENTS_MAX) are set */
 };
 
 /* blkif_entry_bytes - size of a ring's entries in this ABI. */

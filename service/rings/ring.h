@@ -3,8 +3,9 @@
  * ring.h - the backend's half of a shared ring (xen/include/public/io/ring.h)
  *
  * Theory of operation: both sides write to the same pages. A header of four counters that only ever grow (and
- * wrap at 2^32) is followed by entries; a request and later its response use the same entry. Each side publishes its own
- * producer, and asks by an "event" counter to be notified only when the other side's producer passes it.
+ * wrap at 2^32) is followed by entries; a request and later its response use the same entry. Each side
+ * publishes its own producer, and asks by an "event" counter to be notified only when the other side's
+ * producer passes it.
  *
  * The frontend is hostile. Its counters are read once per use, into a local, and checked against what can
  * be; our own counters are kept in private memory and never read back. An entry is copied out once.
@@ -19,8 +20,8 @@
 
 /* The first 64 bytes of the first page. */
 struct ring_header {
-	uint32_t request_producer; /* frontend's */
-	uint32_t request_event;	   /* ours: notify us when request_producer passes it */
+	uint32_t request_producer;  /* frontend's */
+	uint32_t request_event;	    /* ours: notify us when request_producer passes it */
 	uint32_t response_producer; /* ours */
 	uint32_t response_event;    /* frontend's: notify it when response_producer passes it */
 	uint8_t reserved[48];
@@ -72,8 +73,9 @@ static inline int ring_attach(struct ring *ring, void *pages, uint32_t ring_byte
 }
 
 /*
- * ring_pending - how many requests wait to be taken. Returns -EPROTO when the frontend's counter is not possible: more
- * requests than entries that are free of unanswered ones. `*producer` is what it said, for the log.
+ * ring_pending - how many requests wait to be taken. Returns -EPROTO when the frontend's counter is not
+ * possible: more requests than entries that are free of unanswered ones. `*producer` is what it said, for the
+ * log.
  */
 static inline int ring_pending(const struct ring *ring, uint32_t *producer)
 {
@@ -106,7 +108,8 @@ static inline void ring_answer(struct ring *ring, const void *response, uint32_t
 	memcpy(ring->entries + (size_t)at * ring->entry_bytes, response, bytes);
 }
 
-/* ring_publish - show all written responses to the frontend. Returns true if it has asked to be notified of one of them. */
+/* ring_publish - show all written responses to the frontend. Returns true if it has asked to be notified of
+ * one of them. */
 static inline bool ring_publish(struct ring *ring)
 {
 	uint32_t before = ring->response_published, now = ring->response_producer, event;
@@ -122,8 +125,8 @@ static inline bool ring_publish(struct ring *ring)
 }
 
 /*
- * ring_ask_notification - ask to be notified of the next request. The caller then looks with ring_pending once more: what
- * came in between is not notified.
+ * ring_ask_notification - ask to be notified of the next request. The caller then looks with ring_pending
+ * once more: what came in between is not notified.
  */
 static inline void ring_ask_notification(struct ring *ring)
 {

@@ -30,7 +30,8 @@ const struct xvhost_parameter *backends_parameter(const struct xvhost_disk_backe
 {
 	const char *rows = (const char *)backend->parameters;
 
-	return (const struct xvhost_parameter *)(const void *)(rows + (size_t)number * backend->parameter_size);
+	return (const struct xvhost_parameter *)(const void *)(rows +
+							       (size_t)number * backend->parameter_size);
 }
 
 /* missing_part - the name of what a table lacks, NULL if it has all. */
@@ -48,7 +49,8 @@ static const char *missing_part(const struct xvhost_disk_backend *table)
 		return "close";
 	if (!table->submit)
 		return "submit";
-	if (table->parameter_count > 0 && (!table->parameters || table->parameter_size < FIRST_PARAMETER_SIZE))
+	if (table->parameter_count > 0 &&
+	    (!table->parameters || table->parameter_size < FIRST_PARAMETER_SIZE))
 		return "parameters";
 	return NULL;
 }
@@ -60,13 +62,13 @@ int backends_adopt(const struct xvhost_disk_backend *table, const char *origin,
 	const char *missing;
 
 	if (table->abi != XVHOST_BACKEND_ABI) {
-		snprintf(text, ERROR_TEXT_MAX, "%s was built for backend ABI %u, this xvhost has ABI %u", origin,
-			 table->abi, XVHOST_BACKEND_ABI);
+		snprintf(text, ERROR_TEXT_MAX, "%s was built for backend ABI %u, this xvhost has ABI %u",
+			 origin, table->abi, XVHOST_BACKEND_ABI);
 		return -ELIBBAD;
 	}
 	if (table->size < FIRST_TABLE_SIZE) {
-		snprintf(text, ERROR_TEXT_MAX, "%s has a backend table of %u bytes, ABI %u has at least %zu", origin,
-			 table->size, XVHOST_BACKEND_ABI, FIRST_TABLE_SIZE);
+		snprintf(text, ERROR_TEXT_MAX, "%s has a backend table of %u bytes, ABI %u has at least %zu",
+			 origin, table->size, XVHOST_BACKEND_ABI, FIRST_TABLE_SIZE);
 		return -ELIBBAD;
 	}
 	missing = missing_part(table);
@@ -75,8 +77,8 @@ int backends_adopt(const struct xvhost_disk_backend *table, const char *origin,
 		return -ELIBBAD;
 	}
 	if (table->request_size > REQUEST_SIZE_MAX) {
-		snprintf(text, ERROR_TEXT_MAX, "%s asks for %u bytes for each request, at most %u are given", origin,
-			 table->request_size, REQUEST_SIZE_MAX);
+		snprintf(text, ERROR_TEXT_MAX, "%s asks for %u bytes for each request, at most %u are given",
+			 origin, table->request_size, REQUEST_SIZE_MAX);
 		return -ELIBBAD;
 	}
 	copy = calloc(1, sizeof(*copy));
@@ -99,7 +101,8 @@ static bool name_is_possible(const char *name)
 }
 
 /* append_name - add a name to a list of names in a text. */
-static void append_name(char text[ERROR_TEXT_MAX], const char *name, size_t name_length, const char **separator)
+static void append_name(char text[ERROR_TEXT_MAX], const char *name, size_t name_length,
+			const char **separator)
 {
 	size_t used = strlen(text);
 
@@ -116,7 +119,8 @@ static void list_backends(const char *directory, const char *name, char text[ERR
 
 	snprintf(text, ERROR_TEXT_MAX, "no backend is called '%s'; there are: ", name);
 	for (size_t i = 0; builtin_backends[i]; i++)
-		append_name(text, builtin_backends[i]()->name, strlen(builtin_backends[i]()->name), &separator);
+		append_name(text, builtin_backends[i]()->name, strlen(builtin_backends[i]()->name),
+			    &separator);
 	stream = directory ? opendir(directory) : NULL;
 	while (stream && (entry = readdir(stream))) {
 		size_t length = strlen(entry->d_name);
@@ -127,8 +131,8 @@ static void list_backends(const char *directory, const char *name, char text[ERR
 	if (stream)
 		closedir(stream);
 	if (separator[0] == '\0')
-		snprintf(text, ERROR_TEXT_MAX, "no backend is called '%s'; none is built in, none is in %s", name,
-			 directory ? directory : "a directory");
+		snprintf(text, ERROR_TEXT_MAX, "no backend is called '%s'; none is built in, none is in %s",
+			 name, directory ? directory : "a directory");
 }
 
 /* load - take a backend from its file. */
@@ -145,12 +149,13 @@ static int load(const char *path, const char *name, const struct xvhost_disk_bac
 	}
 	*(void **)&entry = dlsym(library, XVHOST_BACKEND_SYMBOL_NAME);
 	if (!entry)
-		snprintf(text, ERROR_TEXT_MAX, "%.300s is no backend: it has no %s (see XVHOST_DISK_BACKEND)", path,
-			 XVHOST_BACKEND_SYMBOL_NAME);
+		snprintf(text, ERROR_TEXT_MAX, "%.300s is no backend: it has no %s (see XVHOST_DISK_BACKEND)",
+			 path, XVHOST_BACKEND_SYMBOL_NAME);
 	else
 		error = backends_adopt(entry(), path, backend, text);
 	if (error == 0 && strcmp((*backend)->name, name) != 0) {
-		snprintf(text, ERROR_TEXT_MAX, "%.300s holds a backend that is called '%.64s'", path, (*backend)->name);
+		snprintf(text, ERROR_TEXT_MAX, "%.300s holds a backend that is called '%.64s'", path,
+			 (*backend)->name);
 		error = -ELIBBAD;
 	}
 	if (error < 0)
@@ -183,8 +188,8 @@ int backends_find(const char *directory, const char *name, const struct xvhost_d
 
 	if (!name_is_possible(name)) {
 		snprintf(text, ERROR_TEXT_MAX,
-			 "'%.64s' is no backend's name: one has 1 to %d lower case letters, digits and '-'", name,
-			 BACKEND_NAME_MAX - 1);
+			 "'%.64s' is no backend's name: one has 1 to %d lower case letters, digits and '-'",
+			 name, BACKEND_NAME_MAX - 1);
 		return -EINVAL;
 	}
 	for (uint32_t i = 0; i < known_count; i++) {
@@ -194,8 +199,9 @@ int backends_find(const char *directory, const char *name, const struct xvhost_d
 		}
 	}
 	if (known_count == LOADED_MAX) {
-		snprintf(text, ERROR_TEXT_MAX, "backend '%s' is one too many: a guest's disks can use %d different ones",
-			 name, LOADED_MAX);
+		snprintf(text, ERROR_TEXT_MAX,
+			 "backend '%s' is one too many: a guest's disks can use %d different ones", name,
+			 LOADED_MAX);
 		return -ENOENT;
 	}
 	error = find_new(directory, name, backend, text);

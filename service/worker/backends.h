@@ -2,8 +2,8 @@
 /*
  * backends.h - the backends that there are: built in, and in one directory
  *
- * A backend NAME that is not built in is looked for as DIRECTORY/NAME.so. It stays loaded: a second disk finds it
- * at once, and code that might still be on a stack is never unmapped.
+ * A backend NAME that is not built in is looked for as DIRECTORY/NAME.so. It stays loaded: a second disk
+ * finds it at once, and code that might still be on a stack is never unmapped.
  */
 #ifndef BACKENDS_H
 #define BACKENDS_H
@@ -17,16 +17,16 @@
 extern const struct xvhost_disk_backend *(*const builtin_backends[])(void);
 
 /*
- * backends_find - the backend of this name. `directory` may be NULL: built-in ones only. On failure returns -ENOENT (there
- * is none), -EINVAL (not a possible name), -ELIBBAD (the file can't be used), and `text` is a sentence for the one
- * who wrote the name. Control thread.
+ * backends_find - the backend of this name. `directory` may be NULL: built-in ones only. On failure returns
+ * -ENOENT (there is none), -EINVAL (not a possible name), -ELIBBAD (the file can't be used), and `text` is a
+ * sentence for the one who wrote the name. Control thread.
  */
 int backends_find(const char *directory, const char *name, const struct xvhost_disk_backend **backend,
 		  char text[ERROR_TEXT_MAX]);
 
 /*
- * backends_adopt - check a backend's table and make a copy of the size that this host knows; members that it does
- * not have are zero. `origin` says for the error text where it is from. Returns 0, -ELIBBAD, -ENOMEM.
+ * backends_adopt - check a backend's table and make a copy of the size that this host knows; members that it
+ * does not have are zero. `origin` says for the error text where it is from. Returns 0, -ELIBBAD, -ENOMEM.
  */
 int backends_adopt(const struct xvhost_disk_backend *table, const char *origin,
 		   const struct xvhost_disk_backend **backend, char text[ERROR_TEXT_MAX]);

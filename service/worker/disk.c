@@ -14,7 +14,7 @@
 #include "log.h"
 #include "worker/target.h"
 
-#define BLOCK_BYTES 512u	   /* the only block size of ABI version 1 */
+#define BLOCK_BYTES 512u	  /* the only block size of ABI version 1 */
 #define MEMORY_ALIGNMENT_MAX 512u /* segments begin at sectors */
 
 static_assert(offsetof(struct disk, seen) == 0, "disk_of");
@@ -63,7 +63,8 @@ static int check_properties(const struct disk *disk, char text[ERROR_TEXT_MAX])
 	const struct xvhost_disk_properties *properties = &disk->properties;
 
 	if (properties->block_bytes != BLOCK_BYTES) {
-		snprintf(text, ERROR_TEXT_MAX, "backend %s has blocks of %" PRIu32 " bytes, only %u can be served",
+		snprintf(text, ERROR_TEXT_MAX,
+			 "backend %s has blocks of %" PRIu32 " bytes, only %u can be served",
 			 disk->backend->name, properties->block_bytes, BLOCK_BYTES);
 		return -EINVAL;
 	}
@@ -92,7 +93,8 @@ static int open_backend(struct disk *disk, const char *target, char text[ERROR_T
 	error = disk->backend->open(&disk->seen, disk->config, &disk->properties);
 	if (error < 0) {
 		snprintf(text, ERROR_TEXT_MAX, "%s",
-			 disk->fail_text[0] ? disk->fail_text : "the backend can't open the disk and does not say why");
+			 disk->fail_text[0] ? disk->fail_text
+					    : "the backend can't open the disk and does not say why");
 		goto fail_config;
 	}
 	error = check_properties(disk, text);
@@ -165,7 +167,8 @@ static int connect_queue(struct disk *disk, const struct disk_guest *guest,
 	int error = memory_map_ring(guest->memory, asked->ring_refs, asked->ring_pages, &disk->ring);
 
 	if (error < 0) {
-		snprintf(text, ERROR_TEXT_MAX, "can't map the ring's %" PRIu32 " pages (ring-ref %" PRIu32 "%s): %s",
+		snprintf(text, ERROR_TEXT_MAX,
+			 "can't map the ring's %" PRIu32 " pages (ring-ref %" PRIu32 "%s): %s",
 			 asked->ring_pages, asked->ring_refs[0], asked->ring_pages > 1 ? " and on" : "",
 			 strerror(-error));
 		return error;
@@ -179,8 +182,8 @@ static int connect_queue(struct disk *disk, const struct disk_guest *guest,
 	}
 	error = guest->platform->event_channels_bind(guest->channels, guest->domid, asked->event_channel);
 	if (error < 0) {
-		snprintf(text, ERROR_TEXT_MAX, "can't bind event-channel %" PRIu32 ": %s", asked->event_channel,
-			 strerror(-error));
+		snprintf(text, ERROR_TEXT_MAX, "can't bind event-channel %" PRIu32 ": %s",
+			 asked->event_channel, strerror(-error));
 		goto fail_queue;
 	}
 	disk->port = (uint32_t)error;
@@ -205,9 +208,9 @@ void disk_connect(struct disk *disk, const struct disk_guest *guest, const struc
 	}
 	disk->state = DISK_CONNECTED;
 	loop_serve(guest->loop, disk->queue, disk->port);
-	log_info("%s: connected, %s, ring of %" PRIu32 " pages with %" PRIu32 " entries, memory by %s", disk->name,
-		 asked->protocol == BLKIF_X86_64 ? "x86_64" : "x86_32", disk->ring_pages, disk->queue->ring.size,
-		 memory_mapper_name(guest->memory));
+	log_info("%s: connected, %s, ring of %" PRIu32 " pages with %" PRIu32 " entries, memory by %s",
+		 disk->name, asked->protocol == BLKIF_X86_64 ? "x86_64" : "x86_32", disk->ring_pages,
+		 disk->queue->ring.size, memory_mapper_name(guest->memory));
 }
 
 void disk_release(struct disk *disk, const struct disk_guest *guest)
@@ -226,10 +229,10 @@ void disk_released(struct disk *disk, const struct disk_guest *guest)
 	error = guest->platform->event_channels_unbind(guest->channels, disk->port);
 	if (error < 0)
 		log_error("%s: can't unbind port %" PRIu32 ": %s", disk->name, disk->port, strerror(-error));
-	log_info("%s: disconnected after %" PRIu64 " requests (%" PRIu64 " failed), %" PRIu64 " bytes read, %" PRIu64
-		 " written, %" PRIu64 " events, %" PRIu64 " notifications",
-		 disk->name, counters->requests, counters->errors, counters->bytes_read, counters->bytes_written,
-		 counters->events, counters->notifications);
+	log_info("%s: disconnected after %" PRIu64 " requests (%" PRIu64 " failed), %" PRIu64
+		 " bytes read, %" PRIu64 " written, %" PRIu64 " events, %" PRIu64 " notifications",
+		 disk->name, counters->requests, counters->errors, counters->bytes_read,
+		 counters->bytes_written, counters->events, counters->notifications);
 	blkif_queue_free(disk->queue);
 	disk->queue = NULL;
 	memory_unmap_ring(guest->memory, disk->ring, disk->ring_pages);

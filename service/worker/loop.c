@@ -17,9 +17,9 @@
 #include "worker/mailbox.h"
 
 #define QUEUES_MAX CONFIG_MAX_DISKS_PER_GUEST
-#define SUBMISSIONS_MAX 256    /* entries of the submission queue; when it is full it is submitted early */
-#define COMPLETIONS_BATCH 128  /* completions looked at by one turn */
-#define PORTS_BATCH 64	       /* event channels taken by one read */
+#define SUBMISSIONS_MAX 256   /* entries of the submission queue; when it is full it is submitted early */
+#define COMPLETIONS_BATCH 128 /* completions looked at by one turn */
+#define PORTS_BATCH 64	      /* event channels taken by one read */
 
 /* What a completion is for: the top 8 bits of its user_data. One switch in reap() knows them all. */
 enum completion_type {
@@ -53,9 +53,9 @@ struct loop {
 	struct served served[QUEUES_MAX];
 	uint32_t served_end; /* no place is used from here on */
 
-	uint32_t ports[PORTS_BATCH];	  /* where pending ports are read to */
-	uint32_t unmask[QUEUES_MAX];	  /* what is being written to unmask */
-	uint64_t rung;			  /* where the mailbox's eventfd is read to */
+	uint32_t ports[PORTS_BATCH]; /* where pending ports are read to */
+	uint32_t unmask[QUEUES_MAX]; /* what is being written to unmask */
+	uint64_t rung;		     /* where the mailbox's eventfd is read to */
 	bool ending, failed;
 
 	struct mailbox commands, events;
@@ -146,7 +146,8 @@ static struct io_uring_sqe *request_sqe(struct xvhost_request *request)
 }
 
 /* The prep functions clear what they do not set, but leave user_data alone. */
-void loop_read(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count, uint64_t offset)
+void loop_read(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count,
+	       uint64_t offset)
 {
 	struct io_uring_sqe *sqe = request_sqe(request);
 
@@ -187,7 +188,8 @@ static void serve(struct loop *loop, struct blkif_queue *queue, uint32_t port)
 	while (place < QUEUES_MAX && loop->served[place].queue)
 		place++;
 	assert(place < QUEUES_MAX);
-	/* Xen makes a port pending when it is bound. We may have read that before, as of a port that nobody serves. */
+	/* Xen makes a port pending when it is bound. We may have read that before, as of a port that nobody
+	 * serves. */
 	loop->served[place] = (struct served){.queue = queue, .port = port, .masked = true};
 	if (place >= loop->served_end)
 		loop->served_end = place + 1;
@@ -196,7 +198,8 @@ static void serve(struct loop *loop, struct blkif_queue *queue, uint32_t port)
 	if (queue->backend->queue_start)
 		error = queue->backend->queue_start(&queue->queue);
 	if (error < 0) {
-		log_error("%s: the backend can't start a queue: %s", queue->queue.disk->name, strerror(-error));
+		log_error("%s: the backend can't start a queue: %s", queue->queue.disk->name,
+			  strerror(-error));
 		queue->broken = true;
 		return;
 	}
@@ -278,7 +281,8 @@ static void complete_one(struct loop *loop, uint64_t data, int32_t result)
 		read_ports(loop);
 		break;
 	case COMPLETION_UNMASKED:
-		log_error("can't unmask event channels: %s", result < 0 ? strerror(-result) : "written in part");
+		log_error("can't unmask event channels: %s",
+			  result < 0 ? strerror(-result) : "written in part");
 		break;
 	case COMPLETION_COMMAND:
 		run_commands(loop);
@@ -290,7 +294,8 @@ static void complete_one(struct loop *loop, uint64_t data, int32_t result)
 	}
 }
 
-/* reap - look at what io_uring has completed. What a batch does not hold stays for the next turn, which then does not wait. */
+/* reap - look at what io_uring has completed. What a batch does not hold stays for the next turn, which then
+ * does not wait. */
 static void reap(struct loop *loop)
 {
 	struct io_uring_cqe *cqes[COMPLETIONS_BATCH];
@@ -365,8 +370,9 @@ static void look_after_queues(struct loop *loop)
 }
 
 /*
- * unmask_ports - one write for all ports whose queues have been emptied. A broken queue's port stays masked. The descriptor
- * does not block, so the write is over when the next turn's submission returns, and `unmask` can be filled anew.
+ * unmask_ports - one write for all ports whose queues have been emptied. A broken queue's port stays masked.
+ * The descriptor does not block, so the write is over when the next turn's submission returns, and `unmask`
+ * can be filled anew.
  */
 static void unmask_ports(struct loop *loop)
 {

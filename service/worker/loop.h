@@ -3,13 +3,13 @@
  * loop.h - the thread that serves rings
  *
  * Theory of operation: one thread, one io_uring, one place that waits. Each turn reaps what io_uring has,
- * takes requests from the rings that have some (a bounded number from each, so that no disk starves another), maps them
- * together, submits them, answers what is complete, notifies each frontend at most once, and unmasks the event channels by one
- * write. The I/O that backends start goes into the same io_uring; all of it is handed to the kernel by the system call that
- * waits.
+ * takes requests from the rings that have some (a bounded number from each, so that no disk starves another),
+ * maps them together, submits them, answers what is complete, notifies each frontend at most once, and
+ * unmasks the event channels by one write. The I/O that backends start goes into the same io_uring; all of it
+ * is handed to the kernel by the system call that waits.
  *
- * The control thread talks to the loop by two small mailboxes: commands in, events out. It never touches a queue
- * between loop_serve and the event LOOP_RELEASED.
+ * The control thread talks to the loop by two small mailboxes: commands in, events out. It never touches a
+ * queue between loop_serve and the event LOOP_RELEASED.
  */
 #ifndef LOOP_H
 #define LOOP_H
@@ -41,10 +41,12 @@ int loop_create(const struct platform *platform, struct event_channels *channels
 /* loop_destroy - end the thread; it serves no queue any more. */
 void loop_destroy(struct loop *loop);
 
-/* loop_serve - serve a queue, whose frontend is reached by this local port. At most CONFIG_MAX_DISKS_PER_GUEST at a time. */
+/* loop_serve - serve a queue, whose frontend is reached by this local port. At most
+ * CONFIG_MAX_DISKS_PER_GUEST at a time. */
 void loop_serve(struct loop *loop, struct blkif_queue *queue, uint32_t port);
 
-/* loop_release - stop taking requests, answer what was taken; LOOP_RELEASED follows. Once for each loop_serve. */
+/* loop_release - stop taking requests, answer what was taken; LOOP_RELEASED follows. Once for each
+ * loop_serve. */
 void loop_release(struct loop *loop, struct blkif_queue *queue);
 
 /* loop_event_fd - becomes readable when there are events. */
@@ -54,7 +56,8 @@ int loop_event_fd(const struct loop *loop);
 bool loop_next_event(struct loop *loop, struct loop_event *event);
 
 /* What xvhost_host has for the loop thread: read, write and sync by the loop's io_uring. */
-void loop_read(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count, uint64_t offset);
+void loop_read(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count,
+	       uint64_t offset);
 void loop_write(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count,
 		uint64_t offset);
 void loop_sync(struct xvhost_request *request, int fd);

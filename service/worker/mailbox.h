@@ -2,8 +2,8 @@
 /*
  * mailbox.h - a bounded queue of small messages from one thread to another
  *
- * The receiver waits for `fd` (an eventfd) in whatever way it waits for everything else. Control only: no request
- * goes through here.
+ * The receiver waits for `fd` (an eventfd) in whatever way it waits for everything else. Control only: no
+ * request goes through here.
  */
 #ifndef MAILBOX_H
 #define MAILBOX_H

@@ -18,7 +18,8 @@ const char *argp_program_version = "xvhost-worker " XVHOST_VERSION;
 static const struct argp_option options[] = {
 	{"domid", 'd', "N", 0, "The guest to serve", 0},
 	{"socket", 's', "FD", 0, "Open descriptor of the socket to xvhostd", 0},
-	{"backend-directory", 'b', "DIR", 0, "Where loadable backends are (default " XVHOST_BACKEND_DIR ")", 0},
+	{"backend-directory", 'b', "DIR", 0, "Where loadable backends are (default " XVHOST_BACKEND_DIR ")",
+	 0},
 	{"log-level", 'l', "LEVEL", 0, "error, warning, info (default) or debug", 0},
 	{0},
 };
@@ -59,7 +60,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'l':
 		if (log_level_parse(argument, &arguments->log_level) < 0)
-			argp_error(state, "--log-level is '%s', it must be error, warning, info or debug", argument);
+			argp_error(state, "--log-level is '%s', it must be error, warning, info or debug",
+				   argument);
 		return 0;
 	case ARGP_KEY_END:
 		if (!arguments->domid_given || arguments->worker.socket < 0)
@@ -86,8 +88,8 @@ int main(int argc, char **argv)
 	argp_parse(&parser, argc, argv, 0, NULL, &arguments);
 	log_init("xvhost-worker", arguments.log_level);
 	/*
-	 * A terminal's ^C and a service manager's SIGTERM reach all processes of a group. xvhostd decides when a worker
-	 * ends: it says so, or its socket closes.
+	 * A terminal's ^C and a service manager's SIGTERM reach all processes of a group. xvhostd decides
+	 * when a worker ends: it says so, or its socket closes.
 	 */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);

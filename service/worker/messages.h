@@ -2,19 +2,20 @@
 /*
  * messages.h - what xvhostd and a worker say to each other
  *
- * Theory of operation: one SOCK_SEQPACKET socket pair per worker. Each message is one `struct message`, a packet of fixed size;
- * both ends are built from the same tree and are installed together, so there is no version. xvhostd asks,
- * the worker answers each question exactly once and in its own time; questions about different
- * disks may be answered out of order, for one disk xvhostd waits for an answer before it asks again. The worker also reports a
- * disk that broke. When the socket closes, the other side is gone: the worker then finishes what it has taken and ends.
+ * Theory of operation: one SOCK_SEQPACKET socket pair per worker. Each message is one `struct message`, a
+ *packet of fixed size; both ends are built from the same tree and are installed together, so there is no
+ *version. xvhostd asks, the worker answers each question exactly once and in its own time; questions about
+ *different disks may be answered out of order, for one disk xvhostd waits for an answer before it asks again.
+ *The worker also reports a disk that broke. When the socket closes, the other side is gone: the worker then
+ *finishes what it has taken and ends.
  *
  *	xvhostd			worker
  *	DISK_OPEN	->			parse the target, open the backend
  *			<-	DISK_OPENED
  *	DISK_CONNECT	->			map the ring, bind the event channel, serve
  *			<-	DISK_CONNECTED
- *			<-	DISK_BROKEN	at any time while connected: nothing more is taken from the ring
- *	DISK_DISCONNECT	->			answer what was taken, unbind, unmap
+ *			<-	DISK_BROKEN	at any time while connected: nothing more is taken from the
+ *ring DISK_DISCONNECT	->			answer what was taken, unbind, unmap
  *			<-	DISK_DISCONNECTED
  *	DISK_CLOSE	->			close the backend
  *			<-	DISK_CLOSED
@@ -26,9 +27,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TARGET_MAX 1024	     /* bytes of a target string with the final 0 */
-#define ERROR_TEXT_MAX 512   /* bytes of an error text with the final 0 */
-#define RING_ORDER_MAX 4     /* a ring has at most 2^4 pages, as in Linux's blkfront and blkback */
+#define TARGET_MAX 1024	   /* bytes of a target string with the final 0 */
+#define ERROR_TEXT_MAX 512 /* bytes of an error text with the final 0 */
+#define RING_ORDER_MAX 4   /* a ring has at most 2^4 pages, as in Linux's blkfront and blkback */
 #define RING_PAGES_MAX (1u << RING_ORDER_MAX)
 
 enum message_type {

@@ -18,8 +18,10 @@ int target_backend_name(const char *target, char name[BACKEND_NAME_MAX], char te
 	size_t length = strcspn(target, ":");
 
 	if (length == 0 || length >= BACKEND_NAME_MAX) {
-		snprintf(text, ERROR_TEXT_MAX,
-			 "target '%.100s' does not begin with a backend's name, as in file:path=/srv/disk.img", target);
+		snprintf(
+			text, ERROR_TEXT_MAX,
+			"target '%.100s' does not begin with a backend's name, as in file:path=/srv/disk.img",
+			target);
 		return -EINVAL;
 	}
 	memcpy(name, target, length);
@@ -56,7 +58,8 @@ int target_bytes(const char *text, bool with_suffix, uint64_t *bytes)
 /* store_bool - on/off in its usual spellings. */
 static int store_bool(const char *value, bool *member)
 {
-	static const char *const spellings[][2] = {{"off", "on"}, {"no", "yes"}, {"false", "true"}, {"0", "1"}};
+	static const char *const spellings[][2] = {
+		{"off", "on"}, {"no", "yes"}, {"false", "true"}, {"0", "1"}};
 
 	for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++) {
 		for (int on = 0; on <= 1; on++) {
@@ -101,27 +104,30 @@ static int store(const struct xvhost_disk_backend *backend, const struct xvhost_
 			return 0;
 		}
 		snprintf(text, ERROR_TEXT_MAX,
-			 "parameter %s of backend %s is '%.100s', it must be a number%s from %" PRIu64 " to %" PRIu64,
+			 "parameter %s of backend %s is '%.100s', it must be a number%s from %" PRIu64
+			 " to %" PRIu64,
 			 parameter->name, backend->name, value,
-			 parameter->type == XVHOST_BYTES ? " of bytes (suffixes K, M, G, T)" : "", parameter->minimum,
-			 parameter->maximum ? parameter->maximum : UINT64_MAX);
+			 parameter->type == XVHOST_BYTES ? " of bytes (suffixes K, M, G, T)" : "",
+			 parameter->minimum, parameter->maximum ? parameter->maximum : UINT64_MAX);
 		return -EINVAL;
 	}
-	snprintf(text, ERROR_TEXT_MAX, "parameter %s of backend %s has the type %u, which this xvhost does not know",
+	snprintf(text, ERROR_TEXT_MAX,
+		 "parameter %s of backend %s has the type %u, which this xvhost does not know",
 		 parameter->name, backend->name, parameter->type);
 	return -EINVAL;
 }
 
 /* find_parameter - by name; its number, or -EINVAL and a text that lists all. */
-static int find_parameter(const struct xvhost_disk_backend *backend, const char *name, char text[ERROR_TEXT_MAX])
+static int find_parameter(const struct xvhost_disk_backend *backend, const char *name,
+			  char text[ERROR_TEXT_MAX])
 {
 	size_t used;
 
 	for (uint32_t i = 0; i < backend->parameter_count; i++)
 		if (strcmp(backends_parameter(backend, i)->name, name) == 0)
 			return (int)i;
-	used = (size_t)snprintf(text, ERROR_TEXT_MAX, "backend %s has no parameter '%.100s'; it has", backend->name,
-				name);
+	used = (size_t)snprintf(text, ERROR_TEXT_MAX, "backend %s has no parameter '%.100s'; it has",
+				backend->name, name);
 	for (uint32_t i = 0; i < backend->parameter_count && used < ERROR_TEXT_MAX; i++)
 		used += (size_t)snprintf(text + used, ERROR_TEXT_MAX - used, "%s %s", i ? "," : "",
 					 backends_parameter(backend, i)->name);
@@ -131,8 +137,8 @@ static int find_parameter(const struct xvhost_disk_backend *backend, const char 
 }
 
 /*
- * next_part - cut the next "parameter=value" off a list, in place: ends it by a 0 and makes one comma of two. `*rest`
- * moves on to what follows, NULL at the end.
+ * next_part - cut the next "parameter=value" off a list, in place: ends it by a 0 and makes one comma of two.
+ * `*rest` moves on to what follows, NULL at the end.
  */
 static char *next_part(char **rest)
 {
@@ -159,8 +165,9 @@ static int store_given(const struct xvhost_disk_backend *backend, char *list, ch
 		int number, error;
 
 		if (!equals) {
-			snprintf(text, ERROR_TEXT_MAX, "'%.100s' in the target of backend %s is not parameter=value",
-				 part, backend->name);
+			snprintf(text, ERROR_TEXT_MAX,
+				 "'%.100s' in the target of backend %s is not parameter=value", part,
+				 backend->name);
 			return -EINVAL;
 		}
 		*equals = '\0';
@@ -168,11 +175,13 @@ static int store_given(const struct xvhost_disk_backend *backend, char *list, ch
 		if (number < 0)
 			return number;
 		if (seen[number]) {
-			snprintf(text, ERROR_TEXT_MAX, "parameter %s of backend %s is given twice", part, backend->name);
+			snprintf(text, ERROR_TEXT_MAX, "parameter %s of backend %s is given twice", part,
+				 backend->name);
 			return -EINVAL;
 		}
 		seen[number] = true;
-		error = store(backend, backends_parameter(backend, (uint32_t)number), equals + 1, config, text);
+		error = store(backend, backends_parameter(backend, (uint32_t)number), equals + 1, config,
+			      text);
 		if (error < 0)
 			return error;
 	}
@@ -180,8 +189,8 @@ static int store_given(const struct xvhost_disk_backend *backend, char *list, ch
 }
 
 /* store_defaults - for the parameters that were not given. */
-static int store_defaults(const struct xvhost_disk_backend *backend, char *config, const bool seen[PARAMETERS_MAX],
-			  char text[ERROR_TEXT_MAX])
+static int store_defaults(const struct xvhost_disk_backend *backend, char *config,
+			  const bool seen[PARAMETERS_MAX], char text[ERROR_TEXT_MAX])
 {
 	for (uint32_t i = 0; i < backend->parameter_count; i++) {
 		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
@@ -190,8 +199,8 @@ static int store_defaults(const struct xvhost_disk_backend *backend, char *confi
 		if (seen[i])
 			continue;
 		if (parameter->flags & XVHOST_REQUIRED) {
-			snprintf(text, ERROR_TEXT_MAX, "parameter %s of backend %s is missing (%s)", parameter->name,
-				 backend->name, parameter->help);
+			snprintf(text, ERROR_TEXT_MAX, "parameter %s of backend %s is missing (%s)",
+				 parameter->name, backend->name, parameter->help);
 			return -EINVAL;
 		}
 		if (parameter->default_text)
@@ -213,8 +222,8 @@ int target_configure(const char *target, const struct xvhost_disk_backend *backe
 	int error;
 
 	if (backend->parameter_count > PARAMETERS_MAX) {
-		snprintf(text, ERROR_TEXT_MAX, "backend %s has %u parameters, at most %d can be used", backend->name,
-			 backend->parameter_count, PARAMETERS_MAX);
+		snprintf(text, ERROR_TEXT_MAX, "backend %s has %u parameters, at most %d can be used",
+			 backend->name, backend->parameter_count, PARAMETERS_MAX);
 		return -EINVAL;
 	}
 	/* The text of the string parameters lies behind the structure, so that one free() is enough. */

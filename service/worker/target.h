@@ -2,8 +2,8 @@
 /*
  * target.h - a disk's target string: NAME:parameter=value,parameter=value
  *
- * A comma in a value is written twice. The string comes from the toolstack; whatever is wrong with it becomes a
- * sentence that names the parameter, its value and what would be right.
+ * A comma in a value is written twice. The string comes from the toolstack; whatever is wrong with it becomes
+ * a sentence that names the parameter, its value and what would be right.
  */
 #ifndef TARGET_H
 #define TARGET_H
@@ -11,7 +11,8 @@
 #include "worker/backends.h"
 
 /*
- * target_backend_name - the part before the first ':'. Returns 0, or -EINVAL when there is none or it is too long.
+ * target_backend_name - the part before the first ':'. Returns 0, or -EINVAL when there is none or it is too
+ * long.
  */
 int target_backend_name(const char *target, char name[BACKEND_NAME_MAX], char text[ERROR_TEXT_MAX]);
 

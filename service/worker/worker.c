@@ -2,9 +2,9 @@
 /*
  * worker.c - the control thread of a worker: messages in, disks served, messages out
  *
- * Theory of operation: one poll() over the socket to xvhostd and the loop's events. A message changes one disk; what can't be
- * answered at once (a disk must be drained first) is answered when the loop says so. Opening a backend may block this
- * thread; the loop goes on.
+ * Theory of operation: one poll() over the socket to xvhostd and the loop's events. A message changes one
+ * disk; what can't be answered at once (a disk must be drained first) is answered when the loop says so.
+ * Opening a backend may block this thread; the loop goes on.
  */
 #include "worker/worker.h"
 
@@ -77,8 +77,8 @@ static void on_open(struct worker *worker, const struct message *message)
 		disk_open(disk, &worker->guest, message->device_id, &message->open, &reply.opened);
 	} else {
 		reply.opened.error = -ENOSPC;
-		snprintf(reply.opened.text, sizeof(reply.opened.text), "the guest has %d disks, which is the limit",
-			 DISKS_MAX);
+		snprintf(reply.opened.text, sizeof(reply.opened.text),
+			 "the guest has %d disks, which is the limit", DISKS_MAX);
 	}
 	answer(worker, &reply);
 }
@@ -102,8 +102,8 @@ static void on_disconnect(struct worker *worker, struct disk *disk)
 /* unexpected - xvhostd asked for what can't be now: a fault in it. Nothing is done, so that it shows there. */
 static void unexpected(const struct message *message, const struct disk *disk)
 {
-	log_error("message %d for vbd %" PRIu32 " can't be in state %d", (int)message->type, message->device_id,
-		  disk ? (int)disk->state : DISK_FREE);
+	log_error("message %d for vbd %" PRIu32 " can't be in state %d", (int)message->type,
+		  message->device_id, disk ? (int)disk->state : DISK_FREE);
 }
 
 static void on_message(struct worker *worker, const struct message *message)
@@ -117,7 +117,8 @@ static void on_message(struct worker *worker, const struct message *message)
 		on_open(worker, message);
 	} else if (message->type == MESSAGE_DISK_CONNECT && state == DISK_OPEN) {
 		on_connect(worker, disk, message);
-	} else if (message->type == MESSAGE_DISK_DISCONNECT && (state == DISK_OPEN || state == DISK_CONNECTED)) {
+	} else if (message->type == MESSAGE_DISK_DISCONNECT &&
+		   (state == DISK_OPEN || state == DISK_CONNECTED)) {
 		on_disconnect(worker, disk);
 	} else if (message->type == MESSAGE_DISK_CLOSE && state == DISK_OPEN) {
 		disk_close(disk);
@@ -195,7 +196,8 @@ static void read_events(struct worker *worker)
 
 /* ---- beginning and end ---- */
 
-/* close_disks - ask the loop for what it still serves, close what is free of it. Returns true when none is left. */
+/* close_disks - ask the loop for what it still serves, close what is free of it. Returns true when none is
+ * left. */
 static bool close_disks(struct worker *worker)
 {
 	bool none = true;
@@ -238,7 +240,8 @@ static int open_guest(struct disk_guest *guest)
 	int error = guest->platform->event_channels_open(&guest->channels);
 
 	if (error < 0) {
-		log_error("can't open the event channel device: %s (is this a Xen domain, is xen-evtchn loaded?)",
+		log_error("can't open the event channel device: %s (is this a Xen domain, is xen-evtchn "
+			  "loaded?)",
 			  strerror(-error));
 		return error;
 	}

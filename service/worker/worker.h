@@ -12,13 +12,14 @@
 struct worker_options {
 	const struct platform *platform;
 	uint16_t domid;
-	int socket;			/* SOCK_SEQPACKET, messages.h; the worker closes it */
+	int socket;		       /* SOCK_SEQPACKET, messages.h; the worker closes it */
 	const char *backend_directory; /* of loadable backends; NULL: built-in ones only */
 };
 
 /*
  * worker_run - serve one guest until told to stop, or until the socket's other end closes. The calling
- * thread is the control thread meanwhile. Returns 0 after a clean end, or a negative errno; then the log says why.
+ * thread is the control thread meanwhile. Returns 0 after a clean end, or a negative errno; then the log says
+ * why.
  */
 int worker_run(const struct worker_options *options);
 

@@ -10,21 +10,21 @@
 #include <check.h>
 #include <stdlib.h>
 
-#define CHECK_MAIN(name, add_tests)                                                                       \
-	int main(void)                                                                                    \
-	{                                                                                                 \
-		Suite *suite = suite_create(name);                                                        \
-		TCase *test_case = tcase_create(name);                                                    \
-		SRunner *runner;                                                                          \
-		int failed;                                                                               \
-		tcase_set_timeout(test_case, 20);                                                         \
-		add_tests(test_case);                                                                     \
-		suite_add_tcase(suite, test_case);                                                        \
-		runner = srunner_create(suite);                                                           \
-		srunner_run_all(runner, CK_ENV);                                                          \
-		failed = srunner_ntests_failed(runner);                                                   \
-		srunner_free(runner);                                                                     \
-		return failed ? EXIT_FAILURE : EXIT_SUCCESS;                                              \
+#define CHECK_MAIN(name, add_tests)                                                                          \
+	int main(void)                                                                                       \
+	{                                                                                                    \
+		Suite *suite = suite_create(name);                                                           \
+		TCase *test_case = tcase_create(name);                                                       \
+		SRunner *runner;                                                                             \
+		int failed;                                                                                  \
+		tcase_set_timeout(test_case, 20);                                                            \
+		add_tests(test_case);                                                                        \
+		suite_add_tcase(suite, test_case);                                                           \
+		runner = srunner_create(suite);                                                              \
+		srunner_run_all(runner, CK_ENV);                                                             \
+		failed = srunner_ntests_failed(runner);                                                      \
+		srunner_free(runner);                                                                        \
+		return failed ? EXIT_FAILURE : EXIT_SUCCESS;                                                 \
 	}
 
 #endif

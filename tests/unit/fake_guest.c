@@ -23,7 +23,8 @@ static char *memory;
 static atomic_int mapped, bound;
 static bool last_writable;
 
-/* The event channel: as with Xen, a port that was read stays masked until it is unmasked; what comes meanwhile is kept. */
+/* The event channel: as with Xen, a port that was read stays masked until it is unmasked; what comes
+ * meanwhile is kept. */
 static pthread_mutex_t channel_mutex = PTHREAD_MUTEX_INITIALIZER;
 static bool masked, pending;
 
@@ -91,7 +92,8 @@ void fake_guest_kick(void)
 
 bool fake_guest_wait_notified(int timeout_ms)
 {
-	struct pollfd polled[] = {{.fd = notified_fd, .events = POLLIN}, {.fd = channel_fds[1], .events = POLLIN}};
+	struct pollfd polled[] = {{.fd = notified_fd, .events = POLLIN},
+				  {.fd = channel_fds[1], .events = POLLIN}};
 	uint64_t count;
 
 	for (;;) {
@@ -170,8 +172,8 @@ static void grants_close(struct grants *grants)
 	(void)grants;
 }
 
-static int grants_map(struct grants *grants, uint16_t domid, const uint32_t *grefs, uint32_t count, bool writable,
-		      void **address)
+static int grants_map(struct grants *grants, uint16_t domid, const uint32_t *grefs, uint32_t count,
+		      bool writable, void **address)
 {
 	int protection = PROT_READ | (writable ? PROT_WRITE : 0);
 	char *start;
@@ -185,8 +187,8 @@ static int grants_map(struct grants *grants, uint16_t domid, const uint32_t *gre
 	start = mmap(NULL, (size_t)count * PAGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	must(start != MAP_FAILED);
 	for (uint32_t i = 0; i < count; i++)
-		must(mmap(start + (size_t)i * PAGE_BYTES, PAGE_BYTES, protection, MAP_SHARED | MAP_FIXED, memory_fd,
-			  (off_t)grefs[i] * PAGE_BYTES) != MAP_FAILED);
+		must(mmap(start + (size_t)i * PAGE_BYTES, PAGE_BYTES, protection, MAP_SHARED | MAP_FIXED,
+			  memory_fd, (off_t)grefs[i] * PAGE_BYTES) != MAP_FAILED);
 	mapped += (int)count;
 	last_writable = writable;
 	*address = start;
@@ -280,9 +282,11 @@ bool fake_frontend_take(struct fake_frontend *frontend, uint64_t *id, uint8_t *o
 {
 	uint8_t *entry = ring_entry(frontend, frontend->response_consumer);
 
-	if (__atomic_load_n(&ring_header()->response_producer, __ATOMIC_SEQ_CST) == frontend->response_consumer) {
+	if (__atomic_load_n(&ring_header()->response_producer, __ATOMIC_SEQ_CST) ==
+	    frontend->response_consumer) {
 		/* Ask to be notified of the next, and look again. */
-		__atomic_store_n(&ring_header()->response_event, frontend->response_consumer + 1, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&ring_header()->response_event, frontend->response_consumer + 1,
+				 __ATOMIC_SEQ_CST);
 		if (__atomic_load_n(&ring_header()->response_producer, __ATOMIC_SEQ_CST) ==
 		    frontend->response_consumer)
 			return false;

@@ -2,8 +2,8 @@
 /*
  * fake_guest.h - just enough of a guest for tests of the worker's own logic
  *
- * Pages that are granted by number, and one event channel. It has no rules of Xen's beyond "this grant is not there"; claims
- * about Xen are the lab's. One guest for each test process.
+ * Pages that are granted by number, and one event channel. It has no rules of Xen's beyond "this grant is not
+ * there"; claims about Xen are the lab's. One guest for each test process.
  */
 #ifndef FAKE_GUEST_H
 #define FAKE_GUEST_H
@@ -12,7 +12,7 @@
 #include "worker/messages.h"
 
 #define FAKE_GUEST_DOMID 7
-#define FAKE_GUEST_PAGES 2048	   /* gref n is page n, and there are no others */
+#define FAKE_GUEST_PAGES 2048	  /* gref n is page n, and there are no others */
 #define FAKE_GUEST_REMOTE_PORT 42 /* the only port that can be bound */
 
 extern const struct platform fake_guest_platform;

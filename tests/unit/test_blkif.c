@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A queue without a loop: what a backend is asked for, in which order, and what the frontend is answered. The backend
- * here completes nothing by itself; each test does that.
+ * A queue without a loop: what a backend is asked for, in which order, and what the frontend is answered. The
+ * backend here completes nothing by itself; each test does that.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -55,7 +55,8 @@ static void *ring;
 
 static void start(enum blkif_protocol protocol, uint32_t ring_pages, uint32_t flags)
 {
-	struct xvhost_disk_properties properties = {.size_bytes = DISK_BYTES, .block_bytes = 512, .flags = flags};
+	struct xvhost_disk_properties properties = {
+		.size_bytes = DISK_BYTES, .block_bytes = 512, .flags = flags};
 	struct blkif_queue_parameters parameters = {&disk, &backend, &properties, protocol, NULL, ring_pages};
 	struct message_disk_connect connect;
 
@@ -66,7 +67,8 @@ static void start(enum blkif_protocol protocol, uint32_t ring_pages, uint32_t fl
 	ck_assert_int_eq(memory_map_ring(memory, connect.ring_refs, ring_pages, &ring), 0);
 	parameters.pages = ring;
 	ck_assert_int_eq(blkif_queue_create(&parameters, &queue), 0);
-	turn = (struct blkif_turn){.memory = memory, .mappings = mappings, .gone = gone, .in_flight_max = 1024};
+	turn = (struct blkif_turn){
+		.memory = memory, .mappings = mappings, .gone = gone, .in_flight_max = 1024};
 	queue->turn = &turn;
 }
 
@@ -179,7 +181,8 @@ START_TEST(full_ring)
 			ck_assert_uint_eq(submitted[i]->iov_count, 1);
 			ck_assert_uint_eq(submitted[i]->iov->iov_len, 1024);
 			ck_assert_uint_eq((uintptr_t)submitted[i]->scratch % 16, 0);
-			ck_assert_mem_eq(submitted[i]->iov->iov_base, (char *)fake_guest_page(20 + i) + 512, 1024);
+			ck_assert_mem_eq(submitted[i]->iov->iov_base, (char *)fake_guest_page(20 + i) + 512,
+					 1024);
 			blkif_complete(submitted[i], 0);
 		}
 		one_turn();
@@ -452,8 +455,8 @@ START_TEST(suppressed_notifications)
 END_TEST
 
 /*
- * Requests that were taken together are unmapped and answered together, those of each direction for themselves; a bad
- * grant among them fails alone.
+ * Requests that were taken together are unmapped and answered together, those of each direction for
+ * themselves; a bad grant among them fails alone.
  */
 START_TEST(groups)
 {

@@ -20,7 +20,8 @@ struct request_x86_32 {
 
 START_TEST(decode_both)
 {
-	struct blkif_request wide = {BLKIF_OP_WRITE, 11, 3, UINT64_C(0x1122334455667788), UINT64_C(0x99aabbccddeeff), {{0}}};
+	struct blkif_request wide = {
+		BLKIF_OP_WRITE, 11, 3, UINT64_C(0x1122334455667788), UINT64_C(0x99aabbccddeeff), {{0}}};
 	struct request_x86_32 narrow = {BLKIF_OP_READ, 2, 3, UINT64_C(0x8877665544332211), 77, {{0}}};
 	uint8_t entry[BLKIF_ENTRY_MAX] = {0};
 	struct blkif_wire_request request;
@@ -72,7 +73,8 @@ START_TEST(encode_both)
 	uint64_t id;
 
 	memset(entry, 0xee, sizeof(entry));
-	ck_assert_uint_eq(blkif_encode(BLKIF_X86_64, UINT64_C(0x123456789abcdef0), 2, BLKIF_RSP_ERROR, entry), sizeof(wide));
+	ck_assert_uint_eq(blkif_encode(BLKIF_X86_64, UINT64_C(0x123456789abcdef0), 2, BLKIF_RSP_ERROR, entry),
+			  sizeof(wide));
 	memcpy(&wide, entry, sizeof(wide));
 	ck_assert_uint_eq(wide.id, UINT64_C(0x123456789abcdef0));
 	ck_assert_uint_eq(wide.operation, 2);
@@ -95,7 +97,10 @@ START_TEST(encode_both)
 }
 END_TEST
 
-#define WHOLE_PAGE {5, 0, 7}
+#define WHOLE_PAGE                                                                                           \
+	{                                                                                                    \
+		5, 0, 7                                                                                      \
+	}
 
 /* Each row is one request to a disk of 1000 sectors. */
 static const struct {
@@ -113,10 +118,15 @@ static const struct {
 	{{BLKIF_OP_FLUSH_DISKCACHE, 0, 0, 0, {{0}}}, true, 0, ""},
 	{{BLKIF_OP_WRITE_BARRIER, 0, 0, 0, {{0}}}, false, 0, ""},
 	{{BLKIF_OP_WRITE_BARRIER, 1, 0, 8, {WHOLE_PAGE}}, false, 0, ""},
-	{{BLKIF_OP_READ, 11, 0, 0,
-	  {WHOLE_PAGE, WHOLE_PAGE, WHOLE_PAGE, WHOLE_PAGE, WHOLE_PAGE, WHOLE_PAGE, WHOLE_PAGE, WHOLE_PAGE, WHOLE_PAGE,
-	   WHOLE_PAGE, WHOLE_PAGE}},
-	 false, 0, ""},
+	{{BLKIF_OP_READ,
+	  11,
+	  0,
+	  0,
+	  {WHOLE_PAGE, WHOLE_PAGE, WHOLE_PAGE, WHOLE_PAGE, WHOLE_PAGE, WHOLE_PAGE, WHOLE_PAGE, WHOLE_PAGE,
+	   WHOLE_PAGE, WHOLE_PAGE, WHOLE_PAGE}},
+	 false,
+	 0,
+	 ""},
 	{{BLKIF_OP_READ, 0, 0, 0, {{0}}}, false, -EINVAL, "nr_segments is 0"},
 	{{BLKIF_OP_WRITE, 0, 0, 0, {{0}}}, false, -EINVAL, "nr_segments is 0"},
 	{{BLKIF_OP_READ, 12, 0, 0, {{0}}}, false, -EINVAL, "nr_segments is 12"},
@@ -134,7 +144,10 @@ static const struct {
 	{{BLKIF_OP_READ, 2, 0, 0, {WHOLE_PAGE, {1, 255, 0}}}, false, -EINVAL, "segment 1"},
 	{{BLKIF_OP_READ, 1, 0, 993, {WHOLE_PAGE}}, false, -EINVAL, "sector_number is 993 with 8 sectors"},
 	{{BLKIF_OP_READ, 1, 0, 1000, {{1, 0, 0}}}, false, -EINVAL, "sector_number is 1000"},
-	{{BLKIF_OP_READ, 1, 0, UINT64_MAX, {{1, 0, 0}}}, false, -EINVAL, "sector_number is 18446744073709551615"},
+	{{BLKIF_OP_READ, 1, 0, UINT64_MAX, {{1, 0, 0}}},
+	 false,
+	 -EINVAL,
+	 "sector_number is 18446744073709551615"},
 	{{BLKIF_OP_WRITE, 1, 0, UINT64_MAX - 7, {WHOLE_PAGE}}, false, -EINVAL, "the disk has 1000"},
 	/* Multiplied by 512 this is 0 again. */
 	{{BLKIF_OP_WRITE, 1, 0, UINT64_C(1) << 55, {WHOLE_PAGE}}, false, -EINVAL, "the disk has 1000"},

@@ -70,7 +70,8 @@ START_TEST(take_and_answer)
 		ring_publish(&ring);
 		ck_assert_uint_eq(header()->response_producer, header()->request_producer);
 		for (uint32_t i = 0; i < 32; i++)
-			ck_assert_uint_eq(pages[64 + ((header()->response_producer - 32 + i) & 31) * ENTRY], 100 + i);
+			ck_assert_uint_eq(pages[64 + ((header()->response_producer - 32 + i) & 31) * ENTRY],
+					  100 + i);
 	}
 }
 END_TEST

@@ -64,8 +64,8 @@ START_TEST(all_given)
 	struct config *config;
 	void *made;
 
-	ck_assert_int_eq(target_configure("good:path=/a,,b=c,direct=yes,fast=0,depth=128,size=3G,label=x y", &good,
-					  &made, text),
+	ck_assert_int_eq(target_configure("good:path=/a,,b=c,direct=yes,fast=0,depth=128,size=3G,label=x y",
+					  &good, &made, text),
 			 0);
 	config = made;
 	ck_assert_str_eq(config->path, "/a,b=c");
@@ -113,7 +113,8 @@ static const char *const refused[][2] = {
 	{"good:path=/a,depth=1k", "'1k', it must be a number from 1 to 128"},
 	{"good:path=/a,depth=-1", "'-1', it must be"},
 	{"good:path=/a,depth= 1", "' 1', it must be"},
-	{"good:path=/a,size=12Q", "size of backend good is '12Q', it must be a number of bytes (suffixes K, M, G, T)"},
+	{"good:path=/a,size=12Q",
+	 "size of backend good is '12Q', it must be a number of bytes (suffixes K, M, G, T)"},
 	{"good:path=/a,size=18446744073709551616", "it must be a number of bytes"},
 	{"good:path=/a,size=16777216T", "it must be a number of bytes"},
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A whole worker in a thread of this process: messages on one side, a frontend's ring on the other, and the file
- * backend on a real file.
+ * A whole worker in a thread of this process: messages on one side, a frontend's ring on the other, and the
+ * file backend on a real file.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -87,7 +87,8 @@ static void stop(bool by_message)
 
 static struct message open_disk(const char *parameters, bool read_only)
 {
-	struct message message = {.type = MESSAGE_DISK_OPEN, .device_id = DEVICE, .open = {.read_only = read_only}};
+	struct message message = {
+		.type = MESSAGE_DISK_OPEN, .device_id = DEVICE, .open = {.read_only = read_only}};
 
 	snprintf(message.open.target, sizeof(message.open.target), "file:path=%s%s", path, parameters);
 	send_message(&message);
@@ -162,7 +163,13 @@ static const struct {
 /* Write all of the disk in full requests, read it back into other pages, compare, and compare the file. */
 START_TEST(write_and_read)
 {
-	enum { PAGES = DISK_SECTORS / 8, PER_REQUEST = 8, REQUESTS = PAGES / PER_REQUEST, FIRST = 100, ROUNDS = 2 };
+	enum {
+		PAGES = DISK_SECTORS / 8,
+		PER_REQUEST = 8,
+		REQUESTS = PAGES / PER_REQUEST,
+		FIRST = 100,
+		ROUNDS = 2
+	};
 	static char content[DISK_SECTORS * 512];
 
 	start_connected(rings[_i].protocol, rings[_i].ring_pages);
@@ -184,9 +191,10 @@ START_TEST(write_and_read)
 					struct fake_segment segments[PER_REQUEST];
 
 					for (uint32_t i = 0; i < PER_REQUEST; i++)
-						segments[i] = (struct fake_segment){FIRST + asked * PER_REQUEST + i, 0, 7};
-					fake_frontend_put(&frontend, operation, asked, asked * PER_REQUEST * 8,
-							  PER_REQUEST, segments);
+						segments[i] = (struct fake_segment){
+							FIRST + asked * PER_REQUEST + i, 0, 7};
+					fake_frontend_put(&frontend, operation, asked,
+							  asked * PER_REQUEST * 8, PER_REQUEST, segments);
 				}
 				push();
 				ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
@@ -199,7 +207,8 @@ START_TEST(write_and_read)
 			/* One assertion for all: each costs a write to the test runner. */
 			for (uint32_t i = 0; i < PAGE_BYTES / 4; i++)
 				if (words[i] != word(FIRST + page, i, round))
-					ck_abort_msg("page %u, word %u, round %u is %#x", page, i, round, words[i]);
+					ck_abort_msg("page %u, word %u, round %u is %#x", page, i, round,
+						     words[i]);
 		}
 		ck_assert_int_eq(pread(file, content, sizeof(content), 0), sizeof(content));
 		ck_assert_mem_eq(content, fake_guest_page(FIRST), sizeof(content));
@@ -314,7 +323,8 @@ START_TEST(bad_targets)
 		{"fil:path=/x", "no backend is called 'fil'", -ENOENT},
 		{"", "does not begin with a backend's name", -EINVAL},
 		{"file:", "parameter path of backend file is missing", -EINVAL},
-		{"file:path=/nonexistent/disk", "can't open '/nonexistent/disk' for reading and writing: No such file", -ENOENT},
+		{"file:path=/nonexistent/disk",
+		 "can't open '/nonexistent/disk' for reading and writing: No such file", -ENOENT},
 		{"file:path=relative", "must be an absolute path", -EINVAL},
 		{"file:path=/", "Is a directory", -EISDIR},
 		{"file:path=/dev/null", "neither a regular file nor a block device", -EINVAL},
@@ -402,8 +412,8 @@ END_TEST
 /* Messages that can't be: they are logged, and nothing else happens. */
 START_TEST(unexpected_messages)
 {
-	static const enum message_type types[] = {MESSAGE_DISK_CONNECT, MESSAGE_DISK_DISCONNECT, MESSAGE_DISK_CLOSE,
-						  MESSAGE_DISK_OPENED, 99};
+	static const enum message_type types[] = {MESSAGE_DISK_CONNECT, MESSAGE_DISK_DISCONNECT,
+						  MESSAGE_DISK_CLOSE, MESSAGE_DISK_OPENED, 99};
 
 	start();
 	fake_frontend_init(&frontend, BLKIF_X86_64, 1);
