@@ -12,7 +12,8 @@ VERIFY='--direct=1 --ioengine=libaio --verify=crc32c --verify_fatal=1 --output-f
 
 step "start xvhostd"
 truncate -s 128M /srv/pv.img /srv/pvh.img /srv/direct.img
-seq 1000000 | head -c 4M >/srv/readonly.img
+seq 700000 >/srv/readonly.img
+truncate -s 4M /srv/readonly.img
 loop=$(loop_disk /srv/direct.img)
 xvhostd_start
 
