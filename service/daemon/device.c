@@ -114,6 +114,7 @@ static void notice_renewal(struct device *device, const struct host *host, enum 
 		device->leftover = true;
 		device->failure = FAILURE_NONE;
 		device->open_deadline_ms = 0;
+		device->open_not_before_ms = 0;
 		device->kernel_has = false;
 		if (kernel_driver_has(host->sysfs_path, device->domid, device->id))
 			device_leave_to_kernel(device, host);
@@ -265,14 +266,18 @@ static int report_broken(struct device *device, const struct host *host, struct 
 }
 
 /* answer_let_go - DISK_DISCONNECTED, DISK_CLOSED. */
-static int answer_let_go(struct device *device, enum disk_phase from, enum disk_phase to)
+static int answer_let_go(struct device *device, enum disk_phase from, enum disk_phase to, int64_t now_ms)
 {
 	if (device->disk != from)
 		return -EPROTO;
 	device->answer_deadline_ms = 0;
 	device->disk = to;
-	if (to == DISK_NONE)
+	if (to == DISK_NONE) {
 		device->worker = NULL;
+		/* A frontend that comes and goes must not have us start a worker each time. */
+		device->open_deadline_ms = 0;
+		device->open_not_before_ms = now_ms + OPEN_PAUSE_MS;
+	}
 	return 0;
 }
 
@@ -287,9 +292,9 @@ int device_answer(struct device *device, const struct host *host, struct message
 	case MESSAGE_DISK_BROKEN:
 		return report_broken(device, host, &message->error, now_ms);
 	case MESSAGE_DISK_DISCONNECTED:
-		return answer_let_go(device, DISK_DISCONNECTING, DISK_OPEN);
+		return answer_let_go(device, DISK_DISCONNECTING, DISK_OPEN, now_ms);
 	case MESSAGE_DISK_CLOSED:
-		return answer_let_go(device, DISK_CLOSING, DISK_NONE);
+		return answer_let_go(device, DISK_CLOSING, DISK_NONE, now_ms);
 	default:
 		return -EPROTO;
 	}

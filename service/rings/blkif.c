@@ -69,6 +69,7 @@ int blkif_queue_create(const struct blkif_queue_parameters *parameters, struct b
 	queue->queue.size = sizeof(queue->queue);
 	queue->queue.disk = parameters->disk;
 	queue->backend = parameters->backend;
+	queue->limit = parameters->limit;
 	queue->protocol = parameters->protocol;
 	queue->disk_bytes = parameters->properties->size_bytes;
 	queue->read_only = parameters->properties->flags & XVHOST_DISK_READ_ONLY;
@@ -205,7 +206,7 @@ static void take_one(struct blkif_queue *queue)
 	slot = take_slot(queue, &wire);
 	error = blkif_check(&wire, &limits, reason);
 	if (error < 0) {
-		log_limited(&queue->limit, LOG_LEVEL_WARNING, "%s: request refused: %s",
+		log_limited(queue->limit, LOG_LEVEL_WARNING, "%s: request refused: %s",
 			    queue->queue.disk->name, reason);
 		slot->error = error;
 		list_append(&queue->turn->completed, slot);
@@ -224,10 +225,11 @@ static void take_one(struct blkif_queue *queue)
 static void mark_broken(struct blkif_queue *queue, uint32_t producer)
 {
 	queue->broken = true;
-	log_error("%s: ring broken: req_prod is %" PRIu32 ", at most %" PRIu32 " is possible (%" PRIu32
-		  " taken, %" PRIu32 " answered, %" PRIu32 " entries)",
-		  queue->queue.disk->name, producer, queue->ring.response_producer + queue->ring.size,
-		  queue->ring.request_consumer, queue->ring.response_producer, queue->ring.size);
+	log_limited(queue->limit, LOG_LEVEL_ERROR,
+		    "%s: ring broken: req_prod is %" PRIu32 ", at most %" PRIu32 " is possible (%" PRIu32
+		    " taken, %" PRIu32 " answered, %" PRIu32 " entries)",
+		    queue->queue.disk->name, producer, queue->ring.response_producer + queue->ring.size,
+		    queue->ring.request_consumer, queue->ring.response_producer, queue->ring.size);
 }
 
 bool blkif_take(struct blkif_queue *queue, uint32_t budget)
@@ -328,7 +330,7 @@ void blkif_start(struct blkif_turn *turn)
 
 		if (slot->mapping.count > 0 && slot->mapping.error < 0) {
 			slot->error = slot->mapping.error;
-			log_limited(&queue->limit, LOG_LEVEL_WARNING,
+			log_limited(queue->limit, LOG_LEVEL_WARNING,
 				    "%s: request refused: can't map its %" PRIu32 " grants (gref %" PRIu32
 				    " and on) for %s: %s",
 				    queue->queue.disk->name, slot->mapping.count, slot->grefs[0],
@@ -390,7 +392,7 @@ static void answer(struct blkif_slot *slot)
 	}
 	/* What never reached the backend has had its line in the log. */
 	if (slot->error < 0 && slot->step > 0)
-		log_limited(&queue->limit, LOG_LEVEL_ERROR,
+		log_limited(queue->limit, LOG_LEVEL_ERROR,
 			    "%s: %s of %" PRIu64 " bytes at byte %" PRIu64 " failed: %s",
 			    queue->queue.disk->name, operation_name(slot->operation), slot->length,
 			    slot->offset, strerror(-slot->error));

@@ -105,7 +105,7 @@ struct blkif_queue {
 	struct blkif_slot *free_slots;
 	uint8_t *scratch;
 	uint32_t in_flight;
-	struct log_limit limit;
+	struct log_limit *limit; /* the disk's, which outlives the queue */
 	struct blkif_counters counters;
 };
 
@@ -117,6 +117,7 @@ struct blkif_queue_parameters {
 	enum blkif_protocol protocol;
 	void *pages; /* the ring, mapped */
 	uint32_t page_count;
+	struct log_limit *limit; /* of what the guest can cause */
 };
 
 /*

@@ -163,6 +163,7 @@ static int connect_queue(struct disk *disk, const struct disk_guest *guest,
 		.properties = &disk->properties,
 		.protocol = asked->protocol,
 		.page_count = asked->ring_pages,
+		.limit = &disk->limit,
 	};
 	int error = memory_map_ring(guest->memory, asked->ring_refs, asked->ring_pages, &disk->ring);
 
@@ -191,8 +192,11 @@ static int connect_queue(struct disk *disk, const struct disk_guest *guest,
 	return 0;
 fail_queue:
 	blkif_queue_free(disk->queue);
+	/* Queues are told apart by their addresses, and another disk's may come to lie here. */
+	disk->queue = NULL;
 fail_ring:
 	memory_unmap_ring(guest->memory, disk->ring, asked->ring_pages);
+	disk->ring = NULL;
 	return error;
 }
 
@@ -203,14 +207,15 @@ void disk_connect(struct disk *disk, const struct disk_guest *guest, const struc
 	assert(asked->ring_pages >= 1 && asked->ring_pages <= RING_PAGES_MAX);
 	answer->error = connect_queue(disk, guest, asked, answer->text);
 	if (answer->error < 0) {
-		log_error("%s: %s", disk->name, answer->text);
+		log_limited(&disk->limit, LOG_LEVEL_ERROR, "%s: %s", disk->name, answer->text);
 		return;
 	}
 	disk->state = DISK_CONNECTED;
 	loop_serve(guest->loop, disk->queue, disk->port);
-	log_info("%s: connected, %s, ring of %" PRIu32 " pages with %" PRIu32 " entries, memory by %s",
-		 disk->name, asked->protocol == BLKIF_X86_64 ? "x86_64" : "x86_32", disk->ring_pages,
-		 disk->queue->ring.size, memory_mapper_name(guest->memory));
+	log_limited(&disk->limit, LOG_LEVEL_INFO,
+		    "%s: connected, %s, ring of %" PRIu32 " pages with %" PRIu32 " entries, memory by %s",
+		    disk->name, asked->protocol == BLKIF_X86_64 ? "x86_64" : "x86_32", disk->ring_pages,
+		    disk->queue->ring.size, memory_mapper_name(guest->memory));
 }
 
 void disk_release(struct disk *disk, const struct disk_guest *guest)
@@ -229,10 +234,11 @@ void disk_released(struct disk *disk, const struct disk_guest *guest)
 	error = guest->platform->event_channels_unbind(guest->channels, disk->port);
 	if (error < 0)
 		log_error("%s: can't unbind port %" PRIu32 ": %s", disk->name, disk->port, strerror(-error));
-	log_info("%s: disconnected after %" PRIu64 " requests (%" PRIu64 " failed), %" PRIu64
-		 " bytes read, %" PRIu64 " written, %" PRIu64 " events, %" PRIu64 " notifications",
-		 disk->name, counters->requests, counters->errors, counters->bytes_read,
-		 counters->bytes_written, counters->events, counters->notifications);
+	log_limited(&disk->limit, LOG_LEVEL_INFO,
+		    "%s: disconnected after %" PRIu64 " requests (%" PRIu64 " failed), %" PRIu64
+		    " bytes read, %" PRIu64 " written, %" PRIu64 " events, %" PRIu64 " notifications",
+		    disk->name, counters->requests, counters->errors, counters->bytes_read,
+		    counters->bytes_written, counters->events, counters->notifications);
 	blkif_queue_free(disk->queue);
 	disk->queue = NULL;
 	memory_unmap_ring(guest->memory, disk->ring, disk->ring_pages);

@@ -57,6 +57,9 @@ struct loop {
 	uint32_t unmask[QUEUES_MAX]; /* what is being written to unmask */
 	uint64_t rung;		     /* where the mailbox's eventfd is read to */
 	bool ending, failed;
+	bool unsubmitted; /* the kernel has not taken all that was prepared */
+	uint32_t first;	  /* the place that is looked at first, another one each turn */
+	struct log_limit limit;
 
 	struct mailbox commands, events;
 	pthread_t thread;
@@ -281,8 +284,11 @@ static void complete_one(struct loop *loop, uint64_t data, int32_t result)
 		read_ports(loop);
 		break;
 	case COMPLETION_UNMASKED:
-		log_error("can't unmask event channels: %s",
-			  result < 0 ? strerror(-result) : "written in part");
+		log_limited(&loop->limit, LOG_LEVEL_ERROR, "can't unmask event channels: %s",
+			    result < 0 ? strerror(-result) : "written in part");
+		/* To unmask what is not masked does nothing, so all are tried again. */
+		for (uint32_t place = 0; place < loop->served_end; place++)
+			loop->served[place].masked = true;
 		break;
 	case COMPLETION_COMMAND:
 		run_commands(loop);
@@ -315,11 +321,12 @@ static void reap(struct loop *loop)
 		complete_one(loop, done[i].data, done[i].result);
 }
 
-/* take_requests - from each queue that may have some. */
+/* take_requests - from each queue that may have some; when not all can be taken, each queue is the first in its turn. */
 static void take_requests(struct loop *loop)
 {
-	for (uint32_t place = 0; place < loop->served_end; place++) {
-		struct served *served = &loop->served[place];
+	loop->first = loop->first + 1 < loop->served_end ? loop->first + 1 : 0;
+	for (uint32_t i = 0; i < loop->served_end; i++) {
+		struct served *served = &loop->served[(loop->first + i) % loop->served_end];
 
 		if (!served->queue || !served->queue->ready)
 			continue;
@@ -371,7 +378,7 @@ static void look_after_queues(struct loop *loop)
 
 /*
  * unmask_ports - one write for all ports whose queues have been emptied. A broken queue's port stays masked.
- * The descriptor does not block, so the write is over when the next turn's submission returns, and `unmask`
+ * The descriptor does not block, so the write is over when the next turn's submission has taken it, and `unmask`
  * can be filled anew.
  */
 static void unmask_ports(struct loop *loop)
@@ -379,6 +386,8 @@ static void unmask_ports(struct loop *loop)
 	struct io_uring_sqe *sqe;
 	uint32_t count = 0;
 
+	if (loop->unsubmitted)
+		return;
 	for (uint32_t place = 0; place < loop->served_end; place++) {
 		struct served *served = &loop->served[place];
 
@@ -399,6 +408,8 @@ static void unmask_ports(struct loop *loop)
 /* can_wait - nothing is left to do until io_uring completes something. */
 static bool can_wait(const struct loop *loop)
 {
+	if (loop->unsubmitted)
+		return false;
 	/* With all places taken nothing can be begun; then a completion is under way. */
 	if (loop->turn.in_flight == loop->turn.in_flight_max)
 		return true;
@@ -417,6 +428,7 @@ static void submit_and_wait(struct loop *loop, bool wait)
 		error = io_uring_submit_and_wait(&loop->ring, 1);
 	else
 		error = io_uring_submit_and_get_events(&loop->ring);
+	loop->unsubmitted = io_uring_sq_ready(&loop->ring) > 0;
 	if (error < 0 && error != -EINTR && error != -EAGAIN && error != -EBUSY) {
 		log_error("io_uring: %s", strerror(-error));
 		loop->failed = true;

@@ -45,6 +45,7 @@ static const struct xvhost_disk_backend backend = {
 	.submit = test_submit,
 };
 
+static struct log_limit limit;
 static struct xvhost_disk disk = {.size = sizeof(disk), .name = "test disk"};
 static struct memory *memory;
 static struct memory_mapping *mappings[1024], *gone[1024];
@@ -57,7 +58,8 @@ static void start(enum blkif_protocol protocol, uint32_t ring_pages, uint32_t fl
 {
 	struct xvhost_disk_properties properties = {
 		.size_bytes = DISK_BYTES, .block_bytes = 512, .flags = flags};
-	struct blkif_queue_parameters parameters = {&disk, &backend, &properties, protocol, NULL, ring_pages};
+	struct blkif_queue_parameters parameters = {&disk, &backend,   &properties, protocol,
+						    NULL,  ring_pages, &limit};
 	struct message_disk_connect connect;
 
 	fake_guest_init();

@@ -385,6 +385,33 @@ START_TEST(bad_rings)
 }
 END_TEST
 
+/* What one disk fails to connect, again and again, leaves nothing that is mistaken for another disk's. */
+START_TEST(failed_beside_a_good_one)
+{
+	struct message other = {.type = MESSAGE_DISK_OPEN, .device_id = DEVICE + 16}, bad, answer;
+
+	start();
+	fake_frontend_init(&frontend, BLKIF_X86_64, 1);
+	snprintf(other.open.target, sizeof(other.open.target), "file:path=%s", path);
+	send_message(&other);
+	ck_assert_int_eq(receive(MESSAGE_DISK_OPENED).opened.error, 0);
+	ck_assert_int_eq(open_disk("", false).opened.error, 0);
+	bad = (struct message){.type = MESSAGE_DISK_CONNECT, .device_id = DEVICE + 16};
+	fake_frontend_message(&frontend, &bad.connect);
+	bad.connect.event_channel = 9999;
+	for (int i = 0; i < 20; i++) {
+		send_message(&bad);
+		ck_assert_int_eq(receive(MESSAGE_DISK_CONNECTED).error.error, -EINVAL);
+	}
+	ck_assert_int_eq(connect_disk().error.error, 0);
+	bad = (struct message){.type = MESSAGE_DISK_DISCONNECT, .device_id = DEVICE};
+	send_message(&bad);
+	answer = receive(MESSAGE_DISK_DISCONNECTED);
+	ck_assert_uint_eq(answer.device_id, DEVICE);
+	stop(true);
+}
+END_TEST
+
 START_TEST(broken_ring)
 {
 	struct fake_segment segment = {100, 0, 7};
@@ -437,6 +464,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, shorter_file);
 	tcase_add_test(test_case, bad_targets);
 	tcase_add_test(test_case, bad_rings);
+	tcase_add_test(test_case, failed_beside_a_good_one);
 	tcase_add_test(test_case, broken_ring);
 	tcase_add_test(test_case, unexpected_messages);
 }
