@@ -8,16 +8,15 @@
  *	blkif_take	copies requests out of the ring, checks them, collects what must be mapped
  *	blkif_start	maps all that was collected by one call, gives the requests to their backends
  *	...		backends complete requests, now or in a later turn (blkif_complete)
- *	blkif_finish	gives back the memory of all that is complete by one call, writes the responses of
- *what is unmapped blkif_publish	shows one ring's responses to the frontend; says whether it wants to be
- *notified
+ *	blkif_finish	gives back the memory of all that is complete, answers what is unmapped
+ *	blkif_publish	shows one ring's responses to the frontend; says whether it is to be notified
  *
  * A request that fails its check is completed with an error without being started. A ring whose counters are
  * impossible is broken: nothing more is taken from it.
  *
  * What blkif asks for in one request can take a backend several steps (a barrier is flush, write, flush). A
  * barrier also waits until all requests before it are answered, and nothing is taken from its ring until it
- *is.
+ * is.
  */
 #ifndef BLKIF_H
 #define BLKIF_H

@@ -3,19 +3,19 @@
  * messages.h - what xvhostd and a worker say to each other
  *
  * Theory of operation: one SOCK_SEQPACKET socket pair per worker. Each message is one `struct message`, a
- *packet of fixed size; both ends are built from the same tree and are installed together, so there is no
- *version. xvhostd asks, the worker answers each question exactly once and in its own time; questions about
- *different disks may be answered out of order, for one disk xvhostd waits for an answer before it asks again.
- *The worker also reports a disk that broke. When the socket closes, the other side is gone: the worker then
- *finishes what it has taken and ends.
+ * packet of fixed size; both ends are built from the same tree and are installed together, so there is no
+ * version. xvhostd asks, the worker answers each question exactly once and in its own time; questions about
+ * different disks may be answered out of order, for one disk xvhostd waits for an answer before it asks again.
+ * The worker also reports a disk that broke. When the socket closes, the other side is gone: the worker then
+ * finishes what it has taken and ends.
  *
  *	xvhostd			worker
  *	DISK_OPEN	->			parse the target, open the backend
  *			<-	DISK_OPENED
  *	DISK_CONNECT	->			map the ring, bind the event channel, serve
  *			<-	DISK_CONNECTED
- *			<-	DISK_BROKEN	at any time while connected: nothing more is taken from the
- *ring DISK_DISCONNECT	->			answer what was taken, unbind, unmap
+ *			<-	DISK_BROKEN	while connected: nothing more is taken from the ring
+ *	DISK_DISCONNECT	->			answer what was taken, unbind, unmap
  *			<-	DISK_DISCONNECTED
  *	DISK_CLOSE	->			close the backend
  *			<-	DISK_CLOSED
