@@ -17,6 +17,11 @@
  * queue_stop comes when the queue has no request left; it may be followed by another queue_start. A guest
  * that goes away without connecting leads from open straight to close.
  *
+ * A wrapper is a backend that stands before another: it has a parameter of type XVHOST_TARGET, which names the
+ * disk below, such as log:file=/tmp/log,disk=file:path=/srv/disk.img. The host opens that disk first and closes
+ * it last, and starts its queues first and stops them last. What the wrapper gets, it may pass on by
+ * host->forward.
+ *
  * Guest memory in a request is shared with the guest, which may change it at any time. A backend that
  * looks at data (checksums, headers) copies it first and then looks at the copy.
  *
@@ -51,7 +56,11 @@ enum xvhost_parameter_type {
 	XVHOST_STRING = 1, /* const char *; any text, never empty */
 	XVHOST_BOOL = 2,   /* bool; on, off, yes, no, true, false, 1, 0 */
 	XVHOST_NUMBER = 3, /* uint64_t; decimal, within minimum and maximum */
-	XVHOST_BYTES = 4   /* uint64_t; decimal with an optional suffix K, M, G or T (powers of 1024) */
+	XVHOST_BYTES = 4,  /* uint64_t; decimal with an optional suffix K, M, G or T (powers of 1024) */
+	XVHOST_TARGET =
+		5 /* const char *; the target string of the disk below, for wrappers. It is the last that
+			      the string gives, takes all that follows, and commas in it are written once. A
+			      backend has at most one, with XVHOST_REQUIRED */
 };
 
 enum {
@@ -115,10 +124,11 @@ enum xvhost_log_level {
 /*
  * What the host does for a backend. Reached as disk->host, valid from open to the end of close.
  *
- * read, write and sync start an operation on the loop's io_uring and return at once; its result arrives by
- * io_done. They are called on the loop thread only, from submit or io_done, for a request that is not yet
- * complete, one at a time for each request. They can't fail: what goes wrong is the result. The iovecs and
- * the memory must stay as they are until io_done.
+ * read, write, sync and wait start an operation on the loop's io_uring and return at once; its result arrives by
+ * io_done. forward starts one of the disk below; its result arrives by forwarded. They are called on the loop
+ * thread only, from submit, io_done or forwarded, for a request that is not yet complete, one at a time for each
+ * request. They can't fail: what goes wrong is the result. The iovecs and the memory must stay as they are until
+ * then.
  */
 struct xvhost_host {
 	uint32_t size; /* bytes of this structure that the host has */
@@ -154,6 +164,18 @@ struct xvhost_host {
 	 * only.
 	 */
 	void (*fail)(struct xvhost_disk *disk, const char *format, ...) XVHOST_PRINTF(2, 3);
+
+	/* Since xvhost 0.2. A host without them has a smaller `size`. */
+
+	/* wait - io_done comes with 0 when this time has passed; with 0 nanoseconds, in the loop's next turn. */
+	void (*wait)(struct xvhost_request *request, uint64_t nanoseconds);
+
+	/*
+	 * forward - ask the disk below; for wrappers. It may be asked for what its properties offer, within
+	 * its size, in its blocks. It may change the iovecs. It may have answered, by forwarded, before this returns.
+	 */
+	void (*forward)(struct xvhost_request *request, uint32_t operation, uint64_t offset, uint64_t length,
+			struct iovec *iov, uint32_t iov_count);
 };
 
 /* One disk of one guest. The host owns it; it lives from open to the end of close. */
@@ -163,6 +185,9 @@ struct xvhost_disk {
 	const struct xvhost_host *host;
 	const char *name; /* for messages, as in "guest 3 vbd 51712" */
 	void *state;	  /* the backend's own, for the disk */
+
+	/* Since xvhost 0.2. What the disk below is; NULL if there is none. */
+	const struct xvhost_disk_properties *inner;
 };
 
 /* One ring of a disk. The host owns it; it lives from queue_start to the end of queue_stop. */
@@ -227,10 +252,18 @@ struct xvhost_disk_backend {
 	void (*submit)(struct xvhost_request *request);
 
 	/*
-	 * io_done - the result of the read, write or sync that was started for this request. May be NULL in a
-	 * backend that starts none. Loop thread.
+	 * io_done - the result of the read, write, sync or wait that was started for this request. May be NULL in
+	 * a backend that starts none. Loop thread.
 	 */
 	void (*io_done)(struct xvhost_request *request, int32_t result);
+
+	/* Since xvhost 0.2. */
+
+	/*
+	 * forwarded - what the disk below answered to forward: 0 or a negative errno. NULL in a backend that is no
+	 * wrapper. Loop thread.
+	 */
+	void (*forwarded)(struct xvhost_request *request, int error);
 };
 
 /*

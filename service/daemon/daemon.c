@@ -103,7 +103,7 @@ static bool find_domid(struct host *host)
 static bool open_xenstore(struct daemon *daemon)
 {
 	struct host *host = &daemon->host;
-	int error = host->platform->xenstore_open(&host->xenstore);
+	int error = host->platform->xenstore_open(host->platform, &host->xenstore);
 
 	if (error < 0) {
 		host->xenstore = NULL;

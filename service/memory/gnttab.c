@@ -29,7 +29,7 @@
 struct mapping_group {
 	struct mapping_group *next; /* free ones */
 	struct memory_mapping *first, *last;
-	void *address;
+	void *mapping; /* the platform's name of it */
 	uint32_t grants;
 	uint32_t pending; /* members that are not done with it */
 };
@@ -38,6 +38,7 @@ struct gnttab {
 	struct mapping_group *free_groups;
 	struct mapping_group *groups; /* as many as there can be mappings */
 	uint32_t grefs[GROUP_GRANTS_MAX];
+	void *pages[GROUP_GRANTS_MAX];
 };
 
 static int gnttab_open(struct memory *memory, uint32_t mappings_max)
@@ -102,7 +103,7 @@ static void join(struct mapping_group *group, struct memory_mapping *mapping)
 static int map_group(struct memory *memory, struct mapping_group *group)
 {
 	struct gnttab *gnttab = memory->mapper_state;
-	char *page;
+	void **pages = gnttab->pages;
 	uint32_t count = 0;
 	int error;
 
@@ -111,14 +112,13 @@ static int map_group(struct memory *memory, struct mapping_group *group)
 		count += member->count;
 	}
 	error = memory->platform->grants_map(memory->grants, memory->domid, gnttab->grefs, count,
-					     group->first->writable, &group->address);
+					     group->first->writable, false, pages, &group->mapping);
 	if (error < 0)
 		return error;
-	page = group->address;
 	for (struct memory_mapping *member = group->first; member; member = member->next) {
 		member->error = 0;
-		for (uint32_t i = 0; i < member->count; i++, page += PAGE_BYTES)
-			member->pages[i] = page;
+		memcpy(member->pages, pages, member->count * sizeof(pages[0]));
+		pages += member->count;
 	}
 	return 0;
 }
@@ -200,7 +200,7 @@ static size_t gnttab_unmap(struct memory *memory, struct memory_mapping **mappin
 
 		if (--group->pending > 0)
 			continue;
-		error = memory->platform->grants_unmap(memory->grants, group->address, group->grants);
+		error = memory->platform->grants_unmap(memory->grants, group->mapping, group->grants);
 		/* A list that was mapped can't fail to be unmapped but by a fault of the kernel or of ours. */
 		if (error < 0)
 			log_error("guest %u: can't unmap %u grants: %s", memory->domid, group->grants,

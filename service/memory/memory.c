@@ -4,6 +4,7 @@
  */
 #include "memory/memory.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ int memory_open(const struct platform *platform, uint16_t domid, uint32_t mappin
 	opened->platform = platform;
 	opened->domid = domid;
 	opened->mapper = &mapper_gnttab;
-	error = platform->grants_open(&opened->grants);
+	error = platform->grants_open(platform, &opened->grants);
 	if (error < 0)
 		goto fail_memory;
 	error = opened->mapper->open(opened, mappings_max);
@@ -62,16 +63,19 @@ size_t memory_unmap(struct memory *memory, struct memory_mapping **mappings, siz
 
 /* Rings are always mapped by grant: that is the frontend's word that we may write there, and it holds the
  * pages. */
-int memory_map_ring(struct memory *memory, const uint32_t *grefs, uint32_t count, void **address)
+int memory_map_ring(struct memory *memory, const uint32_t *grefs, uint32_t count, struct memory_ring *ring)
 {
-	return memory->platform->grants_map(memory->grants, memory->domid, grefs, count, true, address);
+	assert(count >= 1 && count <= MEMORY_RING_PAGES_MAX);
+	ring->count = count;
+	return memory->platform->grants_map(memory->grants, memory->domid, grefs, count, true, true,
+					    ring->pages, &ring->mapping);
 }
 
-void memory_unmap_ring(struct memory *memory, void *address, uint32_t count)
+void memory_unmap_ring(struct memory *memory, const struct memory_ring *ring)
 {
-	int error = memory->platform->grants_unmap(memory->grants, address, count);
+	int error = memory->platform->grants_unmap(memory->grants, ring->mapping, ring->count);
 
 	if (error < 0)
-		log_error("guest %u: can't unmap a ring of %u pages: %s", memory->domid, count,
+		log_error("guest %u: can't unmap a ring of %u pages: %s", memory->domid, ring->count,
 			  strerror(-error));
 }

@@ -22,6 +22,15 @@
 struct memory;
 struct mapping_group;
 
+#define MEMORY_RING_PAGES_MAX 16
+
+/* A ring's pages, mapped one after the other: pages[0] is where it begins. */
+struct memory_ring {
+	void *pages[MEMORY_RING_PAGES_MAX];
+	uint32_t count;
+	void *mapping; /* the platform's name of it */
+};
+
 /* The pages of one request. Whoever asks owns it and keeps it unchanged from map to unmap. */
 struct memory_mapping {
 	const uint32_t *grefs; /* asked: the grants ... */
@@ -62,7 +71,7 @@ size_t memory_unmap(struct memory *memory, struct memory_mapping **mappings, siz
  * memory_map_ring - map a ring's pages, writable, at consecutive addresses, for as long as the ring is
  * served. Returns 0 or a negative errno. Control thread.
  */
-int memory_map_ring(struct memory *memory, const uint32_t *grefs, uint32_t count, void **address);
-void memory_unmap_ring(struct memory *memory, void *address, uint32_t count);
+int memory_map_ring(struct memory *memory, const uint32_t *grefs, uint32_t count, struct memory_ring *ring);
+void memory_unmap_ring(struct memory *memory, const struct memory_ring *ring);
 
 #endif

@@ -29,12 +29,13 @@ struct grants;
 
 struct platform {
 	const char *name;
+	void *context; /* the platform's own; the functions that open get it by the table */
 
 	/*
 	 * xenstore (docs/misc/xenstore.txt). One handle, one thread. Paths are absolute or relative to the
 	 * domain's own path. `transaction` 0 means none.
 	 */
-	int (*xenstore_open)(struct xenstore **xenstore);
+	int (*xenstore_open)(const struct platform *platform, struct xenstore **xenstore);
 	void (*xenstore_close)(struct xenstore *xenstore);
 	/* A text of the caller's to free(), always ended by a 0; NULL with errno set (ENOENT: no such node). */
 	char *(*xenstore_read)(struct xenstore *xenstore, uint32_t transaction, const char *path);
@@ -63,7 +64,7 @@ struct platform {
 	 * Event channels (event_channel.h). The descriptor is read for pending ports and written to unmask
 	 * them, both as arrays of uint32_t; it does not block (EAGAIN). bind, unbind, notify: any thread.
 	 */
-	int (*event_channels_open)(struct event_channels **channels);
+	int (*event_channels_open)(const struct platform *platform, struct event_channels **channels);
 	void (*event_channels_close)(struct event_channels *channels);
 	int (*event_channels_fd)(struct event_channels *channels);
 	/* From now on the handle takes ports of this domain only. */
@@ -74,14 +75,15 @@ struct platform {
 	int (*event_channels_notify)(struct event_channels *channels, uint32_t port);
 
 	/*
-	 * Grants (grant_table.h). Maps a list of one domain's grants at consecutive addresses, all or none.
-	 * What was mapped together is unmapped together. Any thread.
+	 * Grants (grant_table.h). Maps a list of one domain's grants, all or none: pages[i] is where grefs[i]
+	 * is. With `consecutive` each page follows the one before; without it they lie where it costs least.
+	 * `*mapping` names what was mapped together, and is unmapped together. Any thread.
 	 */
-	int (*grants_open)(struct grants **grants);
+	int (*grants_open)(const struct platform *platform, struct grants **grants);
 	void (*grants_close)(struct grants *grants);
 	int (*grants_map)(struct grants *grants, uint16_t domid, const uint32_t *grefs, uint32_t count,
-			  bool writable, void **address);
-	int (*grants_unmap)(struct grants *grants, void *address, uint32_t count);
+			  bool writable, bool consecutive, void **pages, void **mapping);
+	int (*grants_unmap)(struct grants *grants, void *mapping, uint32_t count);
 };
 
 /* The platform of Debian's Xen libraries. */

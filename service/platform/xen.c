@@ -46,10 +46,11 @@ static int error_number(void)
 
 /* ---- xenstore ---- */
 
-static int xen_xenstore_open(struct xenstore **xenstore)
+static int xen_xenstore_open(const struct platform *platform, struct xenstore **xenstore)
 {
 	struct xenstore *opened = calloc(1, sizeof(*opened));
 
+	(void)platform;
 	if (!opened)
 		return -ENOMEM;
 	opened->handle = xs_open(0);
@@ -137,11 +138,12 @@ static bool xen_xenstore_next_watch(struct xenstore *xenstore, char *path, size_
 
 /* ---- event channels ---- */
 
-static int xen_event_channels_open(struct event_channels **channels)
+static int xen_event_channels_open(const struct platform *platform, struct event_channels **channels)
 {
 	struct event_channels *opened = calloc(1, sizeof(*opened));
 	int fd, flags, error;
 
+	(void)platform;
 	if (!opened)
 		return -ENOMEM;
 	opened->logger = quiet_logger();
@@ -202,11 +204,12 @@ static int xen_event_channels_notify(struct event_channels *channels, uint32_t p
 
 /* ---- grants ---- */
 
-static int xen_grants_open(struct grants **grants)
+static int xen_grants_open(const struct platform *platform, struct grants **grants)
 {
 	struct grants *opened = calloc(1, sizeof(*opened));
 	int error;
 
+	(void)platform;
 	if (!opened)
 		return -ENOMEM;
 	opened->logger = quiet_logger();
@@ -229,22 +232,25 @@ static void xen_grants_close(struct grants *grants)
 }
 
 static int xen_grants_map(struct grants *grants, uint16_t domid, const uint32_t *grefs, uint32_t count,
-			  bool writable, void **address)
+			  bool writable, bool consecutive, void **pages, void **mapping)
 {
-	/* The library takes the list as not const and only reads it. */
-	void *mapped = xengnttab_map_domain_grant_refs(grants->handle, count, domid,
+	/* The library takes the list as not const and only reads it. Its pages are always consecutive. */
+	char *mapped = xengnttab_map_domain_grant_refs(grants->handle, count, domid,
 						       (uint32_t *)(uintptr_t)grefs,
 						       writable ? PROT_READ | PROT_WRITE : PROT_READ);
 
+	(void)consecutive;
 	if (!mapped)
 		return error_number();
-	*address = mapped;
+	for (uint32_t i = 0; i < count; i++)
+		pages[i] = mapped + (size_t)i * PAGE_BYTES;
+	*mapping = mapped;
 	return 0;
 }
 
-static int xen_grants_unmap(struct grants *grants, void *address, uint32_t count)
+static int xen_grants_unmap(struct grants *grants, void *mapping, uint32_t count)
 {
-	return xengnttab_unmap(grants->handle, address, count) == 0 ? 0 : error_number();
+	return xengnttab_unmap(grants->handle, mapping, count) == 0 ? 0 : error_number();
 }
 
 const struct platform platform_xen = {

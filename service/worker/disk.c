@@ -18,6 +18,7 @@
 #define MEMORY_ALIGNMENT_MAX 512u /* segments begin at sectors */
 
 static_assert(offsetof(struct disk, seen) == 0, "disk_of");
+static_assert(RING_PAGES_MAX <= MEMORY_RING_PAGES_MAX, "memory_map_ring");
 
 /* ---- what the backend may call ---- */
 
@@ -174,7 +175,7 @@ static int connect_queue(struct disk *disk, const struct disk_guest *guest,
 			 strerror(-error));
 		return error;
 	}
-	parameters.pages = disk->ring;
+	parameters.pages = disk->ring.pages[0];
 	error = blkif_queue_create(&parameters, &disk->queue);
 	if (error < 0) {
 		snprintf(text, ERROR_TEXT_MAX, "can't serve the ring: %s",
@@ -188,15 +189,13 @@ static int connect_queue(struct disk *disk, const struct disk_guest *guest,
 		goto fail_queue;
 	}
 	disk->port = (uint32_t)error;
-	disk->ring_pages = asked->ring_pages;
 	return 0;
 fail_queue:
 	blkif_queue_free(disk->queue);
 	/* Queues are told apart by their addresses, and another disk's may come to lie here. */
 	disk->queue = NULL;
 fail_ring:
-	memory_unmap_ring(guest->memory, disk->ring, asked->ring_pages);
-	disk->ring = NULL;
+	memory_unmap_ring(guest->memory, &disk->ring);
 	return error;
 }
 
@@ -214,7 +213,7 @@ void disk_connect(struct disk *disk, const struct disk_guest *guest, const struc
 	loop_serve(guest->loop, disk->queue, disk->port);
 	log_limited(&disk->limit, LOG_LEVEL_INFO,
 		    "%s: connected, %s, ring of %" PRIu32 " pages with %" PRIu32 " entries, memory by %s",
-		    disk->name, asked->protocol == BLKIF_X86_64 ? "x86_64" : "x86_32", disk->ring_pages,
+		    disk->name, asked->protocol == BLKIF_X86_64 ? "x86_64" : "x86_32", disk->ring.count,
 		    disk->queue->ring.size, memory_mapper_name(guest->memory));
 }
 
@@ -241,6 +240,6 @@ void disk_released(struct disk *disk, const struct disk_guest *guest)
 		    counters->bytes_written, counters->events, counters->notifications);
 	blkif_queue_free(disk->queue);
 	disk->queue = NULL;
-	memory_unmap_ring(guest->memory, disk->ring, disk->ring_pages);
+	memory_unmap_ring(guest->memory, &disk->ring);
 	disk->state = DISK_OPEN;
 }

@@ -37,8 +37,7 @@ struct disk {
 	void *config;
 	struct xvhost_disk_properties properties;
 	struct blkif_queue *queue;
-	void *ring;
-	uint32_t ring_pages;
+	struct memory_ring ring;
 	uint32_t port;
 	char fail_text[ERROR_TEXT_MAX]; /* what the backend said of its open() */
 	struct log_limit limit;

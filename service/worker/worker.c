@@ -237,7 +237,7 @@ static void serve(struct worker *worker)
 /* open_guest - event channels, memory and loop: all of them or none. */
 static int open_guest(struct disk_guest *guest)
 {
-	int error = guest->platform->event_channels_open(&guest->channels);
+	int error = guest->platform->event_channels_open(guest->platform, &guest->channels);
 
 	if (error < 0) {
 		log_error("can't open the event channel device: %s (is this a Xen domain, is xen-evtchn "

@@ -107,8 +107,9 @@ bool fake_guest_wait_notified(int timeout_ms)
 
 /* ---- the platform ---- */
 
-static int channels_open(struct event_channels **channels)
+static int channels_open(const struct platform *platform, struct event_channels **channels)
 {
+	(void)platform;
 	*channels = (struct event_channels *)channel_fds;
 	return 0;
 }
@@ -161,8 +162,9 @@ static int channels_notify(struct event_channels *channels, uint32_t port)
 	return write(notified_fd, &one, sizeof(one)) == sizeof(one) ? 0 : -errno;
 }
 
-static int grants_open(struct grants **grants)
+static int grants_open(const struct platform *platform, struct grants **grants)
 {
+	(void)platform;
 	*grants = (struct grants *)&mapped;
 	return 0;
 }
@@ -173,12 +175,13 @@ static void grants_close(struct grants *grants)
 }
 
 static int grants_map(struct grants *grants, uint16_t domid, const uint32_t *grefs, uint32_t count,
-		      bool writable, void **address)
+		      bool writable, bool consecutive, void **pages, void **mapping)
 {
 	int protection = PROT_READ | (writable ? PROT_WRITE : 0);
 	char *start;
 
 	(void)grants;
+	(void)consecutive;
 	if (domid != FAKE_GUEST_DOMID)
 		return -EINVAL;
 	for (uint32_t i = 0; i < count; i++)
@@ -190,15 +193,17 @@ static int grants_map(struct grants *grants, uint16_t domid, const uint32_t *gre
 		must(mmap(start + (size_t)i * PAGE_BYTES, PAGE_BYTES, protection, MAP_SHARED | MAP_FIXED,
 			  memory_fd, (off_t)grefs[i] * PAGE_BYTES) != MAP_FAILED);
 	mapped += (int)count;
+	for (uint32_t i = 0; i < count; i++)
+		pages[i] = start + (size_t)i * PAGE_BYTES;
 	last_writable = writable;
-	*address = start;
+	*mapping = start;
 	return 0;
 }
 
-static int grants_unmap(struct grants *grants, void *address, uint32_t count)
+static int grants_unmap(struct grants *grants, void *mapping, uint32_t count)
 {
 	(void)grants;
-	must(munmap(address, (size_t)count * PAGE_BYTES) == 0);
+	must(munmap(mapping, (size_t)count * PAGE_BYTES) == 0);
 	mapped -= (int)count;
 	return 0;
 }

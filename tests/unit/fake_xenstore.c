@@ -173,8 +173,9 @@ static void note_change(uint32_t transaction, const char *path)
  * ---- struct platform ------------------------------------------------------------------------------------
  */
 
-static int fake_open(struct xenstore **xenstore)
+static int fake_open(const struct platform *platform, struct xenstore **xenstore)
 {
+	(void)platform;
 	assert(fake != NULL);
 	*xenstore = fake;
 	return 0;

@@ -52,7 +52,7 @@ static struct memory_mapping *mappings[1024], *gone[1024];
 static struct blkif_turn turn;
 static struct blkif_queue *queue;
 static struct fake_frontend frontend;
-static void *ring;
+static struct memory_ring ring;
 
 static void start(enum blkif_protocol protocol, uint32_t ring_pages, uint32_t flags)
 {
@@ -67,7 +67,7 @@ static void start(enum blkif_protocol protocol, uint32_t ring_pages, uint32_t fl
 	fake_frontend_message(&frontend, &connect);
 	ck_assert_int_eq(memory_open(&fake_guest_platform, FAKE_GUEST_DOMID, 1024, &memory), 0);
 	ck_assert_int_eq(memory_map_ring(memory, connect.ring_refs, ring_pages, &ring), 0);
-	parameters.pages = ring;
+	parameters.pages = ring.pages[0];
 	ck_assert_int_eq(blkif_queue_create(&parameters, &queue), 0);
 	turn = (struct blkif_turn){
 		.memory = memory, .mappings = mappings, .gone = gone, .in_flight_max = 1024};
@@ -80,7 +80,7 @@ static void stop(void)
 
 	blkif_queue_free(queue);
 	ck_assert_int_eq(fake_guest_mapped(), (int)pages);
-	memory_unmap_ring(memory, ring, pages);
+	memory_unmap_ring(memory, &ring);
 	memory_close(memory);
 	ck_assert_int_eq(fake_guest_mapped(), 0);
 }

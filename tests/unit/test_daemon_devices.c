@@ -15,7 +15,7 @@ static struct devices devices;
 static void set_up(void)
 {
 	fake_xenstore_start(0);
-	ck_assert_int_eq(host.platform->xenstore_open(&host.xenstore), 0);
+	ck_assert_int_eq(host.platform->xenstore_open(host.platform, &host.xenstore), 0);
 	fake_xenstore_set("backend/vbd/3/768/script", "/etc/xen/scripts/block-xvhost");
 	fake_xenstore_set("backend/vbd/3/768/state", "1");
 }

@@ -32,7 +32,7 @@ static void set(const char *name, const char *value)
 static void start(void)
 {
 	fake_xenstore_start(0);
-	ck_assert_int_eq(host.platform->xenstore_open(&host.xenstore), 0);
+	ck_assert_int_eq(host.platform->xenstore_open(host.platform, &host.xenstore), 0);
 	set("state", "3");
 	set("ring-ref", "8");
 	set("event-channel", "15");

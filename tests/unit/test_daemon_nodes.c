@@ -18,7 +18,7 @@ static struct host host = {.platform = &platform_fake_xenstore};
 static void set_up(void)
 {
 	fake_xenstore_start(0);
-	ck_assert_int_eq(host.platform->xenstore_open(&host.xenstore), 0);
+	ck_assert_int_eq(host.platform->xenstore_open(host.platform, &host.xenstore), 0);
 	host.domid = 0;
 }
 

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sim.h - a machine with guests, simulated in this process
+ *
+ * Theory of operation: a machine stands in for Xen, xenstored and the guests of one host. xvhostd and its
+ * workers see it through the `struct platform` that sim_platform() gives, and can't tell it from the real one;
+ * a frontend, a test or a fuzzer sees it from the guest's side, through the functions below. Everything that
+ * Xen's rules forbid is refused with Xen's error. It never stands in for Xen where a claim is about Xen.
+ *
+ * What happens by chance (where frames lie, which call fails) comes from one seed, so that a run can be
+ * repeated. All functions may be called on any thread unless they say otherwise; those that return int give 0
+ * or more for success and a negative errno for failure.
+ *
+ * On the guest's side a guest's memory is always mapped. The host's side of the same pages is at other
+ * addresses, which are gone, or can't be written, as soon as Xen would have it so.
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/platform.h"
+
+#define SIM_HOST_DOMID 0
+
+struct sim_machine;
+struct sim_guest;
+
+/* ---- machine ---- */
+
+/* sim_machine_create - a machine whose host domain is Dom0 and that has no guest. NULL with errno set. */
+struct sim_machine *sim_machine_create(uint64_t seed);
+
+/* sim_machine_destroy - after all that was opened through its platform is closed; ends its guests. */
+void sim_machine_destroy(struct sim_machine *machine);
+
+/* sim_platform - Xen as the host domain's programs see it. Good as long as the machine. */
+const struct platform *sim_platform(struct sim_machine *machine);
+
+/* sim_random - the machine's next random number. */
+uint64_t sim_random(struct sim_machine *machine);
+
+/* ---- guests ---- */
+
+struct sim_guest_options {
+	uint16_t domid;		/* 1 to 0x7fef */
+	uint32_t pages;		/* of its memory */
+	uint32_t grant_version; /* of its grant table: 1, 2; 0 means 1 */
+	bool pv;		/* its frame numbers are machine frames; otherwise they are its own */
+	/*
+	 * Each grant mapping gets addresses of its own, which fault as soon as it is unmapped, as with Xen. Without
+	 * it a mapping costs no system call: host addresses stay, and only the rules are checked and counted.
+	 */
+	bool strict;
+};
+
+/* sim_guest_create - a domain with its xenstore home and no devices. */
+int sim_guest_create(struct sim_machine *machine, const struct sim_guest_options *options,
+		     struct sim_guest **guest);
+
+/* sim_guest_destroy - the domain ends as by `xl destroy`: ports close, xenstore home goes, memory that the host has
+ * mapped stays until it is unmapped. */
+void sim_guest_destroy(struct sim_guest *guest);
+
+uint16_t sim_guest_domid(const struct sim_guest *guest);
+
+/* ---- the guest's memory ---- */
+
+/* sim_pages_take - take free pages; `frames` gets their frame numbers, scattered. -ENOMEM: too few are free. */
+int sim_pages_take(struct sim_guest *guest, uint32_t count, uint64_t *frames);
+void sim_pages_give_back(struct sim_guest *guest, uint32_t count, const uint64_t *frames);
+
+/* sim_page - where the guest sees a frame of its own; NULL if it has no such frame (any more). */
+void *sim_page(struct sim_guest *guest, uint64_t frame);
+
+/* ---- the guest's grants (grant_table.h) ---- */
+
+/* sim_grant - let a domain map this frame. Returns the gref, or -ENOSPC. */
+int64_t sim_grant(struct sim_guest *guest, uint16_t domid, uint64_t frame, bool read_only);
+
+/*
+ * sim_grant_end - withdraw a grant. Returns -EBUSY and does nothing as long as it is mapped, as Linux's frontends
+ * do; -EINVAL if there is no such grant.
+ */
+int sim_grant_end(struct sim_guest *guest, uint32_t gref);
+
+/* sim_grant_entry - the entry itself, in the shared table, to be written in any way; NULL beyond the table. */
+void *sim_grant_entry(struct sim_guest *guest, uint32_t gref);
+
+/* ---- the guest's event channels (event_channel.h) ---- */
+
+/* sim_port_open - an unbound port, to be bound by this domain. Returns the guest's port number. */
+int sim_port_open(struct sim_guest *guest, uint16_t domid);
+int sim_port_close(struct sim_guest *guest, uint32_t port);
+
+/* sim_port_notify - send an event to the other end; -ENOTCONN if there is none. */
+int sim_port_notify(struct sim_guest *guest, uint32_t port);
+
+/*
+ * sim_port_fd - becomes readable when an event has come; reading its 8 bytes clears it, as for an eventfd. For
+ * poll(); sim_port_wait is the same thing in one call: 1 when an event had come and is cleared, 0 after timeout_ms
+ * (-1: for ever).
+ */
+int sim_port_fd(struct sim_guest *guest, uint32_t port);
+int sim_port_wait(struct sim_guest *guest, uint32_t port, int timeout_ms);
+
+/* ---- the guest's xenstore ---- */
+
+/* sim_xenstore_open - a connection with the permissions of this domain, for the platform's xenstore_ functions; 0 is the
+ * toolstack's, which may do everything. */
+int sim_xenstore_open(struct sim_machine *machine, uint16_t domid, struct xenstore **xenstore);
+
+#endif
