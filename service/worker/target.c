@@ -82,6 +82,7 @@ static int store(const struct xvhost_disk_backend *backend, const struct xvhost_
 
 	switch ((enum xvhost_parameter_type)parameter->type) {
 	case XVHOST_STRING:
+	case XVHOST_TARGET:
 		if (value[0] != '\0') {
 			*(const char **)member = value;
 			return 0;
@@ -156,14 +157,34 @@ static char *next_part(char **rest)
 	return part;
 }
 
-/* given - store the parameters that the string gives; `seen` tells which. */
+/* is_target - does a list begin with the disk below, which takes all that follows? */
+static bool is_target(const struct xvhost_disk_backend *backend, const char *list)
+{
+	size_t length = strcspn(list, ",=");
+
+	for (uint32_t i = 0; i < backend->parameter_count; i++) {
+		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
+
+		if (parameter->type == XVHOST_TARGET && strlen(parameter->name) == length &&
+		    memcmp(parameter->name, list, length) == 0)
+			return list[length] == '=';
+	}
+	return false;
+}
+
+/* store_given - store the parameters that the string gives; `seen` tells which. */
 static int store_given(const struct xvhost_disk_backend *backend, char *list, char *config,
 		       bool seen[PARAMETERS_MAX], char text[ERROR_TEXT_MAX])
 {
 	while (list) {
-		char *part = next_part(&list), *equals = strchr(part, '=');
+		char *part = list, *equals;
 		int number, error;
 
+		if (is_target(backend, list))
+			list = NULL;
+		else
+			part = next_part(&list);
+		equals = strchr(part, '=');
 		if (!equals) {
 			snprintf(text, ERROR_TEXT_MAX,
 				 "'%.100s' in the target of backend %s is not parameter=value", part,

@@ -2,8 +2,9 @@
 /*
  * target.h - a disk's target string: NAME:parameter=value,parameter=value
  *
- * A comma in a value is written twice. The string comes from the toolstack; whatever is wrong with it becomes
- * a sentence that names the parameter, its value and what would be right.
+ * A comma in a value is written twice, except in the disk below a wrapper, which takes all that follows it. The
+ * string comes from the toolstack; whatever is wrong with it becomes a sentence that names the parameter, its
+ * value and what would be right.
  */
 #ifndef TARGET_H
 #define TARGET_H

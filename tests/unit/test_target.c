@@ -96,6 +96,41 @@ START_TEST(defaults)
 }
 END_TEST
 
+/* The disk below takes the rest as it stands: its commas and its parameters are its own. */
+START_TEST(target_below)
+{
+	static const struct xvhost_parameter wrapper_parameters[] = {
+		{"label", XVHOST_STRING, 0, offsetof(struct config, label), "none", 0, 0, "its name"},
+		{"disk", XVHOST_TARGET, XVHOST_REQUIRED, offsetof(struct config, path), NULL, 0, 0, "below"},
+	};
+	struct xvhost_disk_backend wrapper = good;
+	char text[ERROR_TEXT_MAX] = "";
+	struct config *config;
+	void *made;
+
+	wrapper.parameters = wrapper_parameters;
+	wrapper.parameter_count = 2;
+	ck_assert_int_eq(target_configure("good:label=a,,b,disk=good:label=c,,d,disk=good:path=/e,,f,fast=on",
+					  &wrapper, &made, text),
+			 0);
+	config = made;
+	ck_assert_str_eq(config->label, "a,b");
+	ck_assert_str_eq(config->path, "good:label=c,,d,disk=good:path=/e,,f,fast=on");
+	free(made);
+	/* Only the parameter itself does so. */
+	ck_assert_int_eq(target_configure("good:label=disk=x,disk=y", &wrapper, &made, text), 0);
+	config = made;
+	ck_assert_str_eq(config->label, "disk=x");
+	ck_assert_str_eq(config->path, "y");
+	free(made);
+	ck_assert_int_eq(target_configure("good:label=a,disk=", &wrapper, &made, text), -EINVAL);
+	ck_assert_str_eq(text, "parameter disk of backend good is empty (below)");
+	ck_assert_int_eq(target_configure("good:disk,label=a", &wrapper, &made, text), -EINVAL);
+	ck_assert_int_eq(target_configure("good:label=a", &wrapper, &made, text), -EINVAL);
+	ck_assert_str_eq(text, "parameter disk of backend good is missing (below)");
+}
+END_TEST
+
 /* Each must be refused, and the text must say the second. */
 static const char *const refused[][2] = {
 	{"good", "parameter path of backend good is missing (where it is)"},
@@ -246,6 +281,7 @@ static void add_tests(TCase *test_case)
 {
 	tcase_add_test(test_case, all_given);
 	tcase_add_test(test_case, defaults);
+	tcase_add_test(test_case, target_below);
 	tcase_add_loop_test(test_case, refused_row, 0, sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(test_case, sizes);
 	tcase_add_test(test_case, backend_names);
