@@ -14,22 +14,13 @@
 
 #include "rings/blkif_check.h"
 
-static_assert(offsetof(struct blkif_slot, request) == 0, "blkif_of_request");
-static_assert(offsetof(struct blkif_queue, queue) == 0, "blkif_of_queue");
-
-struct blkif_slot *blkif_of_request(struct xvhost_request *request)
-{
-	return (struct blkif_slot *)request;
-}
-
-struct blkif_queue *blkif_of_queue(struct xvhost_queue *queue)
-{
-	return (struct blkif_queue *)queue;
-}
+static_assert(offsetof(struct blkif_layer_request, seen) == 0, "blkif_of_seen");
+static_assert(offsetof(struct blkif_slot, request) == 0, "blkif_slot_of");
+static_assert(offsetof(struct blkif_layer, seen) == 0, "blkif_layer_of");
 
 static struct blkif_queue *queue_of(struct blkif_slot *slot)
 {
-	return blkif_of_queue(slot->request.queue);
+	return blkif_layer_of(&slot->request)->queue;
 }
 
 /* ---- lists ---- */
@@ -58,55 +49,126 @@ static struct blkif_slot *list_take(struct blkif_list *list)
 
 /* ---- making and unmaking ---- */
 
+/* scratch_bytes - what one request of this layer carries for its backend. */
+static size_t scratch_bytes(const struct blkif_layer *layer)
+{
+	return (layer->backend->request_size + 15u) & ~(size_t)15;
+}
+
+/* init_request - a request of one slot for one layer. Returns the memory behind its scratch. */
+static uint8_t *init_request(struct blkif_queue *queue, struct blkif_layer_request *request, uint32_t slot,
+			     uint32_t layer, uint8_t *scratch)
+{
+	request->slot = (uint16_t)slot;
+	request->layer = (uint8_t)layer;
+	request->seen.queue = &queue->layers[layer].seen;
+	request->seen.scratch = scratch;
+	return scratch + scratch_bytes(&queue->layers[layer]);
+}
+
+/* make_slots - all that requests need, so that none is allocated later. */
+static int make_slots(struct blkif_queue *queue)
+{
+	uint32_t inner_count = queue->layer_count - 1;
+	struct blkif_layer_request *inner;
+	uint8_t *scratch;
+	size_t bytes = 0;
+
+	for (uint32_t i = 0; i < queue->layer_count; i++)
+		bytes += scratch_bytes(&queue->layers[i]);
+	queue->slots = calloc(queue->ring.size, sizeof(*queue->slots));
+	queue->inner_requests = calloc(queue->ring.size * inner_count + 1, sizeof(*queue->inner_requests));
+	queue->scratch = aligned_alloc(16, bytes ? queue->ring.size * bytes : 16);
+	if (!queue->slots || !queue->inner_requests || !queue->scratch)
+		return -ENOMEM;
+	inner = queue->inner_requests;
+	scratch = queue->scratch;
+	for (uint32_t i = 0; i < queue->ring.size; i++) {
+		struct blkif_slot *slot = &queue->slots[i];
+		struct blkif_layer_request *outer = &slot->request;
+
+		scratch = init_request(queue, outer, i, 0, scratch);
+		for (uint32_t layer = 1; layer < queue->layer_count; layer++, inner++) {
+			scratch = init_request(queue, inner, i, layer, scratch);
+			inner->outer = outer;
+			outer->inner = inner;
+			outer = inner;
+		}
+		slot->next = queue->free_slots;
+		queue->free_slots = slot;
+	}
+	return 0;
+}
+
 int blkif_queue_create(const struct blkif_queue_parameters *parameters, struct blkif_queue **created)
 {
 	struct blkif_queue *queue = calloc(1, sizeof(*queue));
-	size_t scratch_bytes = (parameters->backend->request_size + 15u) & ~15u;
+	const struct xvhost_disk_properties *properties = parameters->layers[0].properties;
 	int error;
 
 	if (!queue)
 		return -ENOMEM;
-	queue->queue.size = sizeof(queue->queue);
-	queue->queue.disk = parameters->disk;
-	queue->backend = parameters->backend;
+	assert(parameters->layer_count >= 1 && parameters->layer_count <= BLKIF_LAYERS_MAX);
+	queue->layer_count = parameters->layer_count;
+	for (uint32_t i = 0; i < queue->layer_count; i++) {
+		queue->layers[i] = (struct blkif_layer){
+			.seen = {.size = sizeof(struct xvhost_queue), .disk = parameters->layers[i].disk},
+			.backend = parameters->layers[i].backend,
+			.properties = parameters->layers[i].properties,
+			.queue = queue,
+		};
+	}
+	queue->name = parameters->layers[0].disk->name;
 	queue->limit = parameters->limit;
 	queue->protocol = parameters->protocol;
-	queue->disk_bytes = parameters->properties->size_bytes;
-	queue->read_only = parameters->properties->flags & XVHOST_DISK_READ_ONLY;
-	queue->flush = parameters->properties->flags & XVHOST_DISK_FLUSH;
+	queue->disk_bytes = properties->size_bytes;
+	queue->read_only = properties->flags & XVHOST_DISK_READ_ONLY;
+	queue->flush = properties->flags & XVHOST_DISK_FLUSH;
 	error = ring_attach(&queue->ring, parameters->pages, parameters->page_count * PAGE_BYTES,
 			    blkif_entry_bytes(parameters->protocol));
-	if (error < 0)
-		goto fail;
-	error = -ENOMEM;
-	queue->slots = calloc(queue->ring.size, sizeof(*queue->slots));
-	queue->scratch = aligned_alloc(16, scratch_bytes ? queue->ring.size * scratch_bytes : 16);
-	if (!queue->slots || !queue->scratch)
-		goto fail;
-	for (uint32_t i = 0; i < queue->ring.size; i++) {
-		struct blkif_slot *slot = &queue->slots[i];
-
-		slot->index = (uint16_t)i;
-		slot->request.queue = &queue->queue;
-		slot->request.scratch = queue->scratch + i * scratch_bytes;
-		slot->next = queue->free_slots;
-		queue->free_slots = slot;
+	if (error == 0)
+		error = make_slots(queue);
+	if (error < 0) {
+		blkif_queue_free(queue);
+		return error;
 	}
 	*created = queue;
 	return 0;
-fail:
-	free(queue->slots);
-	free(queue->scratch);
-	free(queue);
-	return error;
 }
 
 void blkif_queue_free(struct blkif_queue *queue)
 {
-	assert(queue->in_flight == 0);
+	assert(queue->in_flight == 0 && queue->layers_started == 0);
 	free(queue->slots);
+	free(queue->inner_requests);
 	free(queue->scratch);
 	free(queue);
+}
+
+int blkif_queue_start(struct blkif_queue *queue)
+{
+	for (uint32_t i = queue->layer_count; i > 0; i--) {
+		struct blkif_layer *layer = &queue->layers[i - 1];
+		int error = layer->backend->queue_start ? layer->backend->queue_start(&layer->seen) : 0;
+
+		if (error < 0) {
+			log_error("%s: backend %s can't start a queue: %s", queue->name, layer->backend->name,
+				  strerror(-error));
+			return error;
+		}
+		queue->layers_started++;
+	}
+	return 0;
+}
+
+void blkif_queue_stop(struct blkif_queue *queue)
+{
+	for (; queue->layers_started > 0; queue->layers_started--) {
+		struct blkif_layer *layer = &queue->layers[queue->layer_count - queue->layers_started];
+
+		if (layer->backend->queue_stop)
+			layer->backend->queue_stop(&layer->seen);
+	}
 }
 
 /* ---- taking ---- */
@@ -183,7 +245,6 @@ static struct blkif_slot *take_slot(struct blkif_queue *queue, const struct blki
 	slot->length = 0;
 	slot->error = 0;
 	slot->step = 0;
-	slot->submitted = false;
 	slot->mapped = false;
 	queue->in_flight++;
 	queue->turn->in_flight++;
@@ -206,8 +267,7 @@ static void take_one(struct blkif_queue *queue)
 	slot = take_slot(queue, &wire);
 	error = blkif_check(&wire, &limits, reason);
 	if (error < 0) {
-		log_limited(queue->limit, LOG_LEVEL_WARNING, "%s: request refused: %s",
-			    queue->queue.disk->name, reason);
+		log_limited(queue->limit, LOG_LEVEL_WARNING, "%s: request refused: %s", queue->name, reason);
 		slot->error = error;
 		list_append(&queue->turn->completed, slot);
 		return;
@@ -228,7 +288,7 @@ static void mark_broken(struct blkif_queue *queue, uint32_t producer)
 	log_limited(queue->limit, LOG_LEVEL_ERROR,
 		    "%s: ring broken: req_prod is %" PRIu32 ", at most %" PRIu32 " is possible (%" PRIu32
 		    " taken, %" PRIu32 " answered, %" PRIu32 " entries)",
-		    queue->queue.disk->name, producer, queue->ring.response_producer + queue->ring.size,
+		    queue->name, producer, queue->ring.response_producer + queue->ring.size,
 		    queue->ring.request_consumer, queue->ring.response_producer, queue->ring.size);
 }
 
@@ -271,7 +331,7 @@ bool blkif_take(struct blkif_queue *queue, uint32_t budget)
  * one. */
 static void describe_step(struct blkif_slot *slot, uint8_t operation)
 {
-	struct xvhost_request *seen = &slot->request;
+	struct xvhost_request *seen = &slot->request.seen;
 
 	seen->operation = operation;
 	seen->offset = 0;
@@ -300,6 +360,13 @@ static uint8_t next_operation(const struct blkif_slot *slot)
 	return slot->step < BLKIF_STEPS_MAX ? slot->steps[slot->step] : 0;
 }
 
+/* submit - give a request to the backend of its layer. */
+static void submit(struct blkif_layer_request *request)
+{
+	request->submitted = true;
+	blkif_layer_of(request)->backend->submit(&request->seen);
+}
+
 /* submit_step - give the request's next step to the backend, or complete it when there is none. */
 static void submit_step(struct blkif_slot *slot)
 {
@@ -311,8 +378,7 @@ static void submit_step(struct blkif_slot *slot)
 		return;
 	}
 	describe_step(slot, operation);
-	slot->submitted = true;
-	queue->backend->submit(&slot->request);
+	submit(&slot->request);
 }
 
 void blkif_start(struct blkif_turn *turn)
@@ -333,7 +399,7 @@ void blkif_start(struct blkif_turn *turn)
 			log_limited(queue->limit, LOG_LEVEL_WARNING,
 				    "%s: request refused: can't map its %" PRIu32 " grants (gref %" PRIu32
 				    " and on) for %s: %s",
-				    queue->queue.disk->name, slot->mapping.count, slot->grefs[0],
+				    queue->name, slot->mapping.count, slot->grefs[0],
 				    slot->mapping.writable ? "writing" : "reading", strerror(-slot->error));
 			list_append(&turn->completed, slot);
 			continue;
@@ -345,17 +411,67 @@ void blkif_start(struct blkif_turn *turn)
 
 /* ---- finishing ---- */
 
-void blkif_complete(struct xvhost_request *request, int error)
+void blkif_complete(struct xvhost_request *seen, int error)
 {
-	struct blkif_slot *slot = blkif_of_request(request);
+	struct blkif_layer_request *request = blkif_of_seen(seen);
+	struct blkif_slot *slot;
 
-	/* Each step is completed once, and an error is not above 0: a backend that does otherwise has lost
-	 * count. */
-	assert(slot->submitted && error <= 0);
-	slot->submitted = false;
+	/* Each is completed once, and an error is not above 0: a backend that does otherwise has lost count. */
+	assert(request->submitted && error <= 0);
+	request->submitted = false;
+	if (request->outer) {
+		blkif_layer_of(request->outer)->backend->forwarded(&request->outer->seen, error);
+		return;
+	}
+	slot = blkif_slot_of(request);
 	slot->step++;
 	slot->error = error;
 	list_append(&queue_of(slot)->turn->completed, slot);
+}
+
+/* can_forward - a wrapper's mistakes shall not become those of the backend below. */
+static bool can_forward(const struct blkif_layer *inner, uint32_t operation, uint64_t offset, uint64_t length)
+{
+	const struct xvhost_disk_properties *properties = inner->properties;
+
+	switch (operation) {
+	case XVHOST_FLUSH:
+		return properties->flags & XVHOST_DISK_FLUSH;
+	case XVHOST_WRITE:
+		if (properties->flags & XVHOST_DISK_READ_ONLY)
+			return false;
+		break;
+	case XVHOST_READ:
+		break;
+	default:
+		return false;
+	}
+	return offset % properties->block_bytes == 0 && length % properties->block_bytes == 0 && length > 0 &&
+	       offset <= properties->size_bytes && length <= properties->size_bytes - offset;
+}
+
+void blkif_forward(struct xvhost_request *seen, uint32_t operation, uint64_t offset, uint64_t length,
+		   struct iovec *iov, uint32_t iov_count)
+{
+	struct blkif_layer_request *request = blkif_of_seen(seen), *inner = request->inner;
+	struct blkif_layer *layer = blkif_layer_of(request);
+
+	assert(request->submitted && inner && !inner->submitted);
+	if (!can_forward(layer + 1, operation, offset, length)) {
+		log_limited(layer->queue->limit, LOG_LEVEL_ERROR,
+			    "%s: backend %s asks %s for operation %" PRIu32 " on %" PRIu64
+			    " bytes at byte %" PRIu64 ", which that does not offer",
+			    layer->queue->name, layer->backend->name, layer[1].backend->name, operation,
+			    length, offset);
+		layer->backend->forwarded(seen, -EINVAL);
+		return;
+	}
+	inner->seen.operation = operation;
+	inner->seen.offset = operation == XVHOST_FLUSH ? 0 : offset;
+	inner->seen.length = operation == XVHOST_FLUSH ? 0 : length;
+	inner->seen.iov = iov;
+	inner->seen.iov_count = operation == XVHOST_FLUSH ? 0 : iov_count;
+	submit(inner);
 }
 
 static const char *operation_name(uint8_t operation)
@@ -393,9 +509,9 @@ static void answer(struct blkif_slot *slot)
 	/* What never reached the backend has had its line in the log. */
 	if (slot->error < 0 && slot->step > 0)
 		log_limited(queue->limit, LOG_LEVEL_ERROR,
-			    "%s: %s of %" PRIu64 " bytes at byte %" PRIu64 " failed: %s",
-			    queue->queue.disk->name, operation_name(slot->operation), slot->length,
-			    slot->offset, strerror(-slot->error));
+			    "%s: %s of %" PRIu64 " bytes at byte %" PRIu64 " failed: %s", queue->name,
+			    operation_name(slot->operation), slot->length, slot->offset,
+			    strerror(-slot->error));
 	bytes = blkif_encode(queue->protocol, slot->id, slot->operation, status, entry);
 	ring_answer(&queue->ring, entry, bytes);
 	queue->unpublished = true;

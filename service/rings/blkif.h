@@ -14,6 +14,10 @@
  * A request that fails its check is completed with an error without being started. A ring whose counters are
  * impossible is broken: nothing more is taken from it.
  *
+ * The backend of a queue may be a stack of them: wrappers above the one that holds the data. A request has one
+ * `struct blkif_layer_request` for each layer. The outermost is asked by the ring; each asks the one below by
+ * blkif_forward, and what it answers goes up the same way.
+ *
  * What blkif asks for in one request can take a backend several steps (a barrier is flush, write, flush). A
  * barrier also waits until all requests before it are answered, and nothing is taken from its ring until it
  * is.
@@ -23,6 +27,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <linux/time_types.h>
 #include <stdint.h>
 
 #include "log.h"
@@ -32,24 +37,35 @@
 #include "xvhost/backend.h"
 
 #define BLKIF_STEPS_MAX 3
+#define BLKIF_LAYERS_MAX 8 /* backends that stand one before the other */
 
 struct blkif_queue;
 
+/* A request as one layer of backends has it. */
+struct blkif_layer_request {
+	struct xvhost_request seen; /* what the backend sees */
+	struct blkif_layer_request
+		*outer; /* of the layer above; NULL: the ring's own, and this is in a blkif_slot */
+	struct blkif_layer_request *inner; /* of the layer below; NULL: none */
+	uint16_t slot;			   /* index among its queue's slots */
+	uint8_t layer;			   /* index among its queue's layers */
+	bool submitted;			   /* the backend has it */
+	struct __kernel_timespec wait;	   /* of host->wait, until io_uring has read it */
+};
+
 /* A request that was taken and is not yet answered. A queue has one for each entry of its ring. */
 struct blkif_slot {
-	struct xvhost_request request; /* what the backend sees */
-	struct blkif_slot *next;       /* in one of the turn's lists, or the queue's free slots */
+	struct blkif_layer_request request; /* of the outermost layer */
+	struct blkif_slot *next;	    /* in one of the turn's lists, or the queue's free slots */
 	struct memory_mapping mapping;
 	uint64_t id;	 /* the guest's, given back in the response */
 	uint64_t offset; /* of its data on the disk, in bytes */
 	uint64_t length; /* of its data, in bytes; 0 without data */
 	int error;
 	uint32_t generation;		/* counts the uses of this slot */
-	uint16_t index;			/* among its queue's slots */
 	uint8_t operation;		/* blkif's */
 	uint8_t steps[BLKIF_STEPS_MAX]; /* enum xvhost_operation, ended by 0 */
 	uint8_t step;			/* the one that is under way or next */
-	bool submitted;			/* the backend has it */
 	bool mapped;
 	uint32_t grefs[BLKIF_SEGMENTS_MAX];
 	void *pages[BLKIF_SEGMENTS_MAX];
@@ -85,23 +101,33 @@ struct blkif_counters {
 	uint64_t notifications; /* times the frontend was notified */
 };
 
-struct blkif_queue {
-	struct xvhost_queue queue; /* what the backend sees */
+/* A queue as one layer of backends has it. */
+struct blkif_layer {
+	struct xvhost_queue seen; /* what the backend sees */
 	const struct xvhost_disk_backend *backend;
+	const struct xvhost_disk_properties *properties;
+	struct blkif_queue *queue;
+};
+
+struct blkif_queue {
+	struct blkif_layer layers[BLKIF_LAYERS_MAX]; /* the outermost first */
+	uint32_t layer_count;
+	uint32_t layers_started; /* how many of them, from the innermost, have had queue_start */
+	const char *name;	 /* of the disk, for messages */
 	struct blkif_turn *turn; /* of the loop that serves it */
 	struct ring ring;
 	enum blkif_protocol protocol;
 	uint64_t disk_bytes;
 	bool read_only;
-	bool flush;   /* the backend wants flushes */
-	bool started; /* the backend has it: queue_start was called */
-	bool broken;  /* nothing more is taken, for good */
-	bool ready;   /* there may be requests to take; set by the loop, and here when a barrier is done */
+	bool flush;  /* the backend wants flushes */
+	bool broken; /* nothing more is taken, for good */
+	bool ready;  /* there may be requests to take; set by the loop, and here when a barrier is done */
 	bool unpublished;	    /* responses were written since the last blkif_publish */
 	uint16_t index;		    /* of the loop's table of queues, for completions */
 	struct blkif_slot *barrier; /* taken, and waits for the others; or under way */
 	struct blkif_slot *slots;   /* ring.size of them */
 	struct blkif_slot *free_slots;
+	struct blkif_layer_request *inner_requests; /* of the layers below the outermost, slot by slot */
 	uint8_t *scratch;
 	uint32_t in_flight;
 	struct log_limit *limit; /* the disk's, which outlives the queue */
@@ -110,9 +136,12 @@ struct blkif_queue {
 
 /* What a queue is made of. The caller keeps all that it points to until blkif_queue_free. */
 struct blkif_queue_parameters {
-	struct xvhost_disk *disk;
-	const struct xvhost_disk_backend *backend;
-	const struct xvhost_disk_properties *properties;
+	struct {
+		struct xvhost_disk *disk;
+		const struct xvhost_disk_backend *backend;
+		const struct xvhost_disk_properties *properties;
+	} layers[BLKIF_LAYERS_MAX]; /* the outermost first */
+	uint32_t layer_count;
 	enum blkif_protocol protocol;
 	void *pages; /* the ring, mapped */
 	uint32_t page_count;
@@ -128,6 +157,12 @@ int blkif_queue_create(const struct blkif_queue_parameters *parameters, struct b
 /* blkif_queue_free - after the last request was answered. Control thread. */
 void blkif_queue_free(struct blkif_queue *queue);
 
+/* blkif_queue_start - tell the backends of the queue, the innermost first. Returns 0 or the first one's error. */
+int blkif_queue_start(struct blkif_queue *queue);
+
+/* blkif_queue_stop - tell those that were told of its start, the outermost first. */
+void blkif_queue_stop(struct blkif_queue *queue);
+
 /*
  * blkif_take - take up to `budget` requests. Returns true when more may wait in the ring, so that the
  * queue needs another turn; else the frontend was asked to notify of the next. May mark the queue broken.
@@ -140,14 +175,32 @@ void blkif_start(struct blkif_turn *turn);
 /* blkif_complete - a backend ends a request; xvhost_host.complete. */
 void blkif_complete(struct xvhost_request *request, int error);
 
+/* blkif_forward - a wrapper asks the layer below; xvhost_host.forward. */
+void blkif_forward(struct xvhost_request *request, uint32_t operation, uint64_t offset, uint64_t length,
+		   struct iovec *iov, uint32_t iov_count);
+
 /* blkif_finish - go on with what completed: the next step, or unmap and answer. */
 void blkif_finish(struct blkif_turn *turn);
 
 /* blkif_publish - show the responses. Returns true if the frontend is to be notified. */
 bool blkif_publish(struct blkif_queue *queue);
 
-/* blkif_of_request, blkif_of_queue - from what the backend sees to what it is part of. */
-struct blkif_slot *blkif_of_request(struct xvhost_request *request);
-struct blkif_queue *blkif_of_queue(struct xvhost_queue *queue);
+/* From what a backend sees to what it is part of. */
+static inline struct blkif_layer_request *blkif_of_seen(struct xvhost_request *seen)
+{
+	return (struct blkif_layer_request *)seen;
+}
+
+static inline struct blkif_layer *blkif_layer_of(struct blkif_layer_request *request)
+{
+	return (struct blkif_layer *)request->seen.queue;
+}
+
+static inline struct blkif_slot *blkif_slot_of(struct blkif_layer_request *request)
+{
+	while (request->outer)
+		request = request->outer;
+	return (struct blkif_slot *)request;
+}
 
 #endif

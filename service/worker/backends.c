@@ -55,11 +55,31 @@ static const char *missing_part(const struct xvhost_disk_backend *table)
 	return NULL;
 }
 
+/* wrong_wrapper - what is wrong with the parts that make a backend a wrapper; NULL if nothing is. */
+static const char *wrong_wrapper(const struct xvhost_disk_backend *backend)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < backend->parameter_count; i++) {
+		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
+
+		if (parameter->type != XVHOST_TARGET)
+			continue;
+		if (++count > 1)
+			return "more than one parameter of type XVHOST_TARGET";
+		if (!(parameter->flags & XVHOST_REQUIRED))
+			return "a parameter of type XVHOST_TARGET without XVHOST_REQUIRED";
+	}
+	if (count > 0 && !backend->forwarded)
+		return "a parameter of type XVHOST_TARGET, but no 'forwarded'";
+	return NULL;
+}
+
 int backends_adopt(const struct xvhost_disk_backend *table, const char *origin,
 		   const struct xvhost_disk_backend **backend, char text[ERROR_TEXT_MAX])
 {
 	struct xvhost_disk_backend *copy;
-	const char *missing;
+	const char *missing, *wrong;
 
 	if (table->abi != XVHOST_BACKEND_ABI) {
 		snprintf(text, ERROR_TEXT_MAX, "%s was built for backend ABI %u, this xvhost has ABI %u",
@@ -88,6 +108,12 @@ int backends_adopt(const struct xvhost_disk_backend *table, const char *origin,
 	}
 	memcpy(copy, table, table->size < sizeof(*copy) ? table->size : sizeof(*copy));
 	copy->size = sizeof(*copy);
+	wrong = wrong_wrapper(copy);
+	if (wrong) {
+		snprintf(text, ERROR_TEXT_MAX, "%s has %s in its backend table", origin, wrong);
+		free(copy);
+		return -ELIBBAD;
+	}
 	*backend = copy;
 	return 0;
 }

@@ -17,31 +17,37 @@
 #define BLOCK_BYTES 512u	  /* the only block size of ABI version 1 */
 #define MEMORY_ALIGNMENT_MAX 512u /* segments begin at sectors */
 
-static_assert(offsetof(struct disk, seen) == 0, "disk_of");
+static_assert(offsetof(struct disk_layer, seen) == 0, "layer_of");
 static_assert(RING_PAGES_MAX <= MEMORY_RING_PAGES_MAX, "memory_map_ring");
+
+/* layer_of - from what a backend sees. Its view is const; what the host keeps for it is the host's own. */
+static struct disk_layer *layer_of(const struct xvhost_disk *seen)
+{
+	return (struct disk_layer *)(uintptr_t)seen;
+}
 
 /* ---- what the backend may call ---- */
 
 static void host_log(const struct xvhost_disk *seen, enum xvhost_log_level level, const char *format, ...)
 {
-	/* The backend's view is const; the limit of its log lines is the host's own. */
-	struct disk *disk = (struct disk *)(uintptr_t)seen;
+	struct disk_layer *layer = layer_of(seen);
 	char line[LOG_LINE_MAX];
 	va_list arguments;
 
 	va_start(arguments, format);
 	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
-	log_limited(&disk->limit, (enum log_level)level, "%s: %s: %s", disk->name, disk->backend->name, line);
+	log_limited(&layer->disk->limit, (enum log_level)level, "%s: %s: %s", layer->disk->name,
+		    layer->backend->name, line);
 }
 
 static void host_fail(struct xvhost_disk *seen, const char *format, ...)
 {
-	struct disk *disk = (struct disk *)seen;
+	char *text = layer_of(seen)->disk->fail_text;
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(disk->fail_text, sizeof(disk->fail_text), format, arguments);
+	vsnprintf(text, ERROR_TEXT_MAX, format, arguments);
 	va_end(arguments);
 }
 
@@ -54,19 +60,21 @@ static const struct xvhost_host host = {
 	.sync = loop_sync,
 	.log = host_log,
 	.fail = host_fail,
+	.wait = loop_wait,
+	.forward = blkif_forward,
 };
 
 /* ---- open and close ---- */
 
 /* check_properties - what a backend says of its disk must be something that can be served. */
-static int check_properties(const struct disk *disk, char text[ERROR_TEXT_MAX])
+static int check_properties(const struct disk_layer *layer, char text[ERROR_TEXT_MAX])
 {
-	const struct xvhost_disk_properties *properties = &disk->properties;
+	const struct xvhost_disk_properties *properties = &layer->properties;
 
 	if (properties->block_bytes != BLOCK_BYTES) {
 		snprintf(text, ERROR_TEXT_MAX,
 			 "backend %s has blocks of %" PRIu32 " bytes, only %u can be served",
-			 disk->backend->name, properties->block_bytes, BLOCK_BYTES);
+			 layer->backend->name, properties->block_bytes, BLOCK_BYTES);
 		return -EINVAL;
 	}
 	if (properties->size_bytes == 0 || properties->size_bytes % BLOCK_BYTES != 0) {
@@ -78,67 +86,122 @@ static int check_properties(const struct disk *disk, char text[ERROR_TEXT_MAX])
 	if (properties->memory_alignment > MEMORY_ALIGNMENT_MAX) {
 		snprintf(text, ERROR_TEXT_MAX,
 			 "backend %s needs memory aligned to %" PRIu32 " bytes, a guest's is aligned to %u",
-			 disk->backend->name, properties->memory_alignment, MEMORY_ALIGNMENT_MAX);
+			 layer->backend->name, properties->memory_alignment, MEMORY_ALIGNMENT_MAX);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-/* open_backend - configured and opened, or neither. */
-static int open_backend(struct disk *disk, const char *target, char text[ERROR_TEXT_MAX])
+static void close_layer(struct disk_layer *layer)
 {
-	int error = target_configure(target, disk->backend, &disk->config, text);
+	layer->backend->close(&layer->seen);
+	free(layer->config);
+}
 
+/* close_layers - the outermost first, since each uses those below it. */
+static void close_layers(struct disk *disk, uint32_t first)
+{
+	for (uint32_t i = first; i < disk->layer_count; i++)
+		close_layer(&disk->layers[i]);
+}
+
+/* configure_layer - find a target's backend and parse its parameters. `*inner` is the target of the layer below. */
+static int configure_layer(struct disk *disk, const char *backend_directory, bool read_only,
+			   const char *target, const char **inner, char text[ERROR_TEXT_MAX])
+{
+	struct disk_layer *layer = &disk->layers[disk->layer_count];
+	char name[BACKEND_NAME_MAX];
+	int error;
+
+	if (disk->layer_count == BLKIF_LAYERS_MAX) {
+		snprintf(text, ERROR_TEXT_MAX, "more than %d backends stand one before the other",
+			 BLKIF_LAYERS_MAX);
+		return -EINVAL;
+	}
+	*layer = (struct disk_layer){
+		.disk = disk,
+		.seen = {.size = sizeof(layer->seen),
+			 .flags = read_only ? XVHOST_DISK_READ_ONLY : 0,
+			 .host = &host,
+			 .name = disk->name},
+	};
+	error = target_backend_name(target, name, text);
+	if (error == 0)
+		error = backends_find(backend_directory, name, &layer->backend, text);
+	if (error == 0)
+		error = target_configure(target, layer->backend, &layer->config, text);
 	if (error < 0)
 		return error;
-	error = disk->backend->open(&disk->seen, disk->config, &disk->properties);
+	disk->layer_count++;
+	*inner = target_of_inner(layer->backend, layer->config);
+	return 0;
+}
+
+/* open_layer - a layer whose configuration is made, and those below it are open. */
+static int open_layer(struct disk *disk, struct disk_layer *layer, char text[ERROR_TEXT_MAX])
+{
+	bool innermost = layer == &disk->layers[disk->layer_count - 1];
+	int error;
+
+	layer->seen.inner = innermost ? NULL : &layer[1].properties;
+	disk->fail_text[0] = '\0';
+	error = layer->backend->open(&layer->seen, layer->config, &layer->properties);
 	if (error < 0) {
 		snprintf(text, ERROR_TEXT_MAX, "%s",
 			 disk->fail_text[0] ? disk->fail_text
 					    : "the backend can't open the disk and does not say why");
-		goto fail_config;
+		return error;
 	}
-	error = check_properties(disk, text);
+	if (layer->seen.flags & XVHOST_DISK_READ_ONLY)
+		layer->properties.flags |= XVHOST_DISK_READ_ONLY;
+	error = check_properties(layer, text);
 	if (error < 0)
-		goto fail_open;
-	return 0;
-fail_open:
-	disk->backend->close(&disk->seen);
-fail_config:
-	free(disk->config);
+		layer->backend->close(&layer->seen);
+	return error;
+}
+
+/* open_layers - all backends that a target names, or none. */
+static int open_layers(struct disk *disk, const char *backend_directory, bool read_only, const char *target,
+		       char text[ERROR_TEXT_MAX])
+{
+	uint32_t opened;
+	int error = 0;
+
+	while (target && error == 0)
+		error = configure_layer(disk, backend_directory, read_only, target, &target, text);
+	opened = disk->layer_count;
+	while (opened > 0 && error == 0) {
+		error = open_layer(disk, &disk->layers[opened - 1], text);
+		if (error == 0)
+			opened--;
+	}
+	if (error < 0) {
+		close_layers(disk, opened);
+		for (uint32_t i = 0; i < opened; i++)
+			free(disk->layers[i].config);
+	}
 	return error;
 }
 
 void disk_open(struct disk *disk, const struct disk_guest *guest, uint32_t device_id,
 	       const struct message_disk_open *asked, struct message_disk_opened *answer)
 {
-	char name[BACKEND_NAME_MAX];
+	const struct xvhost_disk_properties *properties = &disk->layers[0].properties;
 
 	assert(disk->state == DISK_FREE);
-	*disk = (struct disk){
-		.device_id = device_id,
-		.seen = {.size = sizeof(disk->seen),
-			 .flags = asked->read_only ? XVHOST_DISK_READ_ONLY : 0,
-			 .host = &host,
-			 .name = disk->name},
-	};
+	*disk = (struct disk){.device_id = device_id};
 	snprintf(disk->name, sizeof(disk->name), "guest %u vbd %" PRIu32, guest->domid, device_id);
-	answer->error = target_backend_name(asked->target, name, answer->text);
-	if (answer->error == 0)
-		answer->error = backends_find(guest->backend_directory, name, &disk->backend, answer->text);
-	if (answer->error == 0)
-		answer->error = open_backend(disk, asked->target, answer->text);
+	answer->error = open_layers(disk, guest->backend_directory, asked->read_only, asked->target,
+				    answer->text);
 	if (answer->error < 0) {
 		log_error("%s: target '%s': %s", disk->name, asked->target, answer->text);
 		return;
 	}
-	if (asked->read_only)
-		disk->properties.flags |= XVHOST_DISK_READ_ONLY;
 	disk->state = DISK_OPEN;
-	answer->size_bytes = disk->properties.size_bytes;
-	answer->block_bytes = disk->properties.block_bytes;
-	answer->read_only = disk->properties.flags & XVHOST_DISK_READ_ONLY;
-	answer->flush = disk->properties.flags & XVHOST_DISK_FLUSH;
+	answer->size_bytes = properties->size_bytes;
+	answer->block_bytes = properties->block_bytes;
+	answer->read_only = properties->flags & XVHOST_DISK_READ_ONLY;
+	answer->flush = properties->flags & XVHOST_DISK_FLUSH;
 	log_info("%s: opened %s: %" PRIu64 " bytes%s", disk->name, asked->target, answer->size_bytes,
 		 answer->read_only ? ", read-only" : "");
 }
@@ -146,8 +209,7 @@ void disk_open(struct disk *disk, const struct disk_guest *guest, uint32_t devic
 void disk_close(struct disk *disk)
 {
 	assert(disk->state == DISK_OPEN);
-	disk->backend->close(&disk->seen);
-	free(disk->config);
+	close_layers(disk, 0);
 	disk->state = DISK_FREE;
 	log_info("%s: closed", disk->name);
 }
@@ -159,9 +221,7 @@ static int connect_queue(struct disk *disk, const struct disk_guest *guest,
 			 const struct message_disk_connect *asked, char text[ERROR_TEXT_MAX])
 {
 	struct blkif_queue_parameters parameters = {
-		.disk = &disk->seen,
-		.backend = disk->backend,
-		.properties = &disk->properties,
+		.layer_count = disk->layer_count,
 		.protocol = asked->protocol,
 		.page_count = asked->ring_pages,
 		.limit = &disk->limit,
@@ -176,6 +236,11 @@ static int connect_queue(struct disk *disk, const struct disk_guest *guest,
 		return error;
 	}
 	parameters.pages = disk->ring.pages[0];
+	for (uint32_t i = 0; i < disk->layer_count; i++) {
+		parameters.layers[i].disk = &disk->layers[i].seen;
+		parameters.layers[i].backend = disk->layers[i].backend;
+		parameters.layers[i].properties = &disk->layers[i].properties;
+	}
 	error = blkif_queue_create(&parameters, &disk->queue);
 	if (error < 0) {
 		snprintf(text, ERROR_TEXT_MAX, "can't serve the ring: %s",

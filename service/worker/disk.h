@@ -28,18 +28,27 @@ struct disk_guest {
 	const char *backend_directory;
 };
 
-struct disk {
+struct disk;
+
+/* One backend of a disk. A wrapper is above the backend that it stands before. */
+struct disk_layer {
 	struct xvhost_disk seen; /* first: what the backend sees */
-	enum disk_state state;
-	uint32_t device_id;
-	char name[48];
+	struct disk *disk;
 	const struct xvhost_disk_backend *backend;
 	void *config;
 	struct xvhost_disk_properties properties;
+};
+
+struct disk {
+	enum disk_state state;
+	uint32_t device_id;
+	char name[48];
+	struct disk_layer layers[BLKIF_LAYERS_MAX]; /* the outermost first */
+	uint32_t layer_count;
 	struct blkif_queue *queue;
 	struct memory_ring ring;
 	uint32_t port;
-	char fail_text[ERROR_TEXT_MAX]; /* what the backend said of its open() */
+	char fail_text[ERROR_TEXT_MAX]; /* what a backend said of its open() */
 	struct log_limit limit;
 };
 

@@ -20,13 +20,15 @@
 #define SUBMISSIONS_MAX 256   /* entries of the submission queue; when it is full it is submitted early */
 #define COMPLETIONS_BATCH 128 /* completions looked at by one turn */
 #define PORTS_BATCH 64	      /* event channels taken by one read */
+#define GENERATION_MASK 0xfffffu
 
 /* What a completion is for: the top 8 bits of its user_data. One switch in reap() knows them all. */
 enum completion_type {
 	COMPLETION_PORTS = 1, /* the event channels' descriptor was read */
 	COMPLETION_UNMASKED,  /* ... could not be written */
 	COMPLETION_COMMAND,   /* the mailbox of commands was rung */
-	COMPLETION_REQUEST,   /* a backend's I/O: 24 bits generation, 16 bits queue, 16 bits slot */
+	COMPLETION_REQUEST, /* a backend's I/O: 4 bits layer, 20 bits generation, 16 bits queue, 16 bits slot */
+	COMPLETION_WAIT,    /* a backend's time has passed; the same */
 };
 
 enum command_type {
@@ -69,6 +71,7 @@ struct loop {
 
 static_assert(offsetof(struct loop, turn) == 0, "loop_of");
 static_assert(QUEUES_MAX <= UINT16_MAX, "queue index in user_data");
+static_assert(BLKIF_LAYERS_MAX <= 16, "layer in user_data");
 
 static struct loop *loop_of(struct blkif_queue *queue)
 {
@@ -115,9 +118,19 @@ static struct io_uring_sqe *next_sqe(struct loop *loop)
 	return sqe;
 }
 
-static uint64_t tag(enum completion_type type, uint32_t generation, uint16_t queue, uint16_t slot)
+/* tag - user_data of a completion that is for the loop itself. */
+static uint64_t tag(enum completion_type type)
 {
-	return (uint64_t)type << 56 | (uint64_t)(generation & 0xffffff) << 32 | (uint64_t)queue << 16 | slot;
+	return (uint64_t)type << 56;
+}
+
+/* request_tag - the same of one for a request. */
+static uint64_t request_tag(enum completion_type type, struct blkif_layer_request *request)
+{
+	uint64_t generation = blkif_slot_of(request)->generation & GENERATION_MASK;
+
+	return tag(type) | (uint64_t)request->layer << 52 | generation << 32 |
+	       (uint64_t)blkif_layer_of(request)->queue->index << 16 | request->slot;
 }
 
 static void read_ports(struct loop *loop)
@@ -125,7 +138,7 @@ static void read_ports(struct loop *loop)
 	struct io_uring_sqe *sqe = next_sqe(loop);
 
 	io_uring_prep_read(sqe, loop->channels_fd, loop->ports, sizeof(loop->ports), 0);
-	io_uring_sqe_set_data64(sqe, tag(COMPLETION_PORTS, 0, 0, 0));
+	io_uring_sqe_set_data64(sqe, tag(COMPLETION_PORTS));
 }
 
 static void read_command_bell(struct loop *loop)
@@ -133,18 +146,17 @@ static void read_command_bell(struct loop *loop)
 	struct io_uring_sqe *sqe = next_sqe(loop);
 
 	io_uring_prep_read(sqe, loop->commands.fd, &loop->rung, sizeof(loop->rung), 0);
-	io_uring_sqe_set_data64(sqe, tag(COMPLETION_COMMAND, 0, 0, 0));
+	io_uring_sqe_set_data64(sqe, tag(COMPLETION_COMMAND));
 }
 
 /* request_sqe - an entry for a backend's I/O, whose completion finds the request again. */
-static struct io_uring_sqe *request_sqe(struct xvhost_request *request)
+static struct io_uring_sqe *request_sqe(struct xvhost_request *seen, enum completion_type type)
 {
-	struct blkif_slot *slot = blkif_of_request(request);
-	struct blkif_queue *queue = blkif_of_queue(request->queue);
-	struct io_uring_sqe *sqe = next_sqe(loop_of(queue));
+	struct blkif_layer_request *request = blkif_of_seen(seen);
+	struct io_uring_sqe *sqe = next_sqe(loop_of(blkif_layer_of(request)->queue));
 
-	assert(slot->submitted);
-	io_uring_sqe_set_data64(sqe, tag(COMPLETION_REQUEST, slot->generation, queue->index, slot->index));
+	assert(request->submitted);
+	io_uring_sqe_set_data64(sqe, request_tag(type, request));
 	return sqe;
 }
 
@@ -152,7 +164,7 @@ static struct io_uring_sqe *request_sqe(struct xvhost_request *request)
 void loop_read(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count,
 	       uint64_t offset)
 {
-	struct io_uring_sqe *sqe = request_sqe(request);
+	struct io_uring_sqe *sqe = request_sqe(request, COMPLETION_REQUEST);
 
 	if (iov_count == 1)
 		io_uring_prep_read(sqe, fd, iov->iov_base, (unsigned int)iov->iov_len, offset);
@@ -163,7 +175,7 @@ void loop_read(struct xvhost_request *request, int fd, const struct iovec *iov, 
 void loop_write(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count,
 		uint64_t offset)
 {
-	struct io_uring_sqe *sqe = request_sqe(request);
+	struct io_uring_sqe *sqe = request_sqe(request, COMPLETION_REQUEST);
 
 	if (iov_count == 1)
 		io_uring_prep_write(sqe, fd, iov->iov_base, (unsigned int)iov->iov_len, offset);
@@ -173,7 +185,16 @@ void loop_write(struct xvhost_request *request, int fd, const struct iovec *iov,
 
 void loop_sync(struct xvhost_request *request, int fd)
 {
-	io_uring_prep_fsync(request_sqe(request), fd, IORING_FSYNC_DATASYNC);
+	io_uring_prep_fsync(request_sqe(request, COMPLETION_REQUEST), fd, IORING_FSYNC_DATASYNC);
+}
+
+void loop_wait(struct xvhost_request *request, uint64_t nanoseconds)
+{
+	struct __kernel_timespec *wait = &blkif_of_seen(request)->wait;
+
+	wait->tv_sec = (int64_t)(nanoseconds / 1000000000);
+	wait->tv_nsec = (long long)(nanoseconds % 1000000000);
+	io_uring_prep_timeout(request_sqe(request, COMPLETION_WAIT), wait, 0, 0);
 }
 
 /* ---- commands and events ---- */
@@ -186,7 +207,6 @@ static void tell(struct loop *loop, enum loop_event_type type, struct blkif_queu
 static void serve(struct loop *loop, struct blkif_queue *queue, uint32_t port)
 {
 	uint32_t place = 0;
-	int error = 0;
 
 	while (place < QUEUES_MAX && loop->served[place].queue)
 		place++;
@@ -198,15 +218,10 @@ static void serve(struct loop *loop, struct blkif_queue *queue, uint32_t port)
 		loop->served_end = place + 1;
 	queue->index = (uint16_t)place;
 	queue->turn = &loop->turn;
-	if (queue->backend->queue_start)
-		error = queue->backend->queue_start(&queue->queue);
-	if (error < 0) {
-		log_error("%s: the backend can't start a queue: %s", queue->queue.disk->name,
-			  strerror(-error));
+	if (blkif_queue_start(queue) < 0) {
 		queue->broken = true;
 		return;
 	}
-	queue->started = true;
 	/*
 	 * Requests may have come before we were there. And a worker that served the ring before us may have
 	 * shown responses without notifying of them.
@@ -255,11 +270,12 @@ static void ports_pending(struct loop *loop, uint32_t count)
 	}
 }
 
-/* request_done - a backend's I/O has its result. */
+/* request_done - what a backend started for a request has its result. */
 static void request_done(struct loop *loop, uint64_t data, int32_t result)
 {
-	uint32_t queue_index = data >> 16 & 0xffff, slot_index = data & 0xffff;
+	uint32_t queue_index = data >> 16 & 0xffff, slot_index = data & 0xffff, layer = data >> 52 & 0xf;
 	struct blkif_queue *queue;
+	struct blkif_layer_request *request;
 	struct blkif_slot *slot;
 
 	assert(queue_index < loop->served_end);
@@ -267,8 +283,11 @@ static void request_done(struct loop *loop, uint64_t data, int32_t result)
 	/* A queue is released after its last request, so a completion never comes too late. */
 	assert(queue && slot_index < queue->ring.size);
 	slot = &queue->slots[slot_index];
-	assert(slot->submitted && (slot->generation & 0xffffff) == (data >> 32 & 0xffffff));
-	queue->backend->io_done(&slot->request, result);
+	request = &slot->request;
+	for (; layer > 0; layer--)
+		request = request->inner;
+	assert(request->submitted && (slot->generation & GENERATION_MASK) == (data >> 32 & GENERATION_MASK));
+	blkif_layer_of(request)->backend->io_done(&request->seen, result);
 }
 
 static void complete_one(struct loop *loop, uint64_t data, int32_t result)
@@ -296,6 +315,9 @@ static void complete_one(struct loop *loop, uint64_t data, int32_t result)
 		break;
 	case COMPLETION_REQUEST:
 		request_done(loop, data, result);
+		break;
+	case COMPLETION_WAIT:
+		request_done(loop, data, result == -ETIME ? 0 : result);
 		break;
 	}
 }
@@ -353,8 +375,7 @@ static void leave(struct loop *loop, struct served *served)
 {
 	struct blkif_queue *queue = served->queue;
 
-	if (queue->started && queue->backend->queue_stop)
-		queue->backend->queue_stop(&queue->queue);
+	blkif_queue_stop(queue);
 	served->queue = NULL;
 	tell(loop, LOOP_RELEASED, queue);
 }
@@ -400,7 +421,7 @@ static void unmask_ports(struct loop *loop)
 		return;
 	sqe = next_sqe(loop);
 	io_uring_prep_write(sqe, loop->channels_fd, loop->unmask, count * sizeof(loop->unmask[0]), 0);
-	io_uring_sqe_set_data64(sqe, tag(COMPLETION_UNMASKED, 0, 0, 0));
+	io_uring_sqe_set_data64(sqe, tag(COMPLETION_UNMASKED));
 	/* Success needs no completion: it would wake the loop up for nothing. */
 	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
 }

@@ -232,6 +232,17 @@ static int store_defaults(const struct xvhost_disk_backend *backend, char *confi
 	return 0;
 }
 
+const char *target_of_inner(const struct xvhost_disk_backend *backend, const void *config)
+{
+	for (uint32_t i = 0; i < backend->parameter_count; i++) {
+		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
+
+		if (parameter->type == XVHOST_TARGET)
+			return *(const char *const *)(const void *)((const char *)config + parameter->offset);
+	}
+	return NULL;
+}
+
 int target_configure(const char *target, const struct xvhost_disk_backend *backend, void **config,
 		     char text[ERROR_TEXT_MAX])
 {

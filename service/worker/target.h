@@ -24,6 +24,9 @@ int target_backend_name(const char *target, char name[BACKEND_NAME_MAX], char te
 int target_configure(const char *target, const struct xvhost_disk_backend *backend, void **config,
 		     char text[ERROR_TEXT_MAX]);
 
+/* target_of_inner - the target string of the disk below, if the backend is a wrapper; else NULL. */
+const char *target_of_inner(const struct xvhost_disk_backend *backend, const void *config);
+
 /* target_bytes - a size such as 512, 4k, 10G. Returns 0, -EINVAL, or -ERANGE above 2^64 - 1. */
 int target_bytes(const char *text, bool with_suffix, uint64_t *bytes);
 

@@ -58,8 +58,13 @@ static void start(enum blkif_protocol protocol, uint32_t ring_pages, uint32_t fl
 {
 	struct xvhost_disk_properties properties = {
 		.size_bytes = DISK_BYTES, .block_bytes = 512, .flags = flags};
-	struct blkif_queue_parameters parameters = {&disk, &backend,   &properties, protocol,
-						    NULL,  ring_pages, &limit};
+	struct blkif_queue_parameters parameters = {
+		.layers = {{&disk, &backend, &properties}},
+		.layer_count = 1,
+		.protocol = protocol,
+		.page_count = ring_pages,
+		.limit = &limit,
+	};
 	struct message_disk_connect connect;
 
 	fake_guest_init();
