@@ -9,10 +9,7 @@
 #include <xen/io/blkif.h>
 
 #include "check_main.h"
-#include "fake_guest.h"
-#include "rings/blkif.h"
-
-#define DISK_BYTES (1000 * 512)
+#include "one_queue.h"
 
 static struct xvhost_request *submitted[1024];
 static uint32_t submitted_count;
@@ -45,49 +42,11 @@ static const struct xvhost_disk_backend backend = {
 	.submit = test_submit,
 };
 
-static struct log_limit limit;
-static struct xvhost_disk disk = {.size = sizeof(disk), .name = "test disk"};
-static struct memory *memory;
-static struct memory_mapping *mappings[1024], *gone[1024];
-static struct blkif_turn turn;
-static struct blkif_queue *queue;
-static struct fake_frontend frontend;
-static struct memory_ring ring;
-
-static void start(enum blkif_protocol protocol, uint32_t ring_pages, uint32_t flags)
+static void start(enum blkif_protocol protocol, uint32_t ring_pages, uint32_t disk_flags)
 {
-	struct xvhost_disk_properties properties = {
-		.size_bytes = DISK_BYTES, .block_bytes = 512, .flags = flags};
-	struct blkif_queue_parameters parameters = {
-		.layers = {{&disk, &backend, &properties}},
-		.layer_count = 1,
-		.protocol = protocol,
-		.page_count = ring_pages,
-		.limit = &limit,
-	};
-	struct message_disk_connect connect;
+	const struct xvhost_disk_backend *const backends[] = {&backend};
 
-	fake_guest_init();
-	fake_frontend_init(&frontend, protocol, ring_pages);
-	fake_frontend_message(&frontend, &connect);
-	ck_assert_int_eq(memory_open(&fake_guest_platform, FAKE_GUEST_DOMID, 1024, &memory), 0);
-	ck_assert_int_eq(memory_map_ring(memory, connect.ring_refs, ring_pages, &ring), 0);
-	parameters.pages = ring.pages[0];
-	ck_assert_int_eq(blkif_queue_create(&parameters, &queue), 0);
-	turn = (struct blkif_turn){
-		.memory = memory, .mappings = mappings, .gone = gone, .in_flight_max = 1024};
-	queue->turn = &turn;
-}
-
-static void stop(void)
-{
-	uint32_t pages = frontend.ring_pages;
-
-	blkif_queue_free(queue);
-	ck_assert_int_eq(fake_guest_mapped(), (int)pages);
-	memory_unmap_ring(memory, &ring);
-	memory_close(memory);
-	ck_assert_int_eq(fake_guest_mapped(), 0);
+	one_queue_start(protocol, ring_pages, disk_flags, backends, 1);
 }
 
 /* find - a submitted request of this kind. */
@@ -98,29 +57,6 @@ static struct xvhost_request *find(uint32_t operation)
 			return submitted[i];
 	ck_abort_msg("nothing of operation %u was submitted", operation);
 	return NULL;
-}
-
-/* one_turn - as the loop does it; says whether the frontend would be notified. */
-static bool one_turn(void)
-{
-	blkif_take(queue, 64);
-	do {
-		blkif_start(&turn);
-		blkif_finish(&turn);
-	} while (turn.taken.first || turn.completed.first);
-	return blkif_publish(queue);
-}
-
-static void expect_answer(uint64_t id, uint8_t operation, int16_t status)
-{
-	uint64_t got_id;
-	uint8_t got_operation;
-	int16_t got_status;
-
-	ck_assert(fake_frontend_take(&frontend, &got_id, &got_operation, &got_status));
-	ck_assert_uint_eq(got_id, id);
-	ck_assert_uint_eq(got_operation, operation);
-	ck_assert_int_eq(got_status, status);
 }
 
 /* expect_any_answer - each id from UINT64_MAX downwards comes once. */
@@ -197,7 +133,7 @@ START_TEST(full_ring)
 			expect_any_answer(BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
 		expect_no_answer();
 	}
-	stop();
+	one_queue_stop();
 }
 END_TEST
 
@@ -224,7 +160,7 @@ START_TEST(iovecs)
 	blkif_complete(submitted[0], 0);
 	blkif_complete(submitted[1], 0);
 	one_turn();
-	stop();
+	one_queue_stop();
 }
 END_TEST
 
@@ -243,7 +179,7 @@ START_TEST(permissions)
 	blkif_complete(submitted[0], 0);
 	blkif_complete(submitted[1], 0);
 	one_turn();
-	stop();
+	one_queue_stop();
 }
 END_TEST
 
@@ -265,7 +201,7 @@ START_TEST(flush)
 		one_turn();
 	}
 	expect_answer(1, BLKIF_OP_FLUSH_DISKCACHE, BLKIF_RSP_OKAY);
-	stop();
+	one_queue_stop();
 }
 END_TEST
 
@@ -311,7 +247,7 @@ START_TEST(barrier)
 	expect_answer(2, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
 	expect_answer(3, BLKIF_OP_WRITE_BARRIER, BLKIF_RSP_OKAY);
 	expect_answer(4, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
-	stop();
+	one_queue_stop();
 }
 END_TEST
 
@@ -333,7 +269,7 @@ START_TEST(barrier_fails)
 	one_turn();
 	expect_answer(1, BLKIF_OP_WRITE_BARRIER, BLKIF_RSP_ERROR);
 	expect_answer(2, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
-	stop();
+	one_queue_stop();
 }
 END_TEST
 
@@ -362,7 +298,7 @@ START_TEST(refused)
 	expect_answer(2, BLKIF_OP_READ, BLKIF_RSP_ERROR);
 	expect_answer(3, BLKIF_OP_READ, BLKIF_RSP_ERROR);
 	ck_assert_uint_eq(queue->counters.errors, 6);
-	stop();
+	one_queue_stop();
 }
 END_TEST
 
@@ -385,7 +321,7 @@ START_TEST(broken_ring)
 	one_turn();
 	expect_answer(1, BLKIF_OP_READ, BLKIF_RSP_OKAY);
 	ck_assert_uint_eq(submitted_count, 1);
-	stop();
+	one_queue_stop();
 }
 END_TEST
 
@@ -404,7 +340,7 @@ START_TEST(changed_after_the_copy)
 	blkif_complete(submitted[0], 0);
 	one_turn();
 	expect_answer(1, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
-	stop();
+	one_queue_stop();
 }
 END_TEST
 
@@ -429,7 +365,7 @@ START_TEST(limits)
 	one_turn();
 	for (uint32_t i = 0; i < 32; i++)
 		expect_answer(i, BLKIF_OP_READ, BLKIF_RSP_OKAY);
-	stop();
+	one_queue_stop();
 }
 END_TEST
 
@@ -457,7 +393,7 @@ START_TEST(suppressed_notifications)
 	expect_no_answer();
 	blkif_complete(submitted[2], 0);
 	ck_assert(one_turn());
-	stop();
+	one_queue_stop();
 }
 END_TEST
 
@@ -506,7 +442,7 @@ START_TEST(groups)
 	one_turn();
 	expect_answer(4, BLKIF_OP_READ, BLKIF_RSP_OKAY);
 	expect_answer(6, BLKIF_OP_READ, BLKIF_RSP_OKAY);
-	stop();
+	one_queue_stop();
 }
 END_TEST
 
