@@ -57,7 +57,7 @@ include configs/kconfig.mk
 
 # These look after the tree, or call make again for the rest: they need no compiler, library or configuration.
 light-goals := help deps clean distclean uninstall format format-check check check-fast check-unit demo lab \
-	lab-root lab-shell $(kconfig-goals)
+	lab-root lab-shell fuzz fuzz-build $(kconfig-goals)
 goals := $(or $(MAKECMDGOALS),all)
 build-goals := $(filter-out $(light-goals) %_defconfig,$(goals))
 tools := $(if $(filter $(kconfig-goals) %_defconfig,$(goals))$(build-goals),kconfig-conf) \
@@ -256,10 +256,10 @@ deps: ## install the Debian packages of configs/debian-packages that are missing
 
 clean: ## remove what was built; the configuration and the lab's images stay
 	$(Q)rm -rf $(addprefix $(O)/,bin lib obj backends man share tests settings kconfig config.mk config.h sanitize \
-		lab-root)
+		fuzz-build lab-root)
 
 distclean: clean ## remove everything that is not part of the sources
-	$(Q)rm -rf $(if $(filter build,$(O)),build,$(O)/lab $(O)/defconfig) .config .config.old
+	$(Q)rm -rf $(if $(filter build,$(O)),build,$(O)/lab $(O)/fuzz $(O)/defconfig) .config .config.old
 	$(Q)[ ! -d $(O) ] || rmdir --ignore-fail-on-non-empty $(O)
 
 c-files = $(shell find include service backends examples tests -name '*.[ch]' 2>/dev/null)

@@ -7,7 +7,11 @@
 unit-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/unit/*.c))
 unit-programs := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
 unit-helpers := $(filter-out $(O)/obj/tests/unit/test_%,$(unit-objects))
-test-objects := $(unit-objects)
+
+# Each tests/fuzz/fuzz_NAME.c is a harness of libFuzzer; its first inputs are in tests/fuzz/corpus/NAME/.
+fuzz-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz-programs := $(patsubst tests/fuzz/%.c,$(O)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+test-objects := $(unit-objects) $(fuzz-objects)
 
 .PHONY: tests check check-fast check-unit
 tests: $(unit-programs) $(modules) ## build the unit tests
@@ -18,13 +22,34 @@ $(unit-programs): $(O)/tests/%: $(O)/obj/tests/unit/%.o $(unit-helpers) $(librar
 	$(Q)mkdir -p $(@D) && $(call link,check)
 
 check: deps ## run all tests; installs what is missing first
-	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize headers scripts lab
+	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize fuzz headers scripts lab
 
-check-fast: ## run the tests that need no lab: unit tests, again with sanitizers, headers, scripts
-	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize headers scripts
+check-fast: ## run the tests that need no lab: unit tests, again with sanitizers, fuzzers, headers, scripts
+	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize fuzz headers scripts
 
 check-unit: ## run the unit tests
 	$(Q)MAKE='$(MAKE)' tests/run $(O) unit
+
+# ---- fuzzing: clang's libFuzzer, with the address and undefined behaviour sanitizers -----------------------------
+
+FUZZ_CC := clang
+FUZZ_TIME := 60
+
+.PHONY: fuzz fuzz-build fuzz-programs
+fuzz: fuzz-build ## look for inputs that break something: FUZZ_TIME=60 seconds for each of tests/fuzz/, or FUZZ=NAME
+	$(Q)tests/fuzz/run $(O) $(FUZZ_TIME) $(FUZZ)
+
+# All code that a harness reaches is compiled anew, so that libFuzzer sees where an input leads.
+fuzz-build:
+	$(Q)$(MAKE) O=$(O)/fuzz-build CC=$(FUZZ_CC) CONFIG_SANITIZE=y CFLAGS='$(CFLAGS) -fsanitize=fuzzer-no-link' \
+		fuzz-programs
+
+fuzz-programs: $(fuzz-programs)
+$(fuzz-objects): includes = -Iinclude -Iservice
+$(fuzz-programs): sanitize += -fsanitize=fuzzer
+$(fuzz-programs): $(O)/tests/%: $(O)/obj/tests/fuzz/%.o $(libraries)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(call link)
 
 # ---- the lab: a real Xen in QEMU -------------------------------------------------------------------------------
 
