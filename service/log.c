@@ -37,6 +37,11 @@ void log_init(const char *program, enum log_level level)
 	with_priority = !isatty(STDERR_FILENO);
 }
 
+void log_without_priority(void)
+{
+	with_priority = false;
+}
+
 void log_set_level(enum log_level level)
 {
 	highest_level = level;

@@ -3,7 +3,7 @@
  * log.h - one line for each thing worth saying, to standard error
  *
  * Levels are syslog's numbers and stand before each line as systemd reads them ("<3>"), unless standard error
- * is a terminal or log_init said otherwise. Any thread may log. What a guest can cause again and again goes
+ * is a terminal or the program said otherwise. Any thread may log. What a guest can cause again and again goes
  * through a `struct log_limit`.
  */
 #ifndef LOG_H
@@ -34,6 +34,9 @@ struct log_limit {
 /* log_init - `program` stands before each line; messages above `level` are dropped. Once, before any other
  * thread. */
 void log_init(const char *program, enum log_level level);
+/* log_without_priority - no priority before lines, whatever standard error is: for what people run themselves. After
+ * log_init. */
+void log_without_priority(void);
 const char *log_level_name(enum log_level level);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);

@@ -4,6 +4,7 @@
  */
 #include "worker/backends.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -118,6 +119,9 @@ int backends_adopt(const struct xvhost_disk_backend *table, const char *origin,
 	return 0;
 }
 
+#define NAME_RULE "one has 1 to 31 lower case letters, digits and '-'"
+static_assert(BACKEND_NAME_MAX == 32, "NAME_RULE");
+
 /* name_is_possible - lower case letters, digits and '-': nothing that leads out of a directory. */
 static bool name_is_possible(const char *name)
 {
@@ -126,42 +130,71 @@ static bool name_is_possible(const char *name)
 	return length > 0 && name[length] == '\0' && length < BACKEND_NAME_MAX;
 }
 
-/* append_name - add a name to a list of names in a text. */
-static void append_name(char text[ERROR_TEXT_MAX], const char *name, size_t name_length,
-			const char **separator)
-{
-	size_t used = strlen(text);
+/* What is gathered for a sentence that names all backends. */
+struct name_list {
+	char *text; /* ERROR_TEXT_MAX bytes */
+	const char *separator;
+};
 
-	snprintf(text + used, ERROR_TEXT_MAX - used, "%s%.*s", *separator, (int)name_length, name);
-	*separator = ", ";
+static void append_name(void *context, const char *name, bool built_in)
+{
+	struct name_list *list = context;
+	size_t used = strlen(list->text);
+
+	(void)built_in;
+	snprintf(list->text + used, ERROR_TEXT_MAX - used, "%s%s", list->separator, name);
+	list->separator = ", ";
+}
+
+/* is_module - a loadable backend's file, by its name. */
+static int is_module(const struct dirent *entry)
+{
+	size_t length = strlen(entry->d_name);
+
+	return length > 3 && length - 3 < BACKEND_NAME_MAX && strcmp(entry->d_name + length - 3, ".so") == 0;
+}
+
+static bool is_built_in(const char *name)
+{
+	for (size_t i = 0; builtin_backends[i]; i++)
+		if (strcmp(builtin_backends[i]()->name, name) == 0)
+			return true;
+	return false;
+}
+
+void backends_each(const char *directory, void (*each)(void *context, const char *name, bool built_in),
+		   void *context)
+{
+	struct dirent **entries;
+	int count;
+
+	for (size_t i = 0; builtin_backends[i]; i++)
+		each(context, builtin_backends[i]()->name, true);
+	count = directory ? scandir(directory, &entries, is_module, alphasort) : -1;
+	if (count < 0)
+		return;
+	for (int i = 0; i < count; i++) {
+		*strrchr(entries[i]->d_name, '.') = '\0';
+		if (!is_built_in(entries[i]->d_name))
+			each(context, entries[i]->d_name, false);
+		free(entries[i]);
+	}
+	free(entries);
 }
 
 /* list_backends - a sentence that says which there are. */
 static void list_backends(const char *directory, const char *name, char text[ERROR_TEXT_MAX])
 {
-	const char *separator = "";
-	struct dirent *entry;
-	DIR *stream;
+	struct name_list list = {.text = text, .separator = ""};
 
 	snprintf(text, ERROR_TEXT_MAX, "no backend is called '%s'; there are: ", name);
-	for (size_t i = 0; builtin_backends[i]; i++)
-		append_name(text, builtin_backends[i]()->name, strlen(builtin_backends[i]()->name),
-			    &separator);
-	stream = directory ? opendir(directory) : NULL;
-	while (stream && (entry = readdir(stream))) {
-		size_t length = strlen(entry->d_name);
-
-		if (length > 3 && strcmp(entry->d_name + length - 3, ".so") == 0)
-			append_name(text, entry->d_name, length - 3, &separator);
-	}
-	if (stream)
-		closedir(stream);
-	if (separator[0] == '\0')
+	backends_each(directory, append_name, &list);
+	if (list.separator[0] == '\0')
 		snprintf(text, ERROR_TEXT_MAX, "no backend is called '%s'; none is built in, none is in %s",
 			 name, directory ? directory : "a directory");
 }
 
-/* load - take a backend from its file. */
+/* load - take a backend from its file, where it must be called `name`; NULL: whatever it is called. */
 static int load(const char *path, const char *name, const struct xvhost_disk_backend **backend,
 		char text[ERROR_TEXT_MAX])
 {
@@ -170,7 +203,11 @@ static int load(const char *path, const char *name, const struct xvhost_disk_bac
 	int error = -ELIBBAD;
 
 	if (!library) {
-		snprintf(text, ERROR_TEXT_MAX, "backend '%s' can't be loaded: %s", name, dlerror());
+		/* What dlerror says begins with the path. */
+		if (name)
+			snprintf(text, ERROR_TEXT_MAX, "backend '%s' can't be loaded: %s", name, dlerror());
+		else
+			snprintf(text, ERROR_TEXT_MAX, "can't load %s", dlerror());
 		return -ELIBBAD;
 	}
 	*(void **)&entry = dlsym(library, XVHOST_BACKEND_SYMBOL_NAME);
@@ -179,9 +216,14 @@ static int load(const char *path, const char *name, const struct xvhost_disk_bac
 			 path, XVHOST_BACKEND_SYMBOL_NAME);
 	else
 		error = backends_adopt(entry(), path, backend, text);
-	if (error == 0 && strcmp((*backend)->name, name) != 0) {
+	if (error == 0 && name && strcmp((*backend)->name, name) != 0) {
 		snprintf(text, ERROR_TEXT_MAX, "%.300s holds a backend that is called '%.64s'", path,
 			 (*backend)->name);
+		error = -ELIBBAD;
+	}
+	if (error == 0 && !name_is_possible((*backend)->name)) {
+		snprintf(text, ERROR_TEXT_MAX, "%.300s holds a backend that is called '%.64s': %s", path,
+			 (*backend)->name, NAME_RULE);
 		error = -ELIBBAD;
 	}
 	if (error < 0)
@@ -207,23 +249,27 @@ static int find_new(const char *directory, const char *name, const struct xvhost
 	return -ENOENT;
 }
 
+/* find_known - one that was found before; NULL if it was not. */
+static const struct xvhost_disk_backend *find_known(const char *name)
+{
+	for (uint32_t i = 0; i < known_count; i++)
+		if (strcmp(known[i]->name, name) == 0)
+			return known[i];
+	return NULL;
+}
+
 int backends_find(const char *directory, const char *name, const struct xvhost_disk_backend **backend,
 		  char text[ERROR_TEXT_MAX])
 {
 	int error;
 
 	if (!name_is_possible(name)) {
-		snprintf(text, ERROR_TEXT_MAX,
-			 "'%.64s' is no backend's name: one has 1 to %d lower case letters, digits and '-'",
-			 name, BACKEND_NAME_MAX - 1);
+		snprintf(text, ERROR_TEXT_MAX, "'%.64s' is no backend's name: %s", name, NAME_RULE);
 		return -EINVAL;
 	}
-	for (uint32_t i = 0; i < known_count; i++) {
-		if (strcmp(known[i]->name, name) == 0) {
-			*backend = known[i];
-			return 0;
-		}
-	}
+	*backend = find_known(name);
+	if (*backend)
+		return 0;
 	if (known_count == LOADED_MAX) {
 		snprintf(text, ERROR_TEXT_MAX,
 			 "backend '%s' is one too many: a guest's disks can use %d different ones", name,
@@ -234,4 +280,19 @@ int backends_find(const char *directory, const char *name, const struct xvhost_d
 	if (error == 0)
 		known[known_count++] = *backend;
 	return error;
+}
+
+int backends_load(const char *path, const struct xvhost_disk_backend **backend, char text[ERROR_TEXT_MAX])
+{
+	int error = load(path, NULL, backend, text);
+
+	if (error < 0)
+		return error;
+	if (known_count == LOADED_MAX || find_known((*backend)->name)) {
+		snprintf(text, ERROR_TEXT_MAX, "backend '%s' of %.300s is one too many: %s", (*backend)->name,
+			 path, known_count == LOADED_MAX ? "no more can be used" : "another has its name");
+		return -EEXIST;
+	}
+	known[known_count++] = *backend;
+	return 0;
 }

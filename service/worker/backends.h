@@ -25,6 +25,17 @@ int backends_find(const char *directory, const char *name, const struct xvhost_d
 		  char text[ERROR_TEXT_MAX]);
 
 /*
+ * backends_load - the backend of this file, which backends_find gives for its name from then on, even if one that is
+ * built in has that name. For tools: a target string can't name a file. Returns 0, -ELIBBAD, -EEXIST (one of its
+ * name is in use), and `text` as above. Before there is a control thread.
+ */
+int backends_load(const char *path, const struct xvhost_disk_backend **backend, char text[ERROR_TEXT_MAX]);
+
+/* backends_each - the name of each backend that there is: built-in ones, then those of the directory by the alphabet. */
+void backends_each(const char *directory, void (*each)(void *context, const char *name, bool built_in),
+		   void *context);
+
+/*
  * backends_adopt - check a backend's table and make a copy of the size that this host knows; members that it
  * does not have are zero. `origin` says for the error text where it is from. Returns 0, -ELIBBAD, -ENOMEM.
  */

@@ -194,7 +194,8 @@ void disk_open(struct disk *disk, const struct disk_guest *guest, uint32_t devic
 	answer->error = open_layers(disk, guest->backend_directory, asked->read_only, asked->target,
 				    answer->text);
 	if (answer->error < 0) {
-		log_error("%s: target '%s': %s", disk->name, asked->target, answer->text);
+		/* The one who asked tells of it. */
+		log_debug("%s: target '%s': %s", disk->name, asked->target, answer->text);
 		return;
 	}
 	disk->state = DISK_OPEN;
