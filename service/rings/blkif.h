@@ -6,7 +6,8 @@
  * something to do.
  *
  *	blkif_take	copies requests out of the ring, checks them, collects what must be mapped
- *	blkif_start	maps all that was collected by one call, gives the requests to their backends
+ *	blkif_start	reads the segments of indirect requests, maps all that was collected by one call, gives the
+ *			requests to their backends
  *	...		backends complete requests, now or in a later turn (blkif_complete)
  *	blkif_finish	gives back the memory of all that is complete, answers what is unmapped
  *	blkif_publish	shows one ring's responses to the frontend; says whether it is to be notified
@@ -40,6 +41,7 @@
 #define BLKIF_LAYERS_MAX 8 /* backends that stand one before the other */
 
 struct blkif_queue;
+struct blkif_many_segments;
 
 /* A request as one layer of backends has it. */
 struct blkif_layer_request {
@@ -62,11 +64,32 @@ struct blkif_slot {
 	uint64_t offset; /* of its data on the disk, in bytes */
 	uint64_t length; /* of its data, in bytes; 0 without data */
 	int error;
+	uint32_t indirect_gref;		/* of the page of segments, with `indirect` */
+	uint16_t indirect_count;	/* segments in it */
+	bool indirect;			/* the segments have still to be read */
 	uint32_t generation;		/* counts the uses of this slot */
 	uint8_t operation;		/* blkif's */
 	uint8_t steps[BLKIF_STEPS_MAX]; /* enum xvhost_operation, ended by 0 */
 	uint8_t step;			/* the one that is under way or next */
 	bool mapped;
+	uint32_t *grefs; /* of the segments; these five are arrays of `direct` or `many` */
+	void **pages;
+	uint8_t *first_sectors;
+	uint8_t *sector_counts;
+	struct iovec *iov;
+	struct {
+		uint32_t grefs[BLKIF_DIRECT_SEGMENTS_MAX];
+		void *pages[BLKIF_DIRECT_SEGMENTS_MAX];
+		uint8_t first_sectors[BLKIF_DIRECT_SEGMENTS_MAX];
+		uint8_t sector_counts[BLKIF_DIRECT_SEGMENTS_MAX];
+		struct iovec iov[BLKIF_DIRECT_SEGMENTS_MAX];
+	} direct;
+	struct blkif_many_segments *many; /* memory that is not touched before the first indirect request */
+};
+
+/* Memory for the segments of an indirect request. */
+struct blkif_many_segments {
+	uint8_t copy[BLKIF_SEGMENTS_MAX * BLKIF_SEGMENT_BYTES]; /* of the guest's page */
 	uint32_t grefs[BLKIF_SEGMENTS_MAX];
 	void *pages[BLKIF_SEGMENTS_MAX];
 	uint8_t first_sectors[BLKIF_SEGMENTS_MAX];
@@ -87,7 +110,8 @@ struct blkif_turn {
 	struct memory_mapping **gone;	  /* the same: what was unmapped */
 	uint32_t in_flight;		  /* requests taken and not yet answered */
 	uint32_t in_flight_max;
-	struct blkif_list taken;     /* checked, to be mapped and started */
+	struct blkif_list taken; /* checked as far as their segments are known, to be mapped and started */
+	uint32_t indirect;	 /* of these, whose segments have still to be read */
 	struct blkif_list completed; /* a step is over */
 };
 
@@ -127,6 +151,7 @@ struct blkif_queue {
 	struct blkif_slot *barrier; /* taken, and waits for the others; or under way */
 	struct blkif_slot *slots;   /* ring.size of them */
 	struct blkif_slot *free_slots;
+	struct blkif_many_segments *many_segments;  /* one for each slot */
 	struct blkif_layer_request *inner_requests; /* of the layers below the outermost, slot by slot */
 	uint8_t *scratch;
 	uint32_t in_flight;

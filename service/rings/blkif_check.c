@@ -12,11 +12,15 @@
 #include <stdio.h>
 #include <xen/io/blkif.h>
 
-/* check_operation - is it offered, and has it as many segments as it can have? */
-static int check_operation(const struct blkif_wire_request *request, const struct blkif_limits *limits,
-			   char reason[BLKIF_REASON_MAX])
+int blkif_check_head(const struct blkif_wire_request *request, const struct blkif_limits *limits,
+		     char reason[BLKIF_REASON_MAX])
 {
-	uint32_t least = 1;
+	uint32_t least = 1, most = limits->indirect ? BLKIF_SEGMENTS_MAX : BLKIF_DIRECT_SEGMENTS_MAX;
+
+	if (limits->indirect && request->operation != BLKIF_OP_READ && request->operation != BLKIF_OP_WRITE) {
+		snprintf(reason, BLKIF_REASON_MAX, "indirect_op is %u, it can be 0 or 1", request->operation);
+		return -EOPNOTSUPP;
+	}
 
 	switch (request->operation) {
 	case BLKIF_OP_READ:
@@ -30,9 +34,10 @@ static int check_operation(const struct blkif_wire_request *request, const struc
 		snprintf(reason, BLKIF_REASON_MAX, "operation is %u, known are 0 to 3", request->operation);
 		return -EOPNOTSUPP;
 	}
-	if (request->segment_count < least || request->segment_count > BLKIF_SEGMENTS_MAX) {
-		snprintf(reason, BLKIF_REASON_MAX, "nr_segments is %u, operation %u takes %u to %u",
-			 request->segment_count, request->operation, least, BLKIF_SEGMENTS_MAX);
+	if (request->segment_count < least || request->segment_count > most) {
+		snprintf(reason, BLKIF_REASON_MAX, "nr_segments is %u, %soperation %u takes %u to %u",
+			 request->segment_count, limits->indirect ? "indirect " : "", request->operation,
+			 least, most);
 		return -EINVAL;
 	}
 	if (limits->read_only && request->operation != BLKIF_OP_READ && request->segment_count > 0) {
@@ -43,14 +48,11 @@ static int check_operation(const struct blkif_wire_request *request, const struc
 	return 0;
 }
 
-int blkif_check(const struct blkif_wire_request *request, const struct blkif_limits *limits,
-		char reason[BLKIF_REASON_MAX])
+int blkif_check_segments(const struct blkif_wire_request *request, const struct blkif_limits *limits,
+			 char reason[BLKIF_REASON_MAX])
 {
 	uint64_t sectors = 0;
-	int error = check_operation(request, limits, reason);
 
-	if (error < 0)
-		return error;
 	for (uint32_t i = 0; i < request->segment_count; i++) {
 		const struct blkif_wire_segment *segment = &request->segments[i];
 

@@ -16,13 +16,18 @@
 struct blkif_limits {
 	uint64_t disk_sectors; /* of BLKIF_SECTOR_BYTES */
 	bool read_only;
+	bool indirect; /* it is an indirect request */
 };
 
 /*
- * blkif_check - returns 0; or -EOPNOTSUPP for an operation that is not offered, -EROFS for a write to a
- * read-only disk, -EINVAL for the rest, and `reason` names the field, its value and the limit.
+ * blkif_check_head - all but the segments. Returns 0; or -EOPNOTSUPP for an operation that is not offered, -EROFS for a
+ * write to a read-only disk, -EINVAL for the rest, and `reason` names the field, its value and the limit.
  */
-int blkif_check(const struct blkif_wire_request *request, const struct blkif_limits *limits,
-		char reason[BLKIF_REASON_MAX]);
+int blkif_check_head(const struct blkif_wire_request *request, const struct blkif_limits *limits,
+		     char reason[BLKIF_REASON_MAX]);
+
+/* blkif_check_segments - the rest, after blkif_check_head. Returns 0 or -EINVAL and a reason. */
+int blkif_check_segments(const struct blkif_wire_request *request, const struct blkif_limits *limits,
+			 char reason[BLKIF_REASON_MAX]);
 
 #endif

@@ -17,16 +17,18 @@ struct layout {
 	uint32_t request_id;
 	uint32_t request_sector;
 	uint32_t request_segments;
+	uint32_t indirect_grefs;
 	uint32_t response_bytes;
 };
 
-/* Offsets that both have: operation 0, nr_segments 1, handle 2; response: id 0, operation 8, status 10. */
+/*
+ * Offsets that both have: operation 0, nr_segments 1, handle 2; of an indirect request indirect_op 1, nr_segments 2;
+ * response: id 0, operation 8, status 10.
+ */
 static const struct layout layouts[] = {
-	[BLKIF_X86_64] = {112, 8, 16, 24, 16},
-	[BLKIF_X86_32] = {108, 4, 12, 20, 12},
+	[BLKIF_X86_64] = {112, 8, 16, 24, 28, 16},
+	[BLKIF_X86_32] = {108, 4, 12, 20, 24, 12},
 };
-
-#define SEGMENT_BYTES 8
 
 static_assert(sizeof(struct blkif_request) == 112, "x86_64 layout");
 static_assert(sizeof(struct blkif_request) == BLKIF_ENTRY_MAX, "largest entry");
@@ -34,11 +36,17 @@ static_assert(offsetof(struct blkif_request, nr_segments) == 1, "x86_64 layout")
 static_assert(offsetof(struct blkif_request, id) == 8, "x86_64 layout");
 static_assert(offsetof(struct blkif_request, sector_number) == 16, "x86_64 layout");
 static_assert(offsetof(struct blkif_request, seg) == 24, "x86_64 layout");
-static_assert(sizeof(struct blkif_request_segment) == SEGMENT_BYTES, "x86_64 layout");
+static_assert(sizeof(struct blkif_request_segment) == BLKIF_SEGMENT_BYTES, "x86_64 layout");
+static_assert(offsetof(struct blkif_request_indirect, indirect_op) == 1, "x86_64 layout");
+static_assert(offsetof(struct blkif_request_indirect, nr_segments) == 2, "x86_64 layout");
+static_assert(offsetof(struct blkif_request_indirect, id) == 8, "x86_64 layout");
+static_assert(offsetof(struct blkif_request_indirect, sector_number) == 16, "x86_64 layout");
+static_assert(offsetof(struct blkif_request_indirect, indirect_grefs) == 28, "x86_64 layout");
 static_assert(sizeof(struct blkif_response) == 16, "x86_64 layout");
 static_assert(offsetof(struct blkif_response, operation) == 8, "x86_64 layout");
 static_assert(offsetof(struct blkif_response, status) == 10, "x86_64 layout");
-static_assert(BLKIF_SEGMENTS_MAX == BLKIF_MAX_SEGMENTS_PER_REQUEST, "segments");
+static_assert(BLKIF_DIRECT_SEGMENTS_MAX == BLKIF_MAX_SEGMENTS_PER_REQUEST, "segments");
+static_assert(BLKIF_SEGMENTS_MAX * BLKIF_SEGMENT_BYTES <= 4096, "one page of segments");
 
 static uint64_t load_u64(const uint8_t *from)
 {
@@ -46,6 +54,15 @@ static uint64_t load_u64(const uint8_t *from)
 
 	memcpy(&value, from, sizeof(value));
 	return value;
+}
+
+static void load_segments(const uint8_t *from, uint32_t count, struct blkif_wire_segment *segments)
+{
+	for (uint32_t i = 0; i < count; i++, from += BLKIF_SEGMENT_BYTES) {
+		memcpy(&segments[i].gref, from, sizeof(uint32_t));
+		segments[i].first_sector = from[4];
+		segments[i].last_sector = from[5];
+	}
 }
 
 uint32_t blkif_entry_bytes(enum blkif_protocol protocol)
@@ -63,14 +80,34 @@ void blkif_decode(enum blkif_protocol protocol, const uint8_t entry[BLKIF_ENTRY_
 	request->segment_count = entry[1];
 	request->id = load_u64(entry + layout->request_id);
 	request->sector = load_u64(entry + layout->request_sector);
-	count = request->segment_count <= BLKIF_SEGMENTS_MAX ? request->segment_count : BLKIF_SEGMENTS_MAX;
-	for (uint32_t i = 0; i < count; i++) {
-		const uint8_t *segment = entry + layout->request_segments + (size_t)i * SEGMENT_BYTES;
+	count = request->segment_count;
+	if (count > BLKIF_DIRECT_SEGMENTS_MAX)
+		count = BLKIF_DIRECT_SEGMENTS_MAX;
+	load_segments(entry + layout->request_segments, count, request->segments);
+}
 
-		memcpy(&request->segments[i].gref, segment, sizeof(uint32_t));
-		request->segments[i].first_sector = segment[4];
-		request->segments[i].last_sector = segment[5];
-	}
+bool blkif_is_indirect(const uint8_t entry[BLKIF_ENTRY_MAX])
+{
+	return entry[0] == BLKIF_OP_INDIRECT;
+}
+
+uint32_t blkif_decode_indirect(enum blkif_protocol protocol, const uint8_t entry[BLKIF_ENTRY_MAX],
+			       struct blkif_wire_request *request)
+{
+	const struct layout *layout = &layouts[protocol];
+	uint32_t gref;
+
+	request->operation = entry[1];
+	memcpy(&request->segment_count, entry + 2, sizeof(request->segment_count));
+	request->id = load_u64(entry + layout->request_id);
+	request->sector = load_u64(entry + layout->request_sector);
+	memcpy(&gref, entry + layout->indirect_grefs, sizeof(gref));
+	return gref;
+}
+
+void blkif_decode_segments(const uint8_t *page, struct blkif_wire_request *request)
+{
+	load_segments(page, request->segment_count, request->segments);
 }
 
 uint32_t blkif_encode(enum blkif_protocol protocol, uint64_t id, uint8_t operation, int16_t status,

@@ -9,14 +9,17 @@
 #ifndef BLKIF_WIRE_H
 #define BLKIF_WIRE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "worker/messages.h"
 
-#define BLKIF_SEGMENTS_MAX 11	/* segments of a direct request */
-#define BLKIF_SECTOR_BYTES 512u /* unit of sector numbers, whatever the disk's sector size */
-#define BLKIF_PAGE_SECTORS 8u	/* sectors in a page */
-#define BLKIF_ENTRY_MAX 112	/* bytes of the largest entry */
+#define BLKIF_DIRECT_SEGMENTS_MAX 11	     /* segments of a direct request */
+#define BLKIF_SEGMENTS_MAX DISK_SEGMENTS_MAX /* of an indirect one */
+#define BLKIF_SECTOR_BYTES 512u		     /* unit of sector numbers, whatever the disk's sector size */
+#define BLKIF_PAGE_SECTORS 8u		     /* sectors in a page */
+#define BLKIF_ENTRY_MAX 112		     /* bytes of the largest entry */
+#define BLKIF_SEGMENT_BYTES 8		     /* of one segment */
 
 /* A segment: sectors first to last of one granted page. */
 struct blkif_wire_segment {
@@ -28,11 +31,11 @@ struct blkif_wire_segment {
 /* A request, decoded but not checked: each value is as the guest wrote it. */
 struct blkif_wire_request {
 	uint8_t operation;
-	uint8_t segment_count;
+	uint16_t segment_count;
 	uint64_t id;
 	uint64_t sector;
 	struct blkif_wire_segment
-		segments[BLKIF_SEGMENTS_MAX]; /* min(segment_count, BLKIF_SEGMENTS_MAX) are set */
+		segments[BLKIF_SEGMENTS_MAX]; /* of a direct request min(segment_count, 11) are set */
 };
 
 /* blkif_entry_bytes - size of a ring's entries in this ABI. */
@@ -41,6 +44,22 @@ uint32_t blkif_entry_bytes(enum blkif_protocol protocol);
 /* blkif_decode - read a request from a private copy of its entry. */
 void blkif_decode(enum blkif_protocol protocol, const uint8_t entry[BLKIF_ENTRY_MAX],
 		  struct blkif_wire_request *request);
+
+/* blkif_is_indirect - is this an indirect request? Its segments then lie in a granted page of their own. */
+bool blkif_is_indirect(const uint8_t entry[BLKIF_ENTRY_MAX]);
+
+/*
+ * blkif_decode_indirect - read an indirect request from a private copy of its entry: all but the segments. Returns the
+ * grant of the first page of segments; BLKIF_SEGMENTS_MAX segments never need another.
+ */
+uint32_t blkif_decode_indirect(enum blkif_protocol protocol, const uint8_t entry[BLKIF_ENTRY_MAX],
+			       struct blkif_wire_request *request);
+
+/*
+ * blkif_decode_segments - read segment_count of them, at most BLKIF_SEGMENTS_MAX, from a private copy of their page. They
+ * are the same in both ABIs.
+ */
+void blkif_decode_segments(const uint8_t *page, struct blkif_wire_request *request);
 
 /* blkif_encode - make a response, all bytes of it, padding too. Returns its size in bytes. */
 uint32_t blkif_encode(enum blkif_protocol protocol, uint64_t id, uint8_t operation, int16_t status,

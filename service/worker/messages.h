@@ -31,6 +31,8 @@
 #define ERROR_TEXT_MAX 512 /* bytes of an error text with the final 0 */
 #define RING_ORDER_MAX 4   /* a ring has at most 2^4 pages, as in Linux's blkfront and blkback */
 #define RING_PAGES_MAX (1u << RING_ORDER_MAX)
+#define DISK_SEGMENTS_MAX                                                                                    \
+	256u /* of one indirect request, as many as Linux's blkback offers; they fit one page */
 
 enum message_type {
 	MESSAGE_DISK_OPEN = 1,

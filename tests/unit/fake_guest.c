@@ -275,6 +275,21 @@ void fake_frontend_put(struct fake_frontend *frontend, uint8_t operation, uint64
 	}
 }
 
+void fake_frontend_put_indirect(struct fake_frontend *frontend, uint8_t operation, uint64_t id,
+				uint64_t sector, uint16_t segment_count, uint32_t gref)
+{
+	bool wide = frontend->protocol == BLKIF_X86_64;
+	uint8_t *entry = ring_entry(frontend, frontend->request_producer++);
+
+	memset(entry, 0, entry_bytes(frontend));
+	entry[0] = 6;
+	entry[1] = operation;
+	memcpy(entry + 2, &segment_count, sizeof(segment_count));
+	memcpy(entry + (wide ? 8 : 4), &id, sizeof(id));
+	memcpy(entry + (wide ? 16 : 12), &sector, sizeof(sector));
+	memcpy(entry + (wide ? 28 : 24), &gref, sizeof(gref));
+}
+
 bool fake_frontend_push(struct fake_frontend *frontend)
 {
 	uint32_t before = ring_header()->request_producer, now = frontend->request_producer;

@@ -60,6 +60,10 @@ void fake_frontend_init(struct fake_frontend *frontend, enum blkif_protocol prot
 void fake_frontend_put(struct fake_frontend *frontend, uint8_t operation, uint64_t id, uint64_t sector,
 		       uint8_t segment_count, const struct fake_segment *segments);
 
+/* The same of an indirect request, whose segments the test puts into the page of `gref`. */
+void fake_frontend_put_indirect(struct fake_frontend *frontend, uint8_t operation, uint64_t id,
+				uint64_t sector, uint16_t segment_count, uint32_t gref);
+
 /* Show what was put. Returns true if the backend asked to be notified. */
 bool fake_frontend_push(struct fake_frontend *frontend);
 

@@ -52,6 +52,54 @@ START_TEST(decode_both)
 }
 END_TEST
 
+struct indirect_x86_32 {
+	uint8_t operation;
+	uint8_t indirect_op;
+	uint16_t nr_segments;
+	uint64_t id;
+	uint64_t sector_number;
+	uint16_t handle;
+	uint16_t padding;
+	uint32_t indirect_grefs[BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST];
+} __attribute__((packed, aligned(4)));
+
+START_TEST(decode_indirect)
+{
+	struct blkif_request_indirect wide = {
+		.operation = BLKIF_OP_INDIRECT,
+		.indirect_op = BLKIF_OP_WRITE,
+		.nr_segments = 0x1234,
+		.id = UINT64_C(0x1122334455667788),
+		.sector_number = UINT64_C(0x99aabbccddeeff),
+		.indirect_grefs = {0xfffffffd, 8},
+	};
+	struct indirect_x86_32 narrow = {
+		.operation = BLKIF_OP_INDIRECT,
+		.nr_segments = 256,
+		.id = UINT64_C(0x8877665544332211),
+		.sector_number = 77,
+		.indirect_grefs = {9},
+	};
+	uint8_t entry[BLKIF_ENTRY_MAX] = {BLKIF_OP_WRITE};
+	struct blkif_wire_request request;
+
+	ck_assert(!blkif_is_indirect(entry));
+	memcpy(entry, &wide, sizeof(wide));
+	ck_assert(blkif_is_indirect(entry));
+	ck_assert_uint_eq(blkif_decode_indirect(BLKIF_X86_64, entry, &request), 0xfffffffd);
+	ck_assert_uint_eq(request.operation, BLKIF_OP_WRITE);
+	ck_assert_uint_eq(request.segment_count, 0x1234);
+	ck_assert_uint_eq(request.id, wide.id);
+	ck_assert_uint_eq(request.sector, wide.sector_number);
+	memcpy(entry, &narrow, sizeof(narrow));
+	ck_assert_uint_eq(blkif_decode_indirect(BLKIF_X86_32, entry, &request), 9);
+	ck_assert_uint_eq(request.operation, BLKIF_OP_READ);
+	ck_assert_uint_eq(request.segment_count, 256);
+	ck_assert_uint_eq(request.id, narrow.id);
+	ck_assert_uint_eq(request.sector, 77);
+}
+END_TEST
+
 /* A segment count beyond what fits must not make the decoder read beyond the entry. */
 START_TEST(decode_too_many_segments)
 {
@@ -155,10 +203,13 @@ static const struct {
 
 START_TEST(check_row)
 {
-	const struct blkif_limits limits = {1000, rows[_i].read_only};
+	const struct blkif_limits limits = {1000, rows[_i].read_only, false};
 	char reason[BLKIF_REASON_MAX] = "";
+	int error = blkif_check_head(&rows[_i].request, &limits, reason);
 
-	ck_assert_int_eq(blkif_check(&rows[_i].request, &limits, reason), rows[_i].error);
+	if (error == 0)
+		error = blkif_check_segments(&rows[_i].request, &limits, reason);
+	ck_assert_int_eq(error, rows[_i].error);
 	ck_assert_msg(strstr(reason, rows[_i].reason), "'%s' is not in '%s'", rows[_i].reason, reason);
 }
 END_TEST
@@ -167,6 +218,7 @@ static void add_tests(TCase *test_case)
 {
 	tcase_add_test(test_case, decode_both);
 	tcase_add_test(test_case, decode_too_many_segments);
+	tcase_add_test(test_case, decode_indirect);
 	tcase_add_test(test_case, encode_both);
 	tcase_add_loop_test(test_case, check_row, 0, sizeof(rows) / sizeof(rows[0]));
 }

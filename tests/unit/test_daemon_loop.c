@@ -282,6 +282,7 @@ START_TEST(test_attach_and_detach)
 	ck_assert_str_eq(backend(3, "info"), "0");
 	ck_assert_str_eq(backend(3, "feature-flush-cache"), "1");
 	ck_assert_str_eq(backend(3, "feature-barrier"), "1");
+	ck_assert_str_eq(backend(3, "feature-max-indirect-segments"), "256");
 	ck_assert_str_eq(backend(3, "max-ring-page-order"), "4");
 	ck_assert_str_eq(error_node(3), "(none)");
 	ck_assert_int_eq(children(0), 1);
