@@ -166,7 +166,7 @@ static int file_open(struct xvhost_disk *disk, const void *opaque, struct xvhost
 	properties->size_bytes = file->size_bytes;
 	properties->block_bytes = SECTOR_BYTES;
 	properties->memory_alignment = SECTOR_BYTES;
-	properties->flags = XVHOST_DISK_FLUSH | (read_only ? XVHOST_DISK_READ_ONLY : 0);
+	properties->flags = XVHOST_DISK_FLUSH | XVHOST_DISK_DISCARD | (read_only ? XVHOST_DISK_READ_ONLY : 0);
 	disk->state = file;
 	return 0;
 fail_fd:
@@ -201,6 +201,10 @@ static void start(struct xvhost_request *request)
 		break;
 	case XVHOST_FLUSH:
 		host->sync(request, file->fd);
+		break;
+	case XVHOST_DISCARD:
+		host->fallocate(request, file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				request->offset, request->length);
 		break;
 	default:
 		host->complete(request, -EOPNOTSUPP);
@@ -251,7 +255,7 @@ static void file_io_done(struct xvhost_request *request, int32_t result)
 
 	if (result < 0) {
 		host->complete(request, result);
-	} else if (request->operation == XVHOST_FLUSH) {
+	} else if (request->operation == XVHOST_FLUSH || request->operation == XVHOST_DISCARD) {
 		host->complete(request, 0);
 	} else if (result == 0) {
 		no_progress(request);

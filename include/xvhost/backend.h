@@ -89,12 +89,16 @@ struct xvhost_parameter {
 enum xvhost_operation {
 	XVHOST_READ = 1,  /* fill the memory from the disk */
 	XVHOST_WRITE = 2, /* put the memory on the disk; may stay in a cache until a flush */
-	XVHOST_FLUSH = 3  /* all writes that were completed before are durable when this completes */
+	XVHOST_FLUSH = 3, /* all writes that were completed before are durable when this completes */
+	XVHOST_DISCARD =
+		4 /* what the range held is not needed any more; until it is written, it may read as anything.
+			      Without memory. Since xvhost 0.2 */
 };
 
 enum {
 	XVHOST_DISK_READ_ONLY = 1u << 0, /* never asked to write */
-	XVHOST_DISK_FLUSH = 1u << 1	 /* has a cache: wants XVHOST_FLUSH; without it writes are durable */
+	XVHOST_DISK_FLUSH = 1u << 1,	 /* has a cache: wants XVHOST_FLUSH; without it writes are durable */
+	XVHOST_DISK_DISCARD = 1u << 2	 /* can give space back: takes XVHOST_DISCARD */
 };
 
 /* What the backend tells of a disk that it opened. The host zeroes it before open() and checks it after. */
@@ -124,7 +128,7 @@ enum xvhost_log_level {
 /*
  * What the host does for a backend. Reached as disk->host, valid from open to the end of close.
  *
- * read, write, sync and wait start an operation on the loop's io_uring and return at once; its result arrives by
+ * read, write, sync, fallocate and wait start an operation on the loop's io_uring and return at once; its result arrives by
  * io_done. forward starts one of the disk below; its result arrives by forwarded. They are called on the loop
  * thread only, from submit, io_done or forwarded, for a request that is not yet complete, one at a time for each
  * request. They can't fail: what goes wrong is the result. The iovecs and the memory must stay as they are until
@@ -166,6 +170,9 @@ struct xvhost_host {
 	void (*fail)(struct xvhost_disk *disk, const char *format, ...) XVHOST_PRINTF(2, 3);
 
 	/* Since xvhost 0.2. A host without them has a smaller `size`. */
+
+	/* As fallocate(2): the result is 0 or a negative errno. */
+	void (*fallocate)(struct xvhost_request *request, int fd, int mode, uint64_t offset, uint64_t length);
 
 	/* wait - io_done comes with 0 when this time has passed; with 0 nanoseconds, in the loop's next turn. */
 	void (*wait)(struct xvhost_request *request, uint64_t nanoseconds);
@@ -252,7 +259,7 @@ struct xvhost_disk_backend {
 	void (*submit)(struct xvhost_request *request);
 
 	/*
-	 * io_done - the result of the read, write, sync or wait that was started for this request. May be NULL in
+	 * io_done - the result of the read, write, sync, fallocate or wait that was started for this request. May be NULL in
 	 * a backend that starts none. Loop thread.
 	 */
 	void (*io_done)(struct xvhost_request *request, int32_t result);

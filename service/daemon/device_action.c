@@ -257,15 +257,13 @@ static void open_disk(struct device *device, const struct host *host, int64_t no
 static void offer(struct device *device, const struct host *host, int64_t now_ms)
 {
 	const char *flush = device->properties.flush ? "1" : "0";
+	const char *discard = device->properties.discard ? "1" : "0";
 	char order[NUMBER_TEXT_MAX], indirect[NUMBER_TEXT_MAX];
 	struct node nodes[] = {
-		{"feature-flush-cache", flush},
-		{"feature-barrier", flush},
-		{"feature-max-indirect-segments", indirect},
-		{"max-ring-page-order", order},
-		{"xvhost-status", "ready"},
-		{"hotplug-error", NULL},
-		{NULL, NULL},
+		{"feature-flush-cache", flush}, {"feature-barrier", flush},
+		{"feature-discard", discard},	{"feature-max-indirect-segments", indirect},
+		{"max-ring-page-order", order}, {"xvhost-status", "ready"},
+		{"hotplug-error", NULL},	{NULL, NULL},
 	};
 
 	if (taken_by_kernel(device, host))
@@ -301,10 +299,12 @@ static void publish(struct device *device, const struct host *host, int64_t now_
 {
 	const struct message_disk_opened *properties = &device->properties;
 	const char *flush = properties->flush ? "1" : "0";
+	const char *discard = properties->discard ? "1" : "0";
 	char sectors[NUMBER_TEXT_MAX], sector_size[NUMBER_TEXT_MAX], info[NUMBER_TEXT_MAX];
 	struct node nodes[] = {
 		{"feature-flush-cache", flush},
 		{"feature-barrier", flush},
+		{"feature-discard", discard},
 		{"sectors", sectors},
 		{"sector-size", sector_size},
 		{"info", info},

@@ -136,6 +136,10 @@ static bool can_forward(const struct blkif_layer *inner, uint32_t operation, uin
 		if (properties->flags & XVHOST_DISK_READ_ONLY)
 			return false;
 		break;
+	case XVHOST_DISCARD:
+		if (!(properties->flags & XVHOST_DISK_DISCARD) || properties->flags & XVHOST_DISK_READ_ONLY)
+			return false;
+		break;
 	case XVHOST_READ:
 		break;
 	default:
@@ -178,6 +182,8 @@ static const char *operation_name(uint8_t operation)
 		return "write";
 	case BLKIF_OP_FLUSH_DISKCACHE:
 		return "flush";
+	case BLKIF_OP_DISCARD:
+		return "discard";
 	case BLKIF_OP_WRITE_BARRIER:
 		return "write barrier";
 	default:
@@ -198,7 +204,7 @@ static void answer(struct blkif_slot *slot)
 		queue->counters.errors++;
 	} else if (slot->operation == BLKIF_OP_READ) {
 		queue->counters.bytes_read += slot->length;
-	} else {
+	} else if (slot->operation != BLKIF_OP_DISCARD) {
 		queue->counters.bytes_written += slot->length;
 	}
 	/* What never reached the backend has had its line in the log. */

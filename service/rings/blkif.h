@@ -143,9 +143,10 @@ struct blkif_queue {
 	enum blkif_protocol protocol;
 	uint64_t disk_bytes;
 	bool read_only;
-	bool flush;  /* the backend wants flushes */
-	bool broken; /* nothing more is taken, for good */
-	bool ready;  /* there may be requests to take; set by the loop, and here when a barrier is done */
+	bool flush;   /* the backend wants flushes */
+	bool discard; /* it can give space back */
+	bool broken;  /* nothing more is taken, for good */
+	bool ready;   /* there may be requests to take; set by the loop, and here when a barrier is done */
 	bool unpublished;	    /* responses were written since the last blkif_publish */
 	uint16_t index;		    /* of the loop's table of queues, for completions */
 	struct blkif_slot *barrier; /* taken, and waits for the others; or under way */

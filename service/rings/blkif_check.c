@@ -31,7 +31,8 @@ int blkif_check_head(const struct blkif_wire_request *request, const struct blki
 		least = 0;
 		break;
 	default:
-		snprintf(reason, BLKIF_REASON_MAX, "operation is %u, known are 0 to 3", request->operation);
+		snprintf(reason, BLKIF_REASON_MAX, "operation is %u, known are 0 to 3, 5 and 6",
+			 request->operation);
 		return -EOPNOTSUPP;
 	}
 	if (request->segment_count < least || request->segment_count > most) {
@@ -46,6 +47,18 @@ int blkif_check_head(const struct blkif_wire_request *request, const struct blki
 		return -EROFS;
 	}
 	return 0;
+}
+
+/* check_range - does the disk have these sectors? */
+static int check_range(uint64_t sector, uint64_t sectors, const struct blkif_limits *limits,
+		       char reason[BLKIF_REASON_MAX])
+{
+	if (sector <= limits->disk_sectors && sectors <= limits->disk_sectors - sector)
+		return 0;
+	snprintf(reason, BLKIF_REASON_MAX,
+		 "sector_number is %" PRIu64 " with %" PRIu64 " sectors, the disk has %" PRIu64, sector,
+		 sectors, limits->disk_sectors);
+	return -EINVAL;
 }
 
 int blkif_check_segments(const struct blkif_wire_request *request, const struct blkif_limits *limits,
@@ -67,12 +80,30 @@ int blkif_check_segments(const struct blkif_wire_request *request, const struct 
 		sectors += segment->last_sector - segment->first_sector + 1u;
 	}
 	/* Without data the sector number means nothing. */
-	if (sectors > 0 &&
-	    (request->sector > limits->disk_sectors || sectors > limits->disk_sectors - request->sector)) {
-		snprintf(reason, BLKIF_REASON_MAX,
-			 "sector_number is %" PRIu64 " with %" PRIu64 " sectors, the disk has %" PRIu64,
-			 request->sector, sectors, limits->disk_sectors);
+	return sectors > 0 ? check_range(request->sector, sectors, limits, reason) : 0;
+}
+
+int blkif_check_discard(const struct blkif_wire_discard *request, const struct blkif_limits *limits,
+			char reason[BLKIF_REASON_MAX])
+{
+	if (!limits->discard) {
+		snprintf(reason, BLKIF_REASON_MAX, "operation is %u (discard), which the disk does not offer",
+			 BLKIF_OP_DISCARD);
+		return -EOPNOTSUPP;
+	}
+	if (request->flags != 0) {
+		snprintf(reason, BLKIF_REASON_MAX, "flag of a discard is %u, only 0 is offered",
+			 request->flags);
+		return -EOPNOTSUPP;
+	}
+	if (limits->read_only) {
+		snprintf(reason, BLKIF_REASON_MAX, "operation is %u (discard), the disk is read-only",
+			 BLKIF_OP_DISCARD);
+		return -EROFS;
+	}
+	if (request->sectors == 0) {
+		snprintf(reason, BLKIF_REASON_MAX, "nr_sectors of a discard is 0, it must be at least 1");
 		return -EINVAL;
 	}
-	return 0;
+	return check_range(request->sector, request->sectors, limits, reason);
 }

@@ -16,6 +16,7 @@
 struct blkif_limits {
 	uint64_t disk_sectors; /* of BLKIF_SECTOR_BYTES */
 	bool read_only;
+	bool discard;  /* the disk takes it */
 	bool indirect; /* it is an indirect request */
 };
 
@@ -25,6 +26,10 @@ struct blkif_limits {
  */
 int blkif_check_head(const struct blkif_wire_request *request, const struct blkif_limits *limits,
 		     char reason[BLKIF_REASON_MAX]);
+
+/* blkif_check_discard - the whole of a discard request; returns as blkif_check_head. */
+int blkif_check_discard(const struct blkif_wire_discard *request, const struct blkif_limits *limits,
+			char reason[BLKIF_REASON_MAX]);
 
 /* blkif_check_segments - the rest, after blkif_check_head. Returns 0 or -EINVAL and a reason. */
 int blkif_check_segments(const struct blkif_wire_request *request, const struct blkif_limits *limits,

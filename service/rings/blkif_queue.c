@@ -90,6 +90,7 @@ int blkif_queue_create(const struct blkif_queue_parameters *parameters, struct b
 	queue->disk_bytes = properties->size_bytes;
 	queue->read_only = properties->flags & XVHOST_DISK_READ_ONLY;
 	queue->flush = properties->flags & XVHOST_DISK_FLUSH;
+	queue->discard = properties->flags & XVHOST_DISK_DISCARD;
 	error = ring_attach(&queue->ring, parameters->pages, parameters->page_count * PAGE_BYTES,
 			    blkif_entry_bytes(parameters->protocol));
 	if (error == 0)

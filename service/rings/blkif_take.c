@@ -28,6 +28,9 @@ static void set_steps(struct blkif_slot *slot, bool flush)
 	case BLKIF_OP_WRITE:
 		*step = XVHOST_WRITE;
 		break;
+	case BLKIF_OP_DISCARD:
+		*step = XVHOST_DISCARD;
+		break;
 	case BLKIF_OP_FLUSH_DISKCACHE:
 		if (flush)
 			*step++ = XVHOST_FLUSH;
@@ -83,15 +86,15 @@ static void fill(struct blkif_slot *slot, const struct blkif_wire_request *wire)
 }
 
 /* take_slot - a free slot, made empty. There is one for each entry of the ring. */
-static struct blkif_slot *take_slot(struct blkif_queue *queue, const struct blkif_wire_request *wire)
+static struct blkif_slot *take_slot(struct blkif_queue *queue, uint8_t operation, uint64_t id)
 {
 	struct blkif_slot *slot = queue->free_slots;
 
 	assert(slot);
 	queue->free_slots = slot->next;
 	slot->generation++;
-	slot->id = wire->id;
-	slot->operation = wire->operation;
+	slot->id = id;
+	slot->operation = operation;
 	slot->offset = 0;
 	slot->length = 0;
 	slot->error = 0;
@@ -108,7 +111,12 @@ static struct blkif_slot *take_slot(struct blkif_queue *queue, const struct blki
 /* limits_of - what the requests of a queue are held against. */
 static struct blkif_limits limits_of(const struct blkif_queue *queue, bool indirect)
 {
-	return (struct blkif_limits){queue->disk_bytes / BLKIF_SECTOR_BYTES, queue->read_only, indirect};
+	return (struct blkif_limits){
+		.disk_sectors = queue->disk_bytes / BLKIF_SECTOR_BYTES,
+		.read_only = queue->read_only,
+		.discard = queue->discard,
+		.indirect = indirect,
+	};
 }
 
 /* refuse - complete a request that did not pass the check. */
@@ -127,7 +135,7 @@ static void take_indirect(struct blkif_queue *queue, const uint8_t entry[BLKIF_E
 	const struct blkif_limits limits = limits_of(queue, true);
 	struct blkif_wire_request wire;
 	uint32_t gref = blkif_decode_indirect(queue->protocol, entry, &wire);
-	struct blkif_slot *slot = take_slot(queue, &wire);
+	struct blkif_slot *slot = take_slot(queue, wire.operation, wire.id);
 	char reason[BLKIF_REASON_MAX];
 	int error = blkif_check_head(&wire, &limits, reason);
 
@@ -154,7 +162,7 @@ static void take_direct(struct blkif_queue *queue, const uint8_t entry[BLKIF_ENT
 	int error;
 
 	blkif_decode(queue->protocol, entry, &wire);
-	slot = take_slot(queue, &wire);
+	slot = take_slot(queue, wire.operation, wire.id);
 	error = blkif_check_head(&wire, &limits, reason);
 	if (error == 0)
 		error = blkif_check_segments(&wire, &limits, reason);
@@ -172,6 +180,28 @@ static void take_direct(struct blkif_queue *queue, const uint8_t entry[BLKIF_ENT
 	blkif_list_append(&queue->turn->taken, slot);
 }
 
+/* take_discard - check and queue up. */
+static void take_discard(struct blkif_queue *queue, const uint8_t entry[BLKIF_ENTRY_MAX])
+{
+	const struct blkif_limits limits = limits_of(queue, false);
+	struct blkif_wire_discard wire;
+	struct blkif_slot *slot;
+	char reason[BLKIF_REASON_MAX];
+	int error;
+
+	blkif_decode_discard(queue->protocol, entry, &wire);
+	slot = take_slot(queue, BLKIF_OP_DISCARD, wire.id);
+	error = blkif_check_discard(&wire, &limits, reason);
+	if (error < 0) {
+		refuse(slot, error, reason);
+		return;
+	}
+	slot->offset = wire.sector * BLKIF_SECTOR_BYTES;
+	slot->length = wire.sectors * BLKIF_SECTOR_BYTES;
+	set_steps(slot, queue->flush);
+	blkif_list_append(&queue->turn->taken, slot);
+}
+
 /* take_one - copy the next request, and look at the copy only. */
 static void take_one(struct blkif_queue *queue)
 {
@@ -180,6 +210,8 @@ static void take_one(struct blkif_queue *queue)
 	ring_take(&queue->ring, entry);
 	if (blkif_is_indirect(entry))
 		take_indirect(queue, entry);
+	else if (blkif_is_discard(entry))
+		take_discard(queue, entry);
 	else
 		take_direct(queue, entry);
 }

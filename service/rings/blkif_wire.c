@@ -18,16 +18,18 @@ struct layout {
 	uint32_t request_sector;
 	uint32_t request_segments;
 	uint32_t indirect_grefs;
+	uint32_t discard_sectors;
 	uint32_t response_bytes;
 };
 
 /*
- * Offsets that both have: operation 0, nr_segments 1, handle 2; of an indirect request indirect_op 1, nr_segments 2;
+ * Offsets that both have: operation 0, nr_segments 1, handle 2; of an indirect request indirect_op 1, nr_segments 2; of a
+ * discard request flag 1;
  * response: id 0, operation 8, status 10.
  */
 static const struct layout layouts[] = {
-	[BLKIF_X86_64] = {112, 8, 16, 24, 28, 16},
-	[BLKIF_X86_32] = {108, 4, 12, 20, 24, 12},
+	[BLKIF_X86_64] = {112, 8, 16, 24, 28, 24, 16},
+	[BLKIF_X86_32] = {108, 4, 12, 20, 24, 20, 12},
 };
 
 static_assert(sizeof(struct blkif_request) == 112, "x86_64 layout");
@@ -42,6 +44,10 @@ static_assert(offsetof(struct blkif_request_indirect, nr_segments) == 2, "x86_64
 static_assert(offsetof(struct blkif_request_indirect, id) == 8, "x86_64 layout");
 static_assert(offsetof(struct blkif_request_indirect, sector_number) == 16, "x86_64 layout");
 static_assert(offsetof(struct blkif_request_indirect, indirect_grefs) == 28, "x86_64 layout");
+static_assert(offsetof(struct blkif_request_discard, flag) == 1, "x86_64 layout");
+static_assert(offsetof(struct blkif_request_discard, id) == 8, "x86_64 layout");
+static_assert(offsetof(struct blkif_request_discard, sector_number) == 16, "x86_64 layout");
+static_assert(offsetof(struct blkif_request_discard, nr_sectors) == 24, "x86_64 layout");
 static_assert(sizeof(struct blkif_response) == 16, "x86_64 layout");
 static_assert(offsetof(struct blkif_response, operation) == 8, "x86_64 layout");
 static_assert(offsetof(struct blkif_response, status) == 10, "x86_64 layout");
@@ -108,6 +114,22 @@ uint32_t blkif_decode_indirect(enum blkif_protocol protocol, const uint8_t entry
 void blkif_decode_segments(const uint8_t *page, struct blkif_wire_request *request)
 {
 	load_segments(page, request->segment_count, request->segments);
+}
+
+bool blkif_is_discard(const uint8_t entry[BLKIF_ENTRY_MAX])
+{
+	return entry[0] == BLKIF_OP_DISCARD;
+}
+
+void blkif_decode_discard(enum blkif_protocol protocol, const uint8_t entry[BLKIF_ENTRY_MAX],
+			  struct blkif_wire_discard *request)
+{
+	const struct layout *layout = &layouts[protocol];
+
+	request->flags = entry[1];
+	request->id = load_u64(entry + layout->request_id);
+	request->sector = load_u64(entry + layout->request_sector);
+	request->sectors = load_u64(entry + layout->discard_sectors);
 }
 
 uint32_t blkif_encode(enum blkif_protocol protocol, uint64_t id, uint8_t operation, int16_t status,

@@ -61,6 +61,21 @@ uint32_t blkif_decode_indirect(enum blkif_protocol protocol, const uint8_t entry
  */
 void blkif_decode_segments(const uint8_t *page, struct blkif_wire_request *request);
 
+/* A discard request, decoded but not checked. */
+struct blkif_wire_discard {
+	uint8_t flags;
+	uint64_t id;
+	uint64_t sector;
+	uint64_t sectors;
+};
+
+/* blkif_is_discard - is this a discard request? Its entry has a layout of its own. */
+bool blkif_is_discard(const uint8_t entry[BLKIF_ENTRY_MAX]);
+
+/* blkif_decode_discard - read a discard request from a private copy of its entry. */
+void blkif_decode_discard(enum blkif_protocol protocol, const uint8_t entry[BLKIF_ENTRY_MAX],
+			  struct blkif_wire_discard *request);
+
 /* blkif_encode - make a response, all bytes of it, padding too. Returns its size in bytes. */
 uint32_t blkif_encode(enum blkif_protocol protocol, uint64_t id, uint8_t operation, int16_t status,
 		      uint8_t entry[BLKIF_ENTRY_MAX]);

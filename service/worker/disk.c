@@ -60,6 +60,7 @@ static const struct xvhost_host host = {
 	.sync = loop_sync,
 	.log = host_log,
 	.fail = host_fail,
+	.fallocate = loop_fallocate,
 	.wait = loop_wait,
 	.forward = blkif_forward,
 };
@@ -203,6 +204,7 @@ void disk_open(struct disk *disk, const struct disk_guest *guest, uint32_t devic
 	answer->block_bytes = properties->block_bytes;
 	answer->read_only = properties->flags & XVHOST_DISK_READ_ONLY;
 	answer->flush = properties->flags & XVHOST_DISK_FLUSH;
+	answer->discard = (properties->flags & XVHOST_DISK_DISCARD) && !answer->read_only;
 	log_info("%s: opened %s: %" PRIu64 " bytes%s", disk->name, asked->target, answer->size_bytes,
 		 answer->read_only ? ", read-only" : "");
 }

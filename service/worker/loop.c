@@ -188,6 +188,12 @@ void loop_sync(struct xvhost_request *request, int fd)
 	io_uring_prep_fsync(request_sqe(request, COMPLETION_REQUEST), fd, IORING_FSYNC_DATASYNC);
 }
 
+void loop_fallocate(struct xvhost_request *request, int fd, int mode, uint64_t offset, uint64_t length)
+{
+	io_uring_prep_fallocate(request_sqe(request, COMPLETION_REQUEST), fd, mode, (off_t)offset,
+				(off_t)length);
+}
+
 void loop_wait(struct xvhost_request *request, uint64_t nanoseconds)
 {
 	struct __kernel_timespec *wait = &blkif_of_seen(request)->wait;

@@ -55,12 +55,13 @@ int loop_event_fd(const struct loop *loop);
 /* loop_next_event - take one event; false when there is none. */
 bool loop_next_event(struct loop *loop, struct loop_event *event);
 
-/* What xvhost_host has for the loop thread: read, write, sync and wait by the loop's io_uring. */
+/* What xvhost_host has for the loop thread: read, write and so on by the loop's io_uring. */
 void loop_read(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count,
 	       uint64_t offset);
 void loop_write(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count,
 		uint64_t offset);
 void loop_sync(struct xvhost_request *request, int fd);
+void loop_fallocate(struct xvhost_request *request, int fd, int mode, uint64_t offset, uint64_t length);
 void loop_wait(struct xvhost_request *request, uint64_t nanoseconds);
 
 #endif

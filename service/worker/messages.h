@@ -67,6 +67,7 @@ struct message_disk_opened {
 	uint32_t block_bytes;
 	bool read_only;
 	bool flush;
+	bool discard;
 };
 
 /* Asks: the ring as the frontend describes it. */

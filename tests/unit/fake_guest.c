@@ -290,6 +290,18 @@ void fake_frontend_put_indirect(struct fake_frontend *frontend, uint8_t operatio
 	memcpy(entry + (wide ? 28 : 24), &gref, sizeof(gref));
 }
 
+void fake_frontend_put_discard(struct fake_frontend *frontend, uint64_t id, uint64_t sector, uint64_t sectors)
+{
+	bool wide = frontend->protocol == BLKIF_X86_64;
+	uint8_t *entry = ring_entry(frontend, frontend->request_producer++);
+
+	memset(entry, 0, entry_bytes(frontend));
+	entry[0] = 5;
+	memcpy(entry + (wide ? 8 : 4), &id, sizeof(id));
+	memcpy(entry + (wide ? 16 : 12), &sector, sizeof(sector));
+	memcpy(entry + (wide ? 24 : 20), &sectors, sizeof(sectors));
+}
+
 bool fake_frontend_push(struct fake_frontend *frontend)
 {
 	uint32_t before = ring_header()->request_producer, now = frontend->request_producer;

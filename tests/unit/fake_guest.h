@@ -64,6 +64,10 @@ void fake_frontend_put(struct fake_frontend *frontend, uint8_t operation, uint64
 void fake_frontend_put_indirect(struct fake_frontend *frontend, uint8_t operation, uint64_t id,
 				uint64_t sector, uint16_t segment_count, uint32_t gref);
 
+/* The same of a discard. */
+void fake_frontend_put_discard(struct fake_frontend *frontend, uint64_t id, uint64_t sector,
+			       uint64_t sectors);
+
 /* Show what was put. Returns true if the backend asked to be notified. */
 bool fake_frontend_push(struct fake_frontend *frontend);
 

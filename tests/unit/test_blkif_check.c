@@ -203,7 +203,7 @@ static const struct {
 
 START_TEST(check_row)
 {
-	const struct blkif_limits limits = {1000, rows[_i].read_only, false};
+	const struct blkif_limits limits = {.disk_sectors = 1000, .read_only = rows[_i].read_only};
 	char reason[BLKIF_REASON_MAX] = "";
 	int error = blkif_check_head(&rows[_i].request, &limits, reason);
 
@@ -214,11 +214,82 @@ START_TEST(check_row)
 }
 END_TEST
 
+struct discard_x86_32 {
+	uint8_t operation;
+	uint8_t flag;
+	uint16_t handle;
+	uint64_t id;
+	uint64_t sector_number;
+	uint64_t nr_sectors;
+} __attribute__((packed, aligned(4)));
+
+START_TEST(decode_discard)
+{
+	struct blkif_request_discard wide = {
+		BLKIF_OP_DISCARD, 1, 3, UINT64_C(0x1122334455667788), UINT64_C(0x99aabbccddeeff),
+		UINT64_MAX - 1};
+	struct discard_x86_32 narrow = {BLKIF_OP_DISCARD, 0, 3, UINT64_C(0x8877665544332211), 77, 88};
+	uint8_t entry[BLKIF_ENTRY_MAX] = {BLKIF_OP_INDIRECT};
+	struct blkif_wire_discard request;
+
+	ck_assert(!blkif_is_discard(entry));
+	memcpy(entry, &wide, sizeof(wide));
+	ck_assert(blkif_is_discard(entry));
+	blkif_decode_discard(BLKIF_X86_64, entry, &request);
+	ck_assert_uint_eq(request.flags, 1);
+	ck_assert_uint_eq(request.id, wide.id);
+	ck_assert_uint_eq(request.sector, wide.sector_number);
+	ck_assert_uint_eq(request.sectors, UINT64_MAX - 1);
+	memcpy(entry, &narrow, sizeof(narrow));
+	blkif_decode_discard(BLKIF_X86_32, entry, &request);
+	ck_assert_uint_eq(request.flags, 0);
+	ck_assert_uint_eq(request.id, narrow.id);
+	ck_assert_uint_eq(request.sector, 77);
+	ck_assert_uint_eq(request.sectors, 88);
+}
+END_TEST
+
+/* Each row is one discard of a disk of 1000 sectors. */
+static const struct {
+	uint8_t flags;
+	uint64_t sector, sectors;
+	bool offered, read_only;
+	int error;
+	const char *reason;
+} discards[] = {
+	{0, 0, 1000, true, false, 0, ""},
+	{0, 999, 1, true, false, 0, ""},
+	{0, 0, 1, false, false, -EOPNOTSUPP, "does not offer"},
+	{1, 0, 1, true, false, -EOPNOTSUPP, "flag of a discard is 1"},
+	{0, 0, 1, true, true, -EROFS, "read-only"},
+	{0, 0, 0, true, false, -EINVAL, "nr_sectors of a discard is 0"},
+	{0, 0, 1001, true, false, -EINVAL, "with 1001 sectors"},
+	{0, 1000, 1, true, false, -EINVAL, "sector_number is 1000"},
+	{0, 8, UINT64_MAX - 7, true, false, -EINVAL, "the disk has 1000"},
+	{0, UINT64_C(1) << 55, 1, true, false, -EINVAL, "the disk has 1000"},
+};
+
+START_TEST(check_discard)
+{
+	const struct blkif_limits limits = {
+		.disk_sectors = 1000, .read_only = discards[_i].read_only, .discard = discards[_i].offered};
+	const struct blkif_wire_discard request = {discards[_i].flags, 0, discards[_i].sector,
+						   discards[_i].sectors};
+	char reason[BLKIF_REASON_MAX] = "";
+
+	ck_assert_int_eq(blkif_check_discard(&request, &limits, reason), discards[_i].error);
+	ck_assert_msg(strstr(reason, discards[_i].reason), "'%s' is not in '%s'", discards[_i].reason,
+		      reason);
+}
+END_TEST
+
 static void add_tests(TCase *test_case)
 {
 	tcase_add_test(test_case, decode_both);
 	tcase_add_test(test_case, decode_too_many_segments);
 	tcase_add_test(test_case, decode_indirect);
+	tcase_add_test(test_case, decode_discard);
+	tcase_add_loop_test(test_case, check_discard, 0, sizeof(discards) / sizeof(discards[0]));
 	tcase_add_test(test_case, encode_both);
 	tcase_add_loop_test(test_case, check_row, 0, sizeof(rows) / sizeof(rows[0]));
 }

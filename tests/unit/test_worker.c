@@ -243,6 +243,35 @@ START_TEST(sectors_flush_barrier)
 }
 END_TEST
 
+/* What is discarded takes no space any more, and reads as zeroes from a file; what lies beside it stays. */
+START_TEST(discard)
+{
+	struct fake_segment segment = {100, 0, 7};
+	char content[3 * PAGE_BYTES];
+	static const char zeroes[PAGE_BYTES];
+	uint64_t id;
+
+	start_connected(_i ? BLKIF_X86_32 : BLKIF_X86_64, 1);
+	fill_page(100, 1);
+	for (uint32_t i = 0; i < 3; i++)
+		fake_frontend_put(&frontend, BLKIF_OP_WRITE, i, 8 * i, 1, &segment);
+	push();
+	for (uint32_t i = 0; i < 3; i++)
+		ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
+	fake_frontend_put_discard(&frontend, 3, 8, 8);
+	push();
+	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
+	ck_assert_int_eq(pread(file, content, sizeof(content), 0), sizeof(content));
+	ck_assert_mem_eq(content, fake_guest_page(100), PAGE_BYTES);
+	ck_assert_mem_eq(content + PAGE_BYTES, zeroes, PAGE_BYTES);
+	ck_assert_mem_eq(content + 2 * PAGE_BYTES, fake_guest_page(100), PAGE_BYTES);
+	fake_frontend_put_discard(&frontend, 4, DISK_SECTORS - 1, 2);
+	push();
+	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_ERROR);
+	stop(true);
+}
+END_TEST
+
 /* The ring is served again where it was left, by another worker connection and after other counters. */
 START_TEST(connect_again)
 {
@@ -459,6 +488,7 @@ static void add_tests(TCase *test_case)
 {
 	tcase_add_loop_test(test_case, write_and_read, 0, sizeof(rings) / sizeof(rings[0]));
 	tcase_add_test(test_case, sectors_flush_barrier);
+	tcase_add_loop_test(test_case, discard, 0, 2);
 	tcase_add_test(test_case, connect_again);
 	tcase_add_loop_test(test_case, read_only, 0, 2);
 	tcase_add_test(test_case, shorter_file);
