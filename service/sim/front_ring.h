@@ -32,6 +32,7 @@ struct front_ring {
 	uint32_t request_producer;  /* requests put */
 	uint32_t request_published; /* requests that the host was shown */
 	uint32_t response_consumer; /* responses taken */
+	uint32_t response_shown;    /* responses that the host has shown, when last looked at */
 	uint8_t *pages[RING_PAGES_MAX];
 	uint64_t frames[RING_PAGES_MAX];
 	uint32_t grefs[RING_PAGES_MAX];

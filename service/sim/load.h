@@ -37,6 +37,7 @@ struct load_options {
 	uint64_t bytes;
 	uint64_t requests; /* reads and writes */
 
+	/* Those that the disk does not offer are left out. */
 	uint32_t flush_every;	/* a flush after so many writes of a queue; 0: none */
 	uint32_t barrier_every; /* each so many-th write of a queue is a barrier; 0: none */
 	uint32_t discard_every; /* a block is discarded after so many writes of a queue; 0: none */
