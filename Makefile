@@ -123,6 +123,7 @@ main-objects := $(O)/obj/service/daemon/main.o $(O)/obj/service/worker/main.o
 common-objects := $(call objects,service service/platform)
 daemon-objects := $(filter-out $(main-objects),$(call objects,service/daemon))
 worker-objects := $(filter-out $(main-objects),$(call objects,service/worker service/rings service/memory))
+sim-objects := $(call objects,service/sim)
 
 # Fills backend-y and backend-m, and backend- with those that are not built.
 include backends/disk/Makefile
@@ -141,6 +142,8 @@ sample := $(O)/share/xvhost.conf
 
 # What programs and tests are linked with, in the order in which one uses the next.
 libraries := $(O)/lib/libdaemon.a $(O)/lib/libworker.a $(O)/lib/libcommon.a
+# The simulated machine: for tests and the backend author's tool, not for what is installed to serve guests.
+sim-libraries := $(O)/lib/libsim.a $(libraries)
 
 include tests/tests.mk
 
@@ -148,10 +151,10 @@ ifneq ($(build-goals),)
 $(call remember,flags,$(c-flags) $(includes) $(pic) $(module-pic) $(ld-flags) $(shell $(CC) --version 2>&1))
 $(call remember,paths,$(path-defines) $(fill-in))
 $(call remember,builtin,$(backend-y) without $(backend-m))
-$(foreach l,common daemon worker,$(call remember,lib$l,$($l-objects)))
+$(foreach l,common daemon worker sim,$(call remember,lib$l,$($l-objects)))
 
-everything := $(main-objects) $(common-objects) $(daemon-objects) $(worker-objects) $(builtin-objects) \
-	$(builtin-list).o $(module-objects) $(test-objects)
+everything := $(main-objects) $(common-objects) $(daemon-objects) $(worker-objects) $(sim-objects) \
+	$(builtin-objects) $(builtin-list).o $(module-objects) $(test-objects)
 path-objects := $(patsubst %.c,$(O)/obj/%.o,$(shell grep -lwF $(path-words:%=-e %) \
 	$(patsubst $(O)/obj/%.o,%.c,$(filter-out $(module-objects),$(everything))) 2>/dev/null))
 -include $(everything:.o=.d)
@@ -204,6 +207,7 @@ $(O)/lib/lib%.a: $(O)/settings/lib%
 	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 $(O)/lib/libcommon.a: $(common-objects)
 $(O)/lib/libdaemon.a: $(daemon-objects)
+$(O)/lib/libsim.a: $(sim-objects)
 $(O)/lib/libworker.a: $(worker-objects) $(builtin-objects) $(builtin-list).o
 
 $(O)/bin/xvhostd: $(O)/obj/service/daemon/main.o $(libraries)

@@ -17,7 +17,7 @@ test-objects := $(unit-objects) $(fuzz-objects)
 tests: $(unit-programs) $(modules) ## build the unit tests
 
 $(unit-objects): includes = -Iinclude -Iservice -Itests/unit
-$(unit-programs): $(O)/tests/%: $(O)/obj/tests/unit/%.o $(unit-helpers) $(libraries)
+$(unit-programs): $(O)/tests/%: $(O)/obj/tests/unit/%.o $(unit-helpers) $(sim-libraries)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(call link,check)
 

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * machine.h - what the files of the simulated machine know of each other (internal to sim/)
+ *
+ * Locks, outermost first:
+ *   machine->lock           guests come and go, handles are opened and closed
+ *   machine->ports_lock     event channels are bound and unbound (for writing), used (for reading)
+ *   event_channels->lock    which ports of a handle are masked
+ *   guest->memory_lock      frames are taken, given back, ballooned
+ * A struct sim_lock is held for some instructions, and nothing is called under it but what belongs to it: a grant
+ * handle's records, an active entry of a grant table, a guest's list of free grants.
+ *
+ * A guest is found by its number only under machine->lock or a grant handle's lock, and kept by a reference:
+ * sim_guest_destroy takes it out of the table, then waits until every handle's lock was free once. What is mapped
+ * holds references, so the memory of a destroyed guest stays until it is unmapped.
+ */
+#ifndef SIM_MACHINE_H
+#define SIM_MACHINE_H
+
+#include <assert.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sim/grant_entry.h"
+#include "sim/sim.h"
+
+#define SIM_DOMID_MAX 0x7fefu
+#define SIM_GUEST_PORTS_MAX 1024u
+#define SIM_HOST_PORTS_MAX 4096u
+#define SIM_GRANT_FRAMES_MAX 64u /* of a guest's table, as Xen's default is */
+#define SIM_MAPTRACK_MAX 262144u /* grants that a handle has mapped at a time, as Xen's default for Dom0 */
+#define SIM_NO_PAGE UINT32_MAX
+
+/* ---- a lock that is held for some instructions ---- */
+
+struct sim_lock {
+	uint8_t taken;
+};
+
+static inline void sim_lock(struct sim_lock *lock)
+{
+	unsigned int tries = 0;
+
+	while (__atomic_exchange_n(&lock->taken, 1, __ATOMIC_ACQUIRE))
+		if (++tries % 64 == 0)
+			sched_yield();
+}
+
+static inline void sim_unlock(struct sim_lock *lock)
+{
+	__atomic_store_n(&lock->taken, 0, __ATOMIC_RELEASE);
+}
+
+/* ---- machine ---- */
+
+/* An end of an event channel in the host domain. */
+struct sim_host_port {
+	struct event_channels *owner; /* NULL: free */
+	struct sim_guest *guest;      /* NULL: unbound, its guest's end was closed */
+	uint32_t guest_port;
+	bool masked; /* was given to the reader and is not unmasked yet */
+	bool held;   /* an event that waits for that */
+};
+
+struct sim_machine {
+	struct platform platform;
+	uint64_t random;
+	pthread_mutex_t lock;
+	struct sim_guest **guests;   /* by domid */
+	struct grants *grants;	     /* open handles */
+	uint64_t next_machine_frame; /* of the next PV guest's memory */
+	pthread_rwlock_t ports_lock;
+	struct sim_host_port *host_ports; /* by number */
+	struct event_channels *channels;  /* open handles */
+	pthread_t unmasker;
+	int unmasker_epoll, unmasker_end;
+};
+
+/* events.c */
+int sim_events_init(struct sim_machine *machine);
+void sim_events_destroy(struct sim_machine *machine);
+void sim_events_platform(struct platform *platform);
+void sim_ports_destroy(struct sim_guest *guest);
+
+/* grant_table.c */
+int sim_grant_table_init(struct sim_guest *guest);
+void sim_grant_table_destroy(struct sim_guest *guest);
+
+/* grants.c */
+void sim_grants_platform(struct platform *platform);
+/* sim_grants_quiesce - returns when no grant handle still uses a guest that it found in the table before. */
+void sim_grants_quiesce(struct sim_machine *machine);
+
+/* ---- guests ---- */
+
+/* Something of a gref is in use: what Xen calls an active entry. */
+struct sim_active {
+	struct sim_lock lock;
+	uint32_t readers, writers;
+	uint32_t page; /* that was found when the first of them came; it stays, whatever the entry says */
+};
+
+struct sim_guest_port {
+	enum sim_guest_port_state {
+		SIM_PORT_CLOSED,
+		SIM_PORT_UNBOUND,
+		SIM_PORT_BOUND
+	} state;
+	uint16_t domid;	    /* who may bind it */
+	uint32_t host_port; /* bound: to this one */
+	int fd;		    /* its eventfd, made at first use and kept as long as the guest */
+};
+
+struct sim_guest {
+	struct sim_machine *machine;
+	struct sim_guest_options options;
+	uint32_t references; /* one of its own until it is destroyed, one for each mapping */
+
+	/*
+	 * Memory. A page is a place in the memfd, a slot is a place in the guest's view, a frame is a slot's number
+	 * there. For a PV guest slots are pages.
+	 */
+	pthread_mutex_t memory_lock;
+	int memory_fd;
+	uint32_t page_count; /* pages in the memfd: for the guest and for Xen ... */
+	uint32_t table_page; /* ... and from here on the grant table and its status frames */
+	uint64_t bytes;	     /* of the memfd */
+	char *view;	     /* the guest's own */
+	char *host_view[2];  /* read-only, writable */
+	uint64_t first_frame;
+	uint32_t slot_count;
+	uint32_t *page_of_slot;	   /* SIM_NO_PAGE: the guest has no such frame */
+	uint32_t *page_references; /* the guest's own and the mappings' */
+	uint32_t *free_slots;	   /* not taken, in no order */
+	uint32_t free_slot_count;
+	uint8_t *slot_taken;
+	uint32_t *xen_pages; /* the guest's no more or not yet, in no order */
+	uint32_t xen_page_count;
+
+	/* Grant table. */
+	struct sim_lock grants_lock;
+	char *grant_entries;	    /* the shared entries, and ... */
+	uint16_t *grant_statuses;   /* ... in version 2 the status words, as the guest sees them */
+	uint32_t grant_entry_count; /* grows by a frame at a time */
+	uint32_t grant_entries_max;
+	struct sim_active *active;
+	uint32_t *free_grefs;
+	uint32_t free_gref_count;
+	uint8_t *gref_taken;
+
+	struct sim_guest_port ports[SIM_GUEST_PORTS_MAX];
+};
+
+/* sim_guest_find - the domain of this number, or NULL; see above for what keeps it. */
+static inline struct sim_guest *sim_guest_find(struct sim_machine *machine, uint16_t domid)
+{
+	if (domid > SIM_DOMID_MAX)
+		return NULL;
+	return __atomic_load_n(&machine->guests[domid], __ATOMIC_ACQUIRE);
+}
+
+static inline void sim_guest_reference(struct sim_guest *guest)
+{
+	__atomic_fetch_add(&guest->references, 1, __ATOMIC_RELAXED);
+}
+
+/* sim_guest_free - what sim_guest_drop does when nobody uses the guest any more. */
+void sim_guest_free(struct sim_guest *guest);
+
+static inline void sim_guest_drop(struct sim_guest *guest)
+{
+	if (__atomic_fetch_sub(&guest->references, 1, __ATOMIC_ACQ_REL) == 1)
+		sim_guest_free(guest);
+}
+
+/* ---- memory.c ---- */
+
+int sim_memory_init(struct sim_guest *guest);
+void sim_memory_destroy(struct sim_guest *guest);
+
+/* sim_page_get - find a frame's page and keep it; false if the guest has no such frame. */
+bool sim_page_get(struct sim_guest *guest, uint64_t frame, uint32_t *page);
+void sim_page_put(struct sim_guest *guest, uint32_t page);
+
+/* sim_page_map - map pages one after the other at new addresses; NULL with errno set. */
+void *sim_page_map(struct sim_guest *guest, const uint32_t *pages, uint32_t count, bool writable);
+
+/* sim_page_host - the permanent address at which the host may read or write a page. */
+static inline void *sim_page_host(const struct sim_guest *guest, uint32_t page, bool writable)
+{
+	return guest->host_view[writable] + (size_t)page * PAGE_BYTES;
+}
+
+/* ---- grant_use.c: what Xen does with a grant ---- */
+
+/*
+ * sim_grant_use - begin to use the host domain's grant, as each mapping does. `*page` is kept until
+ * sim_grant_use_end.
+ */
+enum grant_status sim_grant_use(struct sim_guest *guest, uint32_t gref, bool writable, uint32_t *page);
+void sim_grant_use_end(struct sim_guest *guest, uint32_t gref, bool writable);
+
+#endif
