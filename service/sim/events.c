@@ -20,6 +20,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,6 +46,14 @@ static void must(bool good)
 {
 	if (!good)
 		abort();
+}
+
+/* clear - forget that this eventfd or timer has gone off. Returns true if it had. */
+static bool clear(int fd)
+{
+	uint64_t count;
+
+	return read(fd, &count, sizeof(count)) == sizeof(count);
 }
 
 /* ---- events to the host ---- */
@@ -103,13 +112,11 @@ static void take_unmasks(struct event_channels *channels)
 	} while (bytes == sizeof(numbers));
 }
 
-/* raise_event - an event for a port of the host's. ports_lock is held. */
-static void raise_event(struct sim_machine *machine, uint32_t number)
+/* send_event - the handle is locked. */
+static void send_event(struct event_channels *channels, uint32_t number)
 {
-	struct sim_host_port *port = &machine->host_ports[number];
-	struct event_channels *channels = port->owner;
+	struct sim_host_port *port = &channels->machine->host_ports[number];
 
-	pthread_mutex_lock(&channels->lock);
 	if (port->masked || channels->full)
 		take_unmasks(channels);
 	if (!port->masked) {
@@ -120,6 +127,31 @@ static void raise_event(struct sim_machine *machine, uint32_t number)
 	}
 	if (channels->held > 0 && (!channels->watched || channels->full))
 		watch(channels);
+}
+
+/* keep_back - the event comes later. All that are kept back come together. The handle is locked. */
+static void keep_back(struct sim_machine *machine, struct sim_host_port *port, uint32_t delay_us)
+{
+	struct itimerspec due = {
+		.it_value = {.tv_sec = delay_us / 1000000, .tv_nsec = (long)(delay_us % 1000000) * 1000},
+	};
+
+	port->late = true;
+	must(timerfd_settime(machine->late_timer, 0, &due, NULL) == 0);
+}
+
+/* raise_event - an event for a port of the host's. ports_lock is held. */
+static void raise_event(struct sim_machine *machine, uint32_t number)
+{
+	struct sim_host_port *port = &machine->host_ports[number];
+	struct event_channels *channels = port->owner;
+	uint32_t delay_us = sim_faulty(machine) ? sim_fault_delay(machine, SIM_EVENT) : 0;
+
+	pthread_mutex_lock(&channels->lock);
+	if (delay_us > 0)
+		keep_back(machine, port, delay_us);
+	else
+		send_event(channels, number);
 	pthread_mutex_unlock(&channels->lock);
 }
 
@@ -155,6 +187,23 @@ static void look_after(struct sim_machine *machine, const void *watched)
 	pthread_mutex_unlock(&channels->lock);
 }
 
+/* send_late - the events that were kept back. ports_lock is held. */
+static void send_late(struct sim_machine *machine)
+{
+	clear(machine->late_timer);
+	for (uint32_t number = 0; number < SIM_HOST_PORTS_MAX; number++) {
+		struct sim_host_port *port = &machine->host_ports[number];
+
+		if (!port->owner)
+			continue;
+		pthread_mutex_lock(&port->owner->lock);
+		if (port->late)
+			send_event(port->owner, number);
+		port->late = false;
+		pthread_mutex_unlock(&port->owner->lock);
+	}
+}
+
 static void *unmasker_main(void *argument)
 {
 	struct sim_machine *machine = argument;
@@ -163,36 +212,50 @@ static void *unmasker_main(void *argument)
 	for (;;) {
 		if (epoll_wait(machine->unmasker_epoll, &event, 1, -1) < 1)
 			continue;
-		if (event.data.ptr == machine)
+		if (event.data.ptr == &machine->unmasker_end)
 			return NULL;
 		pthread_rwlock_rdlock(&machine->ports_lock);
-		look_after(machine, event.data.ptr);
+		if (event.data.ptr == &machine->late_timer)
+			send_late(machine);
+		else
+			look_after(machine, event.data.ptr);
 		pthread_rwlock_unlock(&machine->ports_lock);
 	}
 }
 
 /* ---- the machine's part ---- */
 
+/* wake_unmasker_by - when the descriptor is readable; the descriptor's place tells which it is. */
+static void wake_unmasker_by(struct sim_machine *machine, int *fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = fd};
+
+	must(epoll_ctl(machine->unmasker_epoll, EPOLL_CTL_ADD, *fd, &event) == 0);
+}
+
+static void close_unmasker(struct sim_machine *machine)
+{
+	close(machine->unmasker_epoll);
+	close(machine->unmasker_end);
+	close(machine->late_timer);
+}
+
 static int start_unmasker(struct sim_machine *machine)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = machine};
-	int error;
+	int error = 0;
 
 	machine->unmasker_epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (machine->unmasker_epoll < 0)
-		return -errno;
 	machine->unmasker_end = eventfd(0, EFD_CLOEXEC);
-	if (machine->unmasker_end < 0) {
-		error = -errno;
-		goto fail;
+	machine->late_timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (machine->unmasker_epoll < 0 || machine->unmasker_end < 0 || machine->late_timer < 0)
+		error = -EMFILE;
+	if (error == 0) {
+		wake_unmasker_by(machine, &machine->unmasker_end);
+		wake_unmasker_by(machine, &machine->late_timer);
+		error = -pthread_create(&machine->unmasker, NULL, unmasker_main, machine);
 	}
-	must(epoll_ctl(machine->unmasker_epoll, EPOLL_CTL_ADD, machine->unmasker_end, &event) == 0);
-	error = -pthread_create(&machine->unmasker, NULL, unmasker_main, machine);
-	if (error == 0)
-		return 0;
-	close(machine->unmasker_end);
-fail:
-	close(machine->unmasker_epoll);
+	if (error < 0)
+		close_unmasker(machine);
 	return error;
 }
 
@@ -223,8 +286,7 @@ void sim_events_destroy(struct sim_machine *machine)
 
 	must(write(machine->unmasker_end, &one, sizeof(one)) == sizeof(one));
 	pthread_join(machine->unmasker, NULL);
-	close(machine->unmasker_end);
-	close(machine->unmasker_epoll);
+	close_unmasker(machine);
 	pthread_rwlock_destroy(&machine->ports_lock);
 	free(machine->host_ports);
 }
@@ -237,14 +299,6 @@ static struct sim_guest_port *port_at(struct sim_guest *guest, uint32_t number)
 	if (number >= SIM_GUEST_PORTS_MAX || guest->ports[number].state == SIM_PORT_CLOSED)
 		return NULL;
 	return &guest->ports[number];
-}
-
-/* clear - forget an event that has come. Returns true if there was one. */
-static bool clear(int fd)
-{
-	uint64_t count;
-
-	return read(fd, &count, sizeof(count)) == sizeof(count);
 }
 
 static int open_port(struct sim_guest *guest, uint16_t domid)
@@ -370,13 +424,13 @@ int sim_port_wait(struct sim_guest *guest, uint32_t number, int timeout_ms)
 
 static int sim_channels_open(const struct platform *platform, struct event_channels **channels)
 {
-	struct event_channels *opened = calloc(1, sizeof(*opened));
 	struct sim_machine *machine = platform->context;
+	int fds[2], error = sim_fault_check(machine, SIM_EVENT_CHANNELS_OPEN);
+	struct event_channels *opened = error < 0 ? NULL : calloc(1, sizeof(*opened));
 	struct epoll_event event = {.events = EPOLLONESHOT, .data.ptr = opened};
-	int fds[2], error;
 
 	if (!opened)
-		return -ENOMEM;
+		return error < 0 ? error : -ENOMEM;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0) {
 		error = -errno;
 		free(opened);
@@ -440,8 +494,10 @@ static int sim_channels_fd(struct event_channels *channels)
 /* Linux: once for good, and to no domain that can't be. */
 static int sim_channels_restrict(struct event_channels *channels, uint16_t domid)
 {
-	int error = 0;
+	int error = sim_fault_check(channels->machine, SIM_EVENT_CHANNELS_RESTRICT);
 
+	if (error < 0)
+		return error;
 	pthread_rwlock_wrlock(&channels->machine->ports_lock);
 	if (channels->restricted_to >= 0 || domid == 0 || domid > SIM_DOMID_MAX)
 		error = -EINVAL;
@@ -482,8 +538,10 @@ static int bind_port(struct event_channels *channels, uint16_t domid, uint32_t r
 
 static int sim_channels_bind(struct event_channels *channels, uint16_t domid, uint32_t remote_port)
 {
-	int number;
+	int number = sim_fault_check(channels->machine, SIM_EVENT_CHANNELS_BIND);
 
+	if (number < 0)
+		return number;
 	/* The guest is kept by machine->lock until its port is bound; then sim_ports_destroy finds that. */
 	pthread_mutex_lock(&channels->machine->lock);
 	pthread_rwlock_wrlock(&channels->machine->ports_lock);
@@ -496,8 +554,11 @@ static int sim_channels_bind(struct event_channels *channels, uint16_t domid, ui
 static int sim_channels_unbind(struct event_channels *channels, uint32_t number)
 {
 	struct sim_machine *machine = channels->machine;
-	int error = -ENOTCONN;
+	int error = sim_fault_check(machine, SIM_EVENT_CHANNELS_UNBIND);
 
+	if (error < 0)
+		return error;
+	error = -ENOTCONN;
 	pthread_rwlock_wrlock(&machine->ports_lock);
 	if (number >= SIM_HOST_PORTS_MAX) {
 		error = -EINVAL;
@@ -514,8 +575,10 @@ static int sim_channels_notify(struct event_channels *channels, uint32_t number)
 	struct sim_machine *machine = channels->machine;
 	struct sim_host_port *port = number < SIM_HOST_PORTS_MAX ? &machine->host_ports[number] : NULL;
 	const uint64_t one = 1;
-	int error = 0;
+	int error = sim_faulty(machine) ? sim_fault_check(machine, SIM_EVENT_CHANNELS_NOTIFY) : 0;
 
+	if (error < 0)
+		return error;
 	pthread_rwlock_rdlock(&machine->ports_lock);
 	if (!port || port->owner != channels)
 		error = -ENOTCONN;

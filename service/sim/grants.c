@@ -157,8 +157,10 @@ static int sim_grants_map(struct grants *grants, uint16_t domid, const uint32_t 
 {
 	uint32_t chain, link, used;
 	struct record *first;
-	int error;
+	int error = sim_faulty(grants->machine) ? sim_fault_check(grants->machine, SIM_GRANTS_MAP) : 0;
 
+	if (error < 0)
+		return error;
 	if (count < 1 || count > LIST_MAX)
 		return -EINVAL;
 	chain = begin(grants, domid, count);
@@ -198,8 +200,11 @@ static void unmap(struct grants *grants, struct record *first)
 
 static int sim_grants_unmap(struct grants *grants, void *mapping, uint32_t count)
 {
+	int error = sim_faulty(grants->machine) ? sim_fault_check(grants->machine, SIM_GRANTS_UNMAP) : 0;
 	struct record *first = mapping;
 
+	if (error < 0)
+		return error;
 	if (first < grants->records || first >= grants->records + SIM_MAPTRACK_MAX || !first->first ||
 	    first->count != count)
 		return -EINVAL;
@@ -211,8 +216,12 @@ static int sim_grants_unmap(struct grants *grants, void *mapping, uint32_t count
 
 static int sim_grants_open(const struct platform *platform, struct grants **grants)
 {
-	struct grants *opened = calloc(1, sizeof(*opened));
+	int error = sim_fault_check(platform->context, SIM_GRANTS_OPEN);
+	struct grants *opened;
 
+	if (error < 0)
+		return error;
+	opened = calloc(1, sizeof(*opened));
 	if (!opened)
 		return -ENOMEM;
 	opened->machine = platform->context;

@@ -33,15 +33,20 @@ struct sim_machine *sim_machine_create(uint64_t seed)
 		error = ENOMEM;
 		goto fail;
 	}
-	error = -sim_events_init(machine);
+	error = -sim_faults_init(machine);
 	if (error)
 		goto fail;
+	error = -sim_events_init(machine);
+	if (error)
+		goto fail_faults;
 	pthread_mutex_init(&machine->lock, NULL);
 	machine->platform.name = "sim";
 	machine->platform.context = machine;
 	sim_events_platform(&machine->platform);
 	sim_grants_platform(&machine->platform);
 	return machine;
+fail_faults:
+	sim_faults_destroy(machine);
 fail:
 	free(machine->guests);
 	free(machine);
@@ -57,6 +62,7 @@ void sim_machine_destroy(struct sim_machine *machine)
 		if (machine->guests[domid])
 			sim_guest_destroy(machine->guests[domid]);
 	sim_events_destroy(machine);
+	sim_faults_destroy(machine);
 	pthread_mutex_destroy(&machine->lock);
 	free(machine->guests);
 	free(machine);

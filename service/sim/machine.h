@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sim/faults.h"
 #include "sim/grant_entry.h"
 #include "sim/sim.h"
 
@@ -63,6 +64,7 @@ struct sim_host_port {
 	uint32_t guest_port;
 	bool masked; /* was given to the reader and is not unmasked yet */
 	bool held;   /* an event that waits for that */
+	bool late;   /* an event that a fault keeps back */
 };
 
 struct sim_machine {
@@ -76,8 +78,20 @@ struct sim_machine {
 	struct sim_host_port *host_ports; /* by number */
 	struct event_channels *channels;  /* open handles */
 	pthread_t unmasker;
-	int unmasker_epoll, unmasker_end;
+	int unmasker_epoll, unmasker_end, late_timer;
+	struct sim_faults *faults;
+	uint32_t faults_set; /* how many; most of the time none, and then nobody looks at them */
 };
+
+/* faults.c */
+int sim_faults_init(struct sim_machine *machine);
+void sim_faults_destroy(struct sim_machine *machine);
+
+/* sim_faulty - may there be a fault? */
+static inline bool sim_faulty(struct sim_machine *machine)
+{
+	return __atomic_load_n(&machine->faults_set, __ATOMIC_ACQUIRE) > 0;
+}
 
 /* events.c */
 int sim_events_init(struct sim_machine *machine);

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The simulated machine: calls that go wrong on purpose. */
+#include "check_main.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sim/faults.h"
+
+#define DOMID 5
+#define SLOW_US 60000
+
+static struct sim_machine *machine;
+static struct sim_guest *guest;
+static const struct platform *platform;
+static struct event_channels *channels;
+static struct grants *grants;
+static uint32_t gref, remote;
+
+static void setup(void)
+{
+	struct sim_guest_options options = {.domid = DOMID, .pages = 1};
+	uint64_t frame;
+
+	machine = sim_machine_create(1);
+	ck_assert_ptr_nonnull(machine);
+	platform = sim_platform(machine);
+	ck_assert_int_eq(sim_guest_create(machine, &options, &guest), 0);
+	ck_assert_int_eq(platform->event_channels_open(platform, &channels), 0);
+	ck_assert_int_eq(platform->grants_open(platform, &grants), 0);
+	ck_assert_int_eq(sim_pages_take(guest, 1, &frame), 0);
+	gref = (uint32_t)sim_grant(guest, SIM_HOST_DOMID, frame, false);
+	remote = (uint32_t)sim_port_open(guest, SIM_HOST_DOMID);
+}
+
+static void teardown(void)
+{
+	sim_faults_clear(machine);
+	platform->event_channels_close(channels);
+	platform->grants_close(grants);
+	sim_machine_destroy(machine);
+}
+
+static int64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* map - map and unmap. */
+static int map(void)
+{
+	void *page, *mapping;
+	int error = platform->grants_map(grants, DOMID, &gref, 1, true, false, &page, &mapping);
+
+	return error < 0 ? error : platform->grants_unmap(grants, mapping, 1);
+}
+
+START_TEST(nth_use)
+{
+	static const int expected[] = {0, 0, -ENOSPC, -ENOSPC, -ENOSPC, 0, 0};
+
+	sim_fault_set(machine,
+		      &(struct sim_fault){.call = SIM_GRANTS_MAP, .after = 2, .times = 3, .error = -ENOSPC});
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+		ck_assert_int_eq(map(), expected[i]);
+	ck_assert_uint_eq(sim_fault_hits(machine, SIM_GRANTS_MAP), 3);
+	/* Another one begins to count anew; without `times` it stays. */
+	sim_fault_set(machine, &(struct sim_fault){.call = SIM_GRANTS_MAP, .after = 1, .error = -EIO});
+	ck_assert_int_eq(map(), 0);
+	for (int i = 0; i < 20; i++)
+		ck_assert_int_eq(map(), -EIO);
+	sim_faults_clear(machine);
+	ck_assert_int_eq(map(), 0);
+	ck_assert_uint_eq(sim_fault_hits(machine, SIM_GRANTS_MAP), 0);
+}
+END_TEST
+
+/* A call that fails has done nothing. */
+START_TEST(each_call)
+{
+	static const enum sim_call calls[] = {SIM_EVENT_CHANNELS_OPEN,
+					      SIM_EVENT_CHANNELS_RESTRICT,
+					      SIM_EVENT_CHANNELS_BIND,
+					      SIM_EVENT_CHANNELS_UNBIND,
+					      SIM_EVENT_CHANNELS_NOTIFY,
+					      SIM_GRANTS_OPEN,
+					      SIM_GRANTS_MAP,
+					      SIM_GRANTS_UNMAP};
+	struct event_channels *more_channels;
+	struct grants *more_grants;
+	void *page, *mapping;
+	uint32_t port;
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		sim_fault_set(machine, &(struct sim_fault){.call = calls[i], .times = 1, .error = -EIO});
+	ck_assert_int_eq(platform->event_channels_open(platform, &more_channels), -EIO);
+	ck_assert_int_eq(platform->event_channels_restrict(channels, DOMID + 1), -EIO);
+	ck_assert_int_eq(platform->event_channels_restrict(channels, DOMID), 0);
+	ck_assert_int_eq(platform->event_channels_bind(channels, DOMID, remote), -EIO);
+	port = (uint32_t)platform->event_channels_bind(channels, DOMID, remote);
+	ck_assert_int_eq(platform->event_channels_notify(channels, port), -EIO);
+	ck_assert_int_eq(sim_port_wait(guest, remote, 0), 0);
+	ck_assert_int_eq(platform->event_channels_notify(channels, port), 0);
+	ck_assert_int_eq(sim_port_wait(guest, remote, 0), 1);
+	ck_assert_int_eq(platform->event_channels_unbind(channels, port), -EIO);
+	ck_assert_int_eq(sim_port_notify(guest, remote), 0);
+	ck_assert_int_eq(platform->event_channels_unbind(channels, port), 0);
+	ck_assert_int_eq(platform->grants_open(platform, &more_grants), -EIO);
+	ck_assert_int_eq(platform->grants_map(grants, DOMID, &gref, 1, true, false, &page, &mapping), -EIO);
+	ck_assert_int_eq(platform->grants_map(grants, DOMID, &gref, 1, true, false, &page, &mapping), 0);
+	ck_assert_int_eq(platform->grants_unmap(grants, mapping, 1), -EIO);
+	ck_assert_int_eq(sim_grant_end(guest, gref), -EBUSY);
+	ck_assert_int_eq(platform->grants_unmap(grants, mapping, 1), 0);
+	ck_assert_int_eq(sim_grant_end(guest, gref), 0);
+}
+END_TEST
+
+START_TEST(slow)
+{
+	int64_t before;
+
+	sim_fault_set(machine, &(struct sim_fault){.call = SIM_GRANTS_MAP, .times = 1, .delay_us = SLOW_US});
+	before = now_us();
+	ck_assert_int_eq(map(), 0);
+	ck_assert_int_ge(now_us() - before, SLOW_US);
+}
+END_TEST
+
+/* An event that is late is not lost, and a second one does not overtake it. */
+START_TEST(late_event)
+{
+	int fd = platform->event_channels_fd(channels);
+	struct pollfd polled = {.fd = fd, .events = POLLIN};
+	uint32_t second_remote = (uint32_t)sim_port_open(guest, SIM_HOST_DOMID), ports[4], both[2];
+	int64_t before;
+
+	both[0] = (uint32_t)platform->event_channels_bind(channels, DOMID, remote);
+	both[1] = (uint32_t)platform->event_channels_bind(channels, DOMID, second_remote);
+	ck_assert_int_eq(read(fd, ports, sizeof(ports)), sizeof(both));
+	ck_assert_int_eq(write(fd, both, sizeof(both)), sizeof(both));
+	sim_fault_set(machine, &(struct sim_fault){.call = SIM_EVENT, .times = 1, .delay_us = SLOW_US});
+	before = now_us();
+	ck_assert_int_eq(sim_port_notify(guest, remote), 0);
+	ck_assert_int_eq(sim_port_notify(guest, second_remote), 0);
+	/* The read gives fewer than have events. */
+	ck_assert_int_eq(read(fd, ports, sizeof(ports)), sizeof(ports[0]));
+	ck_assert_uint_eq(ports[0], both[1]);
+	ck_assert_int_eq(poll(&polled, 1, 5000), 1);
+	ck_assert_int_ge(now_us() - before, SLOW_US);
+	ck_assert_int_eq(read(fd, ports, sizeof(ports)), sizeof(ports[0]));
+	ck_assert_uint_eq(ports[0], both[0]);
+}
+END_TEST
+
+/* By chance: some fail, some don't, and the same seed gives the same. */
+START_TEST(by_chance)
+{
+	uint64_t failed[2] = {0};
+
+	for (int run = 0; run < 2; run++) {
+		sim_fault_set(machine,
+			      &(struct sim_fault){.call = SIM_GRANTS_MAP, .one_in = 3, .error = -EIO});
+		for (int i = 0; i < 64; i++)
+			failed[run] |= (uint64_t)(map() < 0) << i;
+		teardown();
+		setup();
+	}
+	ck_assert_uint_eq(failed[0], failed[1]);
+	ck_assert_uint_ne(failed[0], 0);
+	ck_assert_uint_ne(failed[0], UINT64_MAX);
+}
+END_TEST
+
+static void add_tests(TCase *test_case)
+{
+	tcase_add_checked_fixture(test_case, setup, teardown);
+	tcase_add_test(test_case, nth_use);
+	tcase_add_test(test_case, each_call);
+	tcase_add_test(test_case, slow);
+	tcase_add_test(test_case, late_event);
+	tcase_add_test(test_case, by_chance);
+}
+
+CHECK_MAIN("sim_faults", add_tests)
