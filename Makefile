@@ -15,6 +15,7 @@ O := build
 V := 0
 
 PREFIX := /usr/local
+BINDIR = $(PREFIX)/bin
 SBINDIR = $(PREFIX)/sbin
 LIBDIR = $(PREFIX)/lib
 LIBEXECDIR = $(PREFIX)/libexec/xvhost
@@ -82,8 +83,8 @@ ifeq ($(CONFIG_SANITIZE),y)
 optimise := -O1 -g -fno-omit-frame-pointer
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all
 else
-warnings += $(if $(CONFIG_WERROR),-Werror)
-harden += $(if $(CONFIG_DEBUG),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+warnings += $(if $(filter y,$(CONFIG_WERROR)),-Werror)
+harden += $(if $(filter y,$(CONFIG_DEBUG)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 # A loadable backend must not need a symbol of the program. Not with sanitizers: clang keeps theirs in the program.
 no-undefined := -Wl,-z,defs
 endif
@@ -92,7 +93,7 @@ optimise := -O0 -g3
 endif
 
 # Debian's names; one list for all programs, for --as-needed leaves out what a program does not use.
-packages := xenstore xenevtchn xengnttab xentoollog liburing inih
+packages := xenstore xenevtchn xengnttab xentoollog liburing inih jansson
 missing-package = $(error pkg-config does not know $1; `make deps` installs what is needed)
 pkg-libs = $(or $(shell pkg-config --libs $1),$(call missing-package,$1))
 
@@ -120,6 +121,7 @@ fill-in = sed $(foreach v,SBINDIR LIBDIR LIBEXECDIR BACKENDDIR SYSCONFDIR,-e 's|
 objects = $(patsubst %.c,$(O)/obj/%.o,$(wildcard $(1:=/*.c)))
 
 main-objects := $(O)/obj/service/daemon/main.o $(O)/obj/service/worker/main.o
+try-objects := $(call objects,service/try)
 common-objects := $(call objects,service service/platform)
 daemon-objects := $(filter-out $(main-objects),$(call objects,service/daemon))
 worker-objects := $(filter-out $(main-objects),$(call objects,service/worker service/rings service/memory))
@@ -134,7 +136,7 @@ modules := $(backend-m:%=$(O)/backends/%.so)
 symbol = xvhost_backend_$(subst -,_,$1)
 builtin-list := $(O)/obj/builtin_backends
 
-programs := $(O)/bin/xvhostd $(O)/bin/xvhost-worker
+programs := $(O)/bin/xvhostd $(O)/bin/xvhost-worker $(O)/bin/xvhost-try
 page-sources := $(wildcard service/*/*.[1-8].scd backends/*/*.[1-8].scd docs/*.[1-8].scd)
 pages := $(patsubst %.scd,$(O)/man/%,$(notdir $(page-sources)))
 units := $(O)/share/xvhostd.service
@@ -153,7 +155,7 @@ $(call remember,paths,$(path-defines) $(fill-in))
 $(call remember,builtin,$(backend-y) without $(backend-m))
 $(foreach l,common daemon worker sim,$(call remember,lib$l,$($l-objects)))
 
-everything := $(main-objects) $(common-objects) $(daemon-objects) $(worker-objects) $(sim-objects) \
+everything := $(main-objects) $(try-objects) $(common-objects) $(daemon-objects) $(worker-objects) $(sim-objects) \
 	$(builtin-objects) $(builtin-list).o $(module-objects) $(test-objects)
 path-objects := $(patsubst %.c,$(O)/obj/%.o,$(shell grep -lwF $(path-words:%=-e %) \
 	$(patsubst $(O)/obj/%.o,%.c,$(filter-out $(module-objects),$(everything))) 2>/dev/null))
@@ -212,6 +214,7 @@ $(O)/lib/libworker.a: $(worker-objects) $(builtin-objects) $(builtin-list).o
 
 $(O)/bin/xvhostd: $(O)/obj/service/daemon/main.o $(libraries)
 $(O)/bin/xvhost-worker: $(O)/obj/service/worker/main.o $(libraries)
+$(O)/bin/xvhost-try: $(try-objects) $(sim-libraries)
 $(programs):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(call link)
@@ -231,6 +234,7 @@ $(units) $(sample): $(O)/share/%: service/daemon/% $(O)/settings/paths
 installed := \
 	755:$(O)/bin/xvhostd:$(SBINDIR)/xvhostd \
 	755:$(O)/bin/xvhost-worker:$(LIBEXECDIR)/xvhost-worker \
+	755:$(O)/bin/xvhost-try:$(BINDIR)/xvhost-try \
 	755:service/daemon/block-xvhost:$(SYSCONFDIR)/xen/scripts/block-xvhost \
 	$(foreach f,$(modules),644:$f:$(BACKENDDIR)/$(notdir $f)) \
 	$(foreach f,$(wildcard include/xvhost/*.h),644:$f:$(INCLUDEDIR)/xvhost/$(notdir $f)) \
@@ -284,5 +288,5 @@ help: ## this list
 		CC 'compiler: gcc or clang' CFLAGS 'added to the flags; also CPPFLAGS, LDFLAGS' \
 		CONFIG_X 'sets one symbol of Kconfig for this build, such as CONFIG_SANITIZE=y' \
 		KCONFIG_CONFIG 'the configuration (.config)' \
-		PREFIX '$(PREFIX); also SBINDIR, LIBDIR, LIBEXECDIR, MANDIR, SYSCONFDIR ...' \
+		PREFIX '$(PREFIX); also BINDIR, SBINDIR, LIBDIR, LIBEXECDIR, MANDIR, SYSCONFDIR ...' \
 		DESTDIR 'put before all paths by install'

@@ -11,10 +11,20 @@ unit-helpers := $(filter-out $(O)/obj/tests/unit/test_%,$(unit-objects))
 # Each tests/fuzz/fuzz_NAME.c is a harness of libFuzzer; its first inputs are in tests/fuzz/corpus/NAME/.
 fuzz-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz-programs := $(patsubst tests/fuzz/%.c,$(O)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
-test-objects := $(unit-objects) $(fuzz-objects)
+
+# Each tests/backends/NAME.c is a backend that does something wrong.
+wrong-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/backends/*.c))
+wrong-backends := $(patsubst %.c,$(O)/%.so,$(wildcard tests/backends/*.c))
+test-objects := $(unit-objects) $(fuzz-objects) $(wrong-objects)
 
 .PHONY: tests check check-fast check-unit
-tests: $(unit-programs) $(modules) ## build the unit tests
+tests: $(unit-programs) $(programs) $(modules) $(wrong-backends) ## build the tests, and what they run
+
+$(wrong-objects): includes = -Iinclude
+$(wrong-objects): pic := $(module-pic)
+$(wrong-backends): $(O)/%.so: $(O)/obj/%.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ld-flags) -shared $(no-undefined) -o $@ $^
 
 $(unit-objects): includes = -Iinclude -Iservice -Itests/unit
 $(unit-programs): $(O)/tests/%: $(O)/obj/tests/unit/%.o $(unit-helpers) $(sim-libraries)
@@ -22,13 +32,19 @@ $(unit-programs): $(O)/tests/%: $(O)/obj/tests/unit/%.o $(unit-helpers) $(sim-li
 	$(Q)mkdir -p $(@D) && $(call link,check)
 
 check: deps ## run all tests; installs what is missing first
-	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize fuzz headers scripts lab
+	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize try fuzz headers scripts lab
 
-check-fast: ## run the tests that need no lab: unit tests, again with sanitizers, fuzzers, headers, scripts
-	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize fuzz headers scripts
+check-fast: ## run the tests that need no lab: unit tests, again with sanitizers, xvhost-try, fuzzers, headers, scripts
+	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize try fuzz headers scripts
 
 check-unit: ## run the unit tests
 	$(Q)MAKE='$(MAKE)' tests/run $(O) unit
+
+# ---- measuring -------------------------------------------------------------------------------------------------
+
+.PHONY: bench-native
+bench-native: all ## measure without Xen: null by itself, file beside fio; BENCH_TIME=2 seconds a run, BENCH_DIR=folder
+	$(Q)tests/bench/native $(O)
 
 # ---- fuzzing: clang's libFuzzer, with the address and undefined behaviour sanitizers -----------------------------
 

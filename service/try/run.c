@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * run.c - one backend, served by a worker, under the load of a simulated guest
+ *
+ * Theory of operation: the worker is the same code as in xvhost-worker, with its control thread and its loop thread. The
+ * guest's load has a thread for each queue. This thread does what xvhostd does for a worker, and then waits.
+ */
+#include "try/run.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sim/blkif_frontend.h"
+#include "sim/sim.h"
+#include "sim/worker_thread.h"
+#include "try/report.h"
+#include "try/watch.h"
+
+#define DOMID 1
+#define DEVICE 51712u	       /* xvda */
+#define GUEST_PAGES_MORE 1024u /* than its rings and requests need */
+
+/* What a run has made so far; NULL where it has not. */
+struct run {
+	struct sim_machine *machine;
+	struct sim_guest *guest;
+	struct worker_thread *worker;
+	struct blkif_frontend *frontend;
+	struct load *load;
+	bool connected;
+};
+
+static int fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* fail - one line on standard error; returns the exit status. */
+static int fail(int status, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fprintf(stderr, "xvhost-try: ");
+	vfprintf(stderr, format, arguments);
+	fprintf(stderr, "\n");
+	va_end(arguments);
+	return status;
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* ---- making ---- */
+
+static uint32_t segments(const struct try_options *options)
+{
+	return (options->block_bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+}
+
+/* guest_pages - enough for all rings, and for all requests with their indirect pages. */
+static uint32_t guest_pages(const struct try_options *options)
+{
+	uint32_t request = segments(options) + FRONT_INDIRECT_PAGES;
+
+	return options->queues * ((1u << options->ring_order) + options->depth * request) + GUEST_PAGES_MORE;
+}
+
+/* make_guest - the machine, the guest, and the worker that serves it. */
+static int make_guest(struct run *run, const struct try_options *options)
+{
+	const struct sim_guest_options guest = {.domid = DOMID, .pages = guest_pages(options)};
+	int error;
+
+	run->machine = sim_machine_create(options->seed);
+	if (!run->machine)
+		return fail(TRY_FAILED, "can't make a simulated machine: %s", strerror(errno));
+	error = sim_guest_create(run->machine, &guest, &run->guest);
+	if (error < 0)
+		return fail(TRY_FAILED, "can't make a guest with %u pages of memory: %s", guest.pages,
+			    strerror(-error));
+	error = worker_thread_start(sim_platform(run->machine), DOMID, options->backend_directory,
+				    &run->worker);
+	if (error < 0)
+		return fail(TRY_FAILED, "can't start a worker: %s", strerror(-error));
+	return TRY_GOOD;
+}
+
+/* open_disk - and see that the load can be done with it. */
+static int open_disk(struct run *run, struct run_result *result)
+{
+	const struct try_options *options = result->options;
+
+	if (worker_thread_open(run->worker, DEVICE, result->subject.target, options->read_only,
+			       &result->disk) < 0)
+		return fail(TRY_FAILED, "%s", result->disk.text);
+	if (result->disk.read_only && options->read_percent < 100)
+		return fail(TRY_USAGE, "the disk can't be written, so --rw %s can't be done", options->mode);
+	return TRY_GOOD;
+}
+
+static int connect_guest(struct run *run, const struct run_result *result)
+{
+	const struct try_options *options = result->options;
+	const struct blkif_frontend_options frontend = {
+		.guest = run->guest,
+		.host_domid = SIM_HOST_DOMID,
+		.device_id = DEVICE,
+		.protocol = BLKIF_X86_64,
+		.queues = options->queues,
+		.ring_order = options->ring_order,
+		.depth = options->depth,
+		.segments = segments(options),
+		.persistent = true,
+	};
+	char text[ERROR_TEXT_MAX];
+	int error = blkif_frontend_create(&frontend, &run->frontend);
+
+	if (error < 0)
+		return fail(TRY_FAILED, "can't make the guest's rings: %s", strerror(-error));
+	error = worker_thread_connect(run->worker, run->frontend, &result->disk, text);
+	if (error < 0)
+		return fail(TRY_FAILED, "the worker can't serve the guest's rings: %s", text);
+	run->connected = true;
+	return TRY_GOOD;
+}
+
+static int make_load(struct run *run, const struct try_options *options)
+{
+	const struct load_options load = {
+		.read_percent = options->read_percent,
+		.random = options->random,
+		.block_bytes = options->block_bytes,
+		.depth = options->depth,
+		.span_bytes = options->size_bytes,
+		.time_ms = options->time_ms,
+		.bytes = options->bytes,
+		.flush_every = options->flush_every,
+		.verify = options->verify && options->read_percent < 100,
+		.seed = options->seed,
+	};
+	char text[FRONT_ERROR_MAX];
+	int error = load_create(run->frontend, &load, &run->load, text);
+
+	if (error < 0)
+		return fail(TRY_USAGE, "%s", error == -ENOMEM ? "no memory for the load" : text);
+	return TRY_GOOD;
+}
+
+/* ---- running ---- */
+
+/* execute - the load from its first request to its last answer, and what it cost. */
+static int execute(struct run *run, struct run_result *result)
+{
+	const struct try_options *options = result->options;
+	uint64_t process_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID), own_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	struct watch *watch;
+	int error = load_start(run->load);
+
+	if (error < 0)
+		return fail(TRY_FAILED, "can't start the guest's load: %s", strerror(-error));
+	error = watch_start(run->load, options->time_ms, options->bytes, options->quiet, &watch);
+	if (error < 0) {
+		load_stop(run->load);
+		load_finish(run->load, &result->load);
+		return fail(TRY_FAILED, "can't look after the load: %s", strerror(-error));
+	}
+	load_finish(run->load, &result->load);
+	process_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - process_ns;
+	own_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - own_ns;
+	result->worker_cpu_ns = process_ns - own_ns - result->load.guest_cpu_ns;
+	result->interrupted = watch_end(watch);
+	return TRY_GOOD;
+}
+
+/* read_back - all that was written, unless the user is tired of it or the disk does not answer any more. */
+static void read_back(struct run *run, struct run_result *result)
+{
+	if (!result->options->verify || result->load.counters.writes == 0 || result->interrupted ||
+	    result->load.error)
+		return;
+	load_verify(run->load, &result->read_back_result);
+	result->read_back = true;
+}
+
+static int run_all(struct run *run, struct run_result *result)
+{
+	int status = make_guest(run, result->options);
+
+	if (status == TRY_GOOD)
+		status = open_disk(run, result);
+	if (status == TRY_GOOD)
+		status = connect_guest(run, result);
+	if (status == TRY_GOOD)
+		status = make_load(run, result->options);
+	if (status == TRY_GOOD)
+		status = execute(run, result);
+	if (status != TRY_GOOD)
+		return status;
+	read_back(run, result);
+	report(result);
+	return load_errors(&result->load) + (result->read_back ? load_errors(&result->read_back_result) : 0)
+		       ? TRY_FAILED
+		       : TRY_GOOD;
+}
+
+/* unmake - the reverse. */
+static void unmake(struct run *run)
+{
+	if (run->load)
+		load_destroy(run->load);
+	if (run->connected)
+		worker_thread_disconnect(run->worker, DEVICE);
+	if (run->worker)
+		worker_thread_stop(run->worker);
+	if (run->frontend)
+		blkif_frontend_destroy(run->frontend);
+	if (run->guest)
+		sim_guest_destroy(run->guest);
+	if (run->machine)
+		sim_machine_destroy(run->machine);
+}
+
+int run_load(const struct try_options *options)
+{
+	struct run_result *result = calloc(1, sizeof(*result));
+	struct run run = {0};
+	char text[ERROR_TEXT_MAX];
+	int status, error;
+
+	if (!result)
+		return fail(TRY_FAILED, "no memory");
+	result->options = options;
+	error = subject_find(options->target, options->backend_directory, &result->subject, text);
+	if (error < 0) {
+		free(result);
+		return fail(subject_status(error), "%s", text);
+	}
+	watch_block_signals();
+	status = run_all(&run, result);
+	/* A worker whose backend has lost requests waits for them for ever. */
+	if (result->load.error == -ETIMEDOUT || result->read_back_result.error == -ETIMEDOUT) {
+		fflush(stdout);
+		_Exit(status);
+	}
+	unmake(&run);
+	free(result);
+	return status;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * run.h - one backend, served by a worker, under the load of a simulated guest
+ */
+#ifndef RUN_H
+#define RUN_H
+
+#include "sim/load.h"
+#include "try/options.h"
+#include "try/subject.h"
+#include "worker/messages.h"
+
+/* What came of it. */
+struct run_result {
+	const struct try_options *options;
+	struct subject subject;
+	struct message_disk_opened disk;
+	bool interrupted; /* by a signal */
+	bool read_back;	  /* all that was written was read again at the end; `read_back_result` counts */
+	uint64_t worker_cpu_ns; /* of all threads but the guest's */
+	struct load_result load;
+	struct load_result read_back_result;
+};
+
+/*
+ * run_load - all of it, up to the report. Returns TRY_GOOD, TRY_FAILED or TRY_USAGE, the exit status.
+ */
+int run_load(const struct try_options *options);
+
+#endif
