@@ -350,6 +350,7 @@ START_TEST(bad_targets)
 		int error;
 	} rows[] = {
 		{"fil:path=/x", "no backend is called 'fil'", -ENOENT},
+		{"./null.so:size=1M", "'./null.so' is no backend's name", -EINVAL},
 		{"", "does not begin with a backend's name", -EINVAL},
 		{"file:", "parameter path of backend file is missing", -EINVAL},
 		{"file:path=/nonexistent/disk",
