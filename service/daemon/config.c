@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/text.h"
 #include "worker/messages.h"
@@ -69,11 +70,32 @@ static bool set_max_ring_page_order(struct config *config, const char *value)
 	return true;
 }
 
+static bool set_max_queues(struct config *config, const char *value)
+{
+	uint64_t number;
+
+	if (!text_number(value, 1, DISK_QUEUES_MAX, &number))
+		return false;
+	config->max_queues = (uint32_t)number;
+	return true;
+}
+
+/* default_max_queues - more queues than processors here would only share them. */
+static uint32_t default_max_queues(void)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (processors < 1)
+		return 1;
+	return processors < (long)DISK_QUEUES_MAX ? (uint32_t)processors : DISK_QUEUES_MAX;
+}
+
 static const struct key keys[] = {
 	{"daemon", "log_level", set_log_level, "error, warning, info or debug"},
 	{"daemon", "worker", set_worker, "an absolute path"},
 	{"daemon", "backend_directory", set_backend_directory, "an absolute path"},
 	{"disk", "max_ring_page_order", set_max_ring_page_order, "a number from 0 to 4"},
+	{"disk", "max_queues", set_max_queues, "a number from 1 to 16"},
 };
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
@@ -85,6 +107,7 @@ void config_set_defaults(struct config *config)
 	snprintf(config->worker, sizeof(config->worker), "%s", XVHOST_LIBEXECDIR "/xvhost-worker");
 	snprintf(config->backend_directory, sizeof(config->backend_directory), "%s", XVHOST_BACKEND_DIR);
 	config->max_ring_page_order = RING_ORDER_MAX;
+	config->max_queues = default_max_queues();
 }
 
 /* complain - one error, of the line `line`. */

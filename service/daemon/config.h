@@ -16,7 +16,8 @@ struct config {
 	enum log_level log_level;
 	char worker[PATH_MAX];		  /* the program that serves one guest */
 	char backend_directory[PATH_MAX]; /* where it finds loadable backends */
-	uint32_t max_ring_page_order;	  /* a frontend may have a ring of 2^this pages */
+	uint32_t max_ring_page_order;	  /* a frontend may have rings of 2^this pages */
+	uint32_t max_queues;		  /* a frontend may have this many for a disk */
 };
 
 /* config_set_defaults - what holds where nothing is set. */

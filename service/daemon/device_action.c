@@ -258,17 +258,23 @@ static void offer(struct device *device, const struct host *host, int64_t now_ms
 {
 	const char *flush = device->properties.flush ? "1" : "0";
 	const char *discard = device->properties.discard ? "1" : "0";
-	char order[NUMBER_TEXT_MAX], indirect[NUMBER_TEXT_MAX];
+	char order[NUMBER_TEXT_MAX], indirect[NUMBER_TEXT_MAX], queues[NUMBER_TEXT_MAX];
 	struct node nodes[] = {
-		{"feature-flush-cache", flush}, {"feature-barrier", flush},
-		{"feature-discard", discard},	{"feature-max-indirect-segments", indirect},
-		{"max-ring-page-order", order}, {"xvhost-status", "ready"},
-		{"hotplug-error", NULL},	{NULL, NULL},
+		{"feature-flush-cache", flush},
+		{"feature-barrier", flush},
+		{"feature-discard", discard},
+		{"feature-max-indirect-segments", indirect},
+		{"max-ring-page-order", order},
+		{"multi-queue-max-queues", queues},
+		{"xvhost-status", "ready"},
+		{"hotplug-error", NULL},
+		{NULL, NULL},
 	};
 
 	if (taken_by_kernel(device, host))
 		return;
 	snprintf(order, sizeof(order), "%" PRIu32, host->config->max_ring_page_order);
+	snprintf(queues, sizeof(queues), "%" PRIu32, host->config->max_queues);
 	snprintf(indirect, sizeof(indirect), "%u", DISK_SEGMENTS_MAX);
 	if (!write_nodes(device, host, nodes, sizeof(nodes) / sizeof(nodes[0]), XENBUS_INIT_WAIT, now_ms))
 		return;

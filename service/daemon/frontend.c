@@ -4,7 +4,9 @@
  *
  * Theory of operation (blkif.h of Xen, and what blkback makes of it): without `ring-page-order` there is one
  * page in `ring-ref`; with it, even as 0, the pages are in `ring-ref0` and so on, though some frontends say
- * 0 and write `ring-ref`. A frontend without `protocol` is a 32-bit one. Each node is read once.
+ * 0 and write `ring-ref`. With more than one queue, by `multi-queue-num-queues`, each queue has its pages and its
+ * event channel in a directory, `queue-0` and so on. A frontend without `protocol` is a 32-bit one. Each node is
+ * read once.
  */
 #include "daemon/frontend.h"
 
@@ -20,7 +22,7 @@
 
 #define EVENT_CHANNEL_MAX                                                                                    \
 	((1u << 17) - 1) /* the last port that a domain can have (EVTCHN_FIFO_NR_CHANNELS) */
-#define NODE_NAME_MAX 24 /* bytes of a node's name with the final 0 */
+#define NODE_NAME_MAX 32 /* bytes of a node's name with the final 0 */
 
 /* One call of frontend_read_ring. */
 struct reading {
@@ -100,56 +102,83 @@ static int read_protocol(struct reading *reading, enum blkif_protocol *protocol)
 	return error;
 }
 
-/* read_pages - the references of all pages of a ring of 2^order pages, in ring-ref0 and so on. */
-static int read_pages(struct reading *reading, uint32_t order, struct message_disk_connect *connect)
+/* read_queue_node - as read_needed, of a node of the queue whose directory `prefix` names. */
+static int read_queue_node(struct reading *reading, const char *prefix, const char *name, uint32_t minimum,
+			   uint32_t maximum, uint32_t *value)
+{
+	char path[NODE_NAME_MAX];
+
+	snprintf(path, sizeof(path), "%s%s", prefix, name);
+	return read_needed(reading, path, minimum, maximum, value);
+}
+
+/* read_pages - the references of all pages of a ring, in ring-ref0 and so on. */
+static int read_pages(struct reading *reading, const char *prefix, uint32_t count, uint32_t *refs)
 {
 	char name[NODE_NAME_MAX];
 	int error = 0;
 
-	connect->ring_pages = 1u << order;
-	if (order == 0) {
-		error = read_number(reading, "ring-ref0", 0, UINT32_MAX, &connect->ring_refs[0]);
-		if (error == -ENOENT)
-			error = read_needed(reading, "ring-ref", 0, UINT32_MAX, &connect->ring_refs[0]);
-		return error;
+	if (count == 1) {
+		snprintf(name, sizeof(name), "%sring-ref0", prefix);
+		error = read_number(reading, name, 0, UINT32_MAX, refs);
+		return error == -ENOENT ? read_queue_node(reading, prefix, "ring-ref", 0, UINT32_MAX, refs)
+					: error;
 	}
-	for (uint32_t i = 0; i < connect->ring_pages && error == 0; i++) {
+	for (uint32_t i = 0; i < count && error == 0; i++) {
 		snprintf(name, sizeof(name), "ring-ref%" PRIu32, i);
-		error = read_needed(reading, name, 0, UINT32_MAX, &connect->ring_refs[i]);
+		error = read_queue_node(reading, prefix, name, 0, UINT32_MAX, &refs[i]);
 	}
 	return error;
 }
 
-/* read_ring - all pages of the ring. */
-static int read_ring(struct reading *reading, struct message_disk_connect *connect)
+/* read_queue - one queue's ring and event channel. `order_given`: the frontend numbers the pages. */
+static int read_queue(struct reading *reading, const char *prefix, uint32_t pages, bool order_given,
+		      struct message_queue *queue)
 {
+	int error = order_given
+			    ? read_pages(reading, prefix, pages, queue->ring_refs)
+			    : read_queue_node(reading, prefix, "ring-ref", 0, UINT32_MAX, queue->ring_refs);
+
+	if (error == 0)
+		error = read_queue_node(reading, prefix, "event-channel", 1, EVENT_CHANNEL_MAX,
+					&queue->event_channel);
+	return error;
+}
+
+/* read_queues - all of them, whose number is known. */
+static int read_queues(struct reading *reading, struct message_disk_connect *connect)
+{
+	char prefix[NODE_NAME_MAX] = "";
 	uint32_t order = 0;
 	int error = read_number(reading, "ring-page-order", 0, reading->host->config->max_ring_page_order,
 				&order);
+	bool order_given = error == 0;
 
-	if (error == 0)
-		return read_pages(reading, order, connect);
-	if (error != -ENOENT)
+	if (error < 0 && error != -ENOENT)
 		return error;
-	connect->ring_pages = 1;
-	return read_needed(reading, "ring-ref", 0, UINT32_MAX, &connect->ring_refs[0]);
+	error = 0;
+	connect->ring_pages = 1u << order;
+	for (uint32_t i = 0; i < connect->queue_count && error == 0; i++) {
+		if (connect->queue_count > 1)
+			snprintf(prefix, sizeof(prefix), "queue-%" PRIu32 "/", i);
+		error = read_queue(reading, prefix, connect->ring_pages, order_given, &connect->queues[i]);
+	}
+	return error;
 }
 
 int frontend_read_ring(const struct host *host, const char *directory, struct message_disk_connect *connect,
 		       char text[ERROR_TEXT_MAX])
 {
 	struct reading reading = {.host = host, .directory = directory, .text = text};
-	uint32_t queues;
 	int error;
 
 	memset(connect, 0, sizeof(*connect));
 	text[0] = '\0';
-	/* More than one was not offered, and their rings would be elsewhere. */
-	error = read_number(&reading, "multi-queue-num-queues", 1, 1, &queues);
+	connect->queue_count = 1;
+	error = read_number(&reading, "multi-queue-num-queues", 1, host->config->max_queues,
+			    &connect->queue_count);
 	if (error == 0 || error == -ENOENT)
-		error = read_ring(&reading, connect);
-	if (error == 0)
-		error = read_needed(&reading, "event-channel", 1, EVENT_CHANNEL_MAX, &connect->event_channel);
+		error = read_queues(&reading, connect);
 	if (error == 0)
 		error = read_protocol(&reading, &connect->protocol);
 	return error;

@@ -168,6 +168,7 @@ struct blkif_queue_parameters {
 		const struct xvhost_disk_properties *properties;
 	} layers[BLKIF_LAYERS_MAX]; /* the outermost first */
 	uint32_t layer_count;
+	uint32_t index; /* of the queue within the disk */
 	enum blkif_protocol protocol;
 	void *pages; /* the ring, mapped */
 	uint32_t page_count;

@@ -78,7 +78,9 @@ int blkif_queue_create(const struct blkif_queue_parameters *parameters, struct b
 	queue->layer_count = parameters->layer_count;
 	for (uint32_t i = 0; i < queue->layer_count; i++) {
 		queue->layers[i] = (struct blkif_layer){
-			.seen = {.size = sizeof(struct xvhost_queue), .disk = parameters->layers[i].disk},
+			.seen = {.size = sizeof(struct xvhost_queue),
+				 .index = parameters->index,
+				 .disk = parameters->layers[i].disk},
 			.backend = parameters->layers[i].backend,
 			.properties = parameters->layers[i].properties,
 			.queue = queue,

@@ -67,13 +67,16 @@ int blkif_frontend_create(const struct blkif_frontend_options *options, struct b
 
 void blkif_frontend_describe(const struct blkif_frontend *frontend, struct message_disk_connect *connect)
 {
-	const struct front_ring *ring = &frontend->queues[0].ring;
-
 	memset(connect, 0, sizeof(*connect));
 	connect->protocol = frontend->options.protocol;
-	connect->ring_pages = ring->page_count;
-	memcpy(connect->ring_refs, ring->grefs, ring->page_count * sizeof(ring->grefs[0]));
-	connect->event_channel = frontend->queues[0].port;
+	connect->ring_pages = frontend->queues[0].ring.page_count;
+	connect->queue_count = frontend->queue_count;
+	for (uint32_t i = 0; i < frontend->queue_count; i++) {
+		const struct front_ring *ring = &frontend->queues[i].ring;
+
+		memcpy(connect->queues[i].ring_refs, ring->grefs, ring->page_count * sizeof(ring->grefs[0]));
+		connect->queues[i].event_channel = frontend->queues[i].port;
+	}
 }
 
 /* ---- the requests' pages ---- */

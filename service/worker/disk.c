@@ -184,7 +184,7 @@ static int open_layers(struct disk *disk, const char *backend_directory, bool re
 	return error;
 }
 
-void disk_open(struct disk *disk, const struct disk_guest *guest, uint32_t device_id,
+void disk_open(struct disk *disk, const struct guest *guest, uint32_t device_id,
 	       const struct message_disk_open *asked, struct message_disk_opened *answer)
 {
 	const struct xvhost_disk_properties *properties = &disk->layers[0].properties;
@@ -219,95 +219,168 @@ void disk_close(struct disk *disk)
 
 /* ---- connect and disconnect ---- */
 
-/* connect_queue - map, make, bind; or nothing and the reason. */
-static int connect_queue(struct disk *disk, const struct disk_guest *guest,
-			 const struct message_disk_connect *asked, char text[ERROR_TEXT_MAX])
+/* disconnect_queue - unbind, unmake, unmap. */
+static void disconnect_queue(struct disk *disk, const struct guest *guest, struct disk_queue *queue)
 {
+	int error = guest->platform->event_channels_unbind(queue->loop->channels, queue->port);
+
+	if (error < 0)
+		log_error("%s: can't unbind port %" PRIu32 ": %s", disk->name, queue->port, strerror(-error));
+	blkif_queue_free(queue->queue);
+	/* Queues are told apart by their addresses, and another disk's may come to lie here. */
+	queue->queue = NULL;
+	memory_unmap_ring(queue->loop->memory, &queue->ring);
+}
+
+/* disconnect_queues - all that are connected. */
+static void disconnect_queues(struct disk *disk, const struct guest *guest)
+{
+	for (; disk->queue_count > 0; disk->queue_count--)
+		disconnect_queue(disk, guest, &disk->queues[disk->queue_count - 1]);
+}
+
+/* make_queue - over a ring that is mapped. */
+static int make_queue(struct disk *disk, const struct message_disk_connect *asked, uint32_t index,
+		      char text[ERROR_TEXT_MAX])
+{
+	struct disk_queue *queue = &disk->queues[index];
 	struct blkif_queue_parameters parameters = {
+		.index = index,
 		.layer_count = disk->layer_count,
 		.protocol = asked->protocol,
+		.pages = queue->ring.pages[0],
 		.page_count = asked->ring_pages,
 		.limit = &disk->limit,
 	};
-	int error = memory_map_ring(guest->memory, asked->ring_refs, asked->ring_pages, &disk->ring);
+	int error;
 
-	if (error < 0) {
-		snprintf(text, ERROR_TEXT_MAX,
-			 "can't map the ring's %" PRIu32 " pages (ring-ref %" PRIu32 "%s): %s",
-			 asked->ring_pages, asked->ring_refs[0], asked->ring_pages > 1 ? " and on" : "",
-			 strerror(-error));
-		return error;
-	}
-	parameters.pages = disk->ring.pages[0];
 	for (uint32_t i = 0; i < disk->layer_count; i++) {
 		parameters.layers[i].disk = &disk->layers[i].seen;
 		parameters.layers[i].backend = disk->layers[i].backend;
 		parameters.layers[i].properties = &disk->layers[i].properties;
 	}
-	error = blkif_queue_create(&parameters, &disk->queue);
-	if (error < 0) {
+	error = blkif_queue_create(&parameters, &queue->queue);
+	if (error < 0)
 		snprintf(text, ERROR_TEXT_MAX, "can't serve the ring: %s",
 			 error == -EPROTO ? "its counters are not possible" : strerror(-error));
-		goto fail_ring;
-	}
-	error = guest->platform->event_channels_bind(guest->channels, guest->domid, asked->event_channel);
-	if (error < 0) {
-		snprintf(text, ERROR_TEXT_MAX, "can't bind event-channel %" PRIu32 ": %s",
-			 asked->event_channel, strerror(-error));
-		goto fail_queue;
-	}
-	disk->port = (uint32_t)error;
-	return 0;
-fail_queue:
-	blkif_queue_free(disk->queue);
-	/* Queues are told apart by their addresses, and another disk's may come to lie here. */
-	disk->queue = NULL;
-fail_ring:
-	memory_unmap_ring(guest->memory, &disk->ring);
 	return error;
 }
 
-void disk_connect(struct disk *disk, const struct disk_guest *guest, const struct message_disk_connect *asked,
+/* connect_queue - map, make, bind; or nothing and the reason. */
+static int connect_queue(struct disk *disk, struct guest *guest, const struct message_disk_connect *asked,
+			 uint32_t index, char text[ERROR_TEXT_MAX])
+{
+	const struct message_queue *described = &asked->queues[index];
+	struct disk_queue *queue = &disk->queues[index];
+	int error = guest_loop(guest, index, &queue->loop, text);
+
+	if (error < 0)
+		return error;
+	error = memory_map_ring(queue->loop->memory, described->ring_refs, asked->ring_pages, &queue->ring);
+	if (error < 0) {
+		snprintf(text, ERROR_TEXT_MAX,
+			 "can't map the ring's %" PRIu32 " pages (ring-ref %" PRIu32 "%s): %s",
+			 asked->ring_pages, described->ring_refs[0], asked->ring_pages > 1 ? " and on" : "",
+			 strerror(-error));
+		return error;
+	}
+	error = make_queue(disk, asked, index, text);
+	if (error < 0)
+		goto fail_ring;
+	error = guest->platform->event_channels_bind(queue->loop->channels, guest->domid,
+						     described->event_channel);
+	if (error < 0) {
+		snprintf(text, ERROR_TEXT_MAX, "can't bind event-channel %" PRIu32 ": %s",
+			 described->event_channel, strerror(-error));
+		goto fail_queue;
+	}
+	queue->port = (uint32_t)error;
+	return 0;
+fail_queue:
+	blkif_queue_free(queue->queue);
+	queue->queue = NULL;
+fail_ring:
+	memory_unmap_ring(queue->loop->memory, &queue->ring);
+	return error;
+}
+
+/* connect_queues - all or none. */
+static int connect_queues(struct disk *disk, struct guest *guest, const struct message_disk_connect *asked,
+			  char text[ERROR_TEXT_MAX])
+{
+	for (uint32_t i = 0; i < asked->queue_count; i++) {
+		int error = connect_queue(disk, guest, asked, i, text);
+
+		if (error < 0) {
+			disconnect_queues(disk, guest);
+			return error;
+		}
+		disk->queue_count++;
+	}
+	return 0;
+}
+
+void disk_connect(struct disk *disk, struct guest *guest, const struct message_disk_connect *asked,
 		  struct message_error *answer)
 {
-	assert(disk->state == DISK_OPEN);
+	assert(disk->state == DISK_OPEN && disk->queue_count == 0);
 	assert(asked->ring_pages >= 1 && asked->ring_pages <= RING_PAGES_MAX);
-	answer->error = connect_queue(disk, guest, asked, answer->text);
+	assert(asked->queue_count >= 1 && asked->queue_count <= DISK_QUEUES_MAX);
+	answer->error = connect_queues(disk, guest, asked, answer->text);
 	if (answer->error < 0) {
 		log_limited(&disk->limit, LOG_LEVEL_ERROR, "%s: %s", disk->name, answer->text);
 		return;
 	}
 	disk->state = DISK_CONNECTED;
-	loop_serve(guest->loop, disk->queue, disk->port);
+	disk->released = 0;
+	disk->broken = false;
 	log_limited(&disk->limit, LOG_LEVEL_INFO,
-		    "%s: connected, %s, ring of %" PRIu32 " pages with %" PRIu32 " entries, memory by %s",
-		    disk->name, asked->protocol == BLKIF_X86_64 ? "x86_64" : "x86_32", disk->ring.count,
-		    disk->queue->ring.size, memory_mapper_name(guest->memory));
+		    "%s: connected, %s, %" PRIu32 " %s of %" PRIu32 " pages with %" PRIu32
+		    " entries, memory by %s",
+		    disk->name, asked->protocol == BLKIF_X86_64 ? "x86_64" : "x86_32", disk->queue_count,
+		    disk->queue_count == 1 ? "ring" : "rings", asked->ring_pages,
+		    disk->queues[0].queue->ring.size, memory_mapper_name(disk->queues[0].loop->memory));
+	for (uint32_t i = 0; i < disk->queue_count; i++)
+		loop_serve(disk->queues[i].loop->loop, disk->queues[i].queue, disk->queues[i].port);
 }
 
-void disk_release(struct disk *disk, const struct disk_guest *guest)
+void disk_release(struct disk *disk)
 {
 	assert(disk->state == DISK_CONNECTED);
 	disk->state = DISK_RELEASING;
-	loop_release(guest->loop, disk->queue);
+	for (uint32_t i = 0; i < disk->queue_count; i++)
+		loop_release(disk->queues[i].loop->loop, disk->queues[i].queue);
 }
 
-void disk_released(struct disk *disk, const struct disk_guest *guest)
+/* log_counters - what was done since the disk was connected, by all its queues together. */
+static void log_counters(struct disk *disk)
 {
-	const struct blkif_counters *counters = &disk->queue->counters;
-	int error;
+	struct blkif_counters sum = {0};
 
-	assert(disk->state == DISK_RELEASING);
-	error = guest->platform->event_channels_unbind(guest->channels, disk->port);
-	if (error < 0)
-		log_error("%s: can't unbind port %" PRIu32 ": %s", disk->name, disk->port, strerror(-error));
+	for (uint32_t i = 0; i < disk->queue_count; i++) {
+		const struct blkif_counters *counters = &disk->queues[i].queue->counters;
+
+		sum.requests += counters->requests;
+		sum.errors += counters->errors;
+		sum.bytes_read += counters->bytes_read;
+		sum.bytes_written += counters->bytes_written;
+		sum.events += counters->events;
+		sum.notifications += counters->notifications;
+	}
 	log_limited(&disk->limit, LOG_LEVEL_INFO,
 		    "%s: disconnected after %" PRIu64 " requests (%" PRIu64 " failed), %" PRIu64
 		    " bytes read, %" PRIu64 " written, %" PRIu64 " events, %" PRIu64 " notifications",
-		    disk->name, counters->requests, counters->errors, counters->bytes_read,
-		    counters->bytes_written, counters->events, counters->notifications);
-	blkif_queue_free(disk->queue);
-	disk->queue = NULL;
-	memory_unmap_ring(guest->memory, &disk->ring);
+		    disk->name, sum.requests, sum.errors, sum.bytes_read, sum.bytes_written, sum.events,
+		    sum.notifications);
+}
+
+bool disk_released(struct disk *disk, const struct guest *guest)
+{
+	assert(disk->state == DISK_RELEASING);
+	if (++disk->released < disk->queue_count)
+		return false;
+	log_counters(disk);
+	disconnect_queues(disk, guest);
 	disk->state = DISK_OPEN;
+	return true;
 }

@@ -8,24 +8,14 @@
 #define DISK_H
 
 #include "worker/backends.h"
-#include "worker/loop.h"
+#include "worker/guest.h"
 #include "worker/messages.h"
 
 enum disk_state {
 	DISK_FREE = 0,	/* not in use */
 	DISK_OPEN,	/* the backend is open */
-	DISK_CONNECTED, /* the loop serves its ring */
-	DISK_RELEASING, /* the loop was asked to let go of it */
-};
-
-/* What the disks of a guest have in common. */
-struct disk_guest {
-	const struct platform *platform;
-	struct event_channels *channels;
-	struct memory *memory;
-	struct loop *loop;
-	uint16_t domid;
-	const char *backend_directory;
+	DISK_CONNECTED, /* loops serve its rings */
+	DISK_RELEASING, /* the loops were asked to let go of them */
 };
 
 struct disk;
@@ -39,32 +29,44 @@ struct disk_layer {
 	struct xvhost_disk_properties properties;
 };
 
+/* One ring of a connected disk. */
+struct disk_queue {
+	struct blkif_queue *queue;
+	struct guest_loop *loop; /* that serves it */
+	struct memory_ring ring;
+	uint32_t port;
+};
+
 struct disk {
 	enum disk_state state;
 	uint32_t device_id;
 	char name[48];
 	struct disk_layer layers[BLKIF_LAYERS_MAX]; /* the outermost first */
 	uint32_t layer_count;
-	struct blkif_queue *queue;
-	struct memory_ring ring;
-	uint32_t port;
+	struct disk_queue queues[DISK_QUEUES_MAX];
+	uint32_t queue_count;		/* 0: not connected */
+	uint32_t released;		/* of them, which loops have let go of */
+	bool broken;			/* since it was connected, and reported */
 	char fail_text[ERROR_TEXT_MAX]; /* what a backend said of its open() */
 	struct log_limit limit;
 };
 
 /* disk_open - parse the target, open the backend; fills the answer. On failure the disk stays free. */
-void disk_open(struct disk *disk, const struct disk_guest *guest, uint32_t device_id,
+void disk_open(struct disk *disk, const struct guest *guest, uint32_t device_id,
 	       const struct message_disk_open *asked, struct message_disk_opened *answer);
 
-/* disk_connect - map the ring, bind the event channel, give the queue to the loop; fills the answer. */
-void disk_connect(struct disk *disk, const struct disk_guest *guest, const struct message_disk_connect *asked,
+/* disk_connect - map the rings, bind the event channels, give the queues to their loops; fills the answer. */
+void disk_connect(struct disk *disk, struct guest *guest, const struct message_disk_connect *asked,
 		  struct message_error *answer);
 
-/* disk_release - ask the loop to let go of a connected disk. */
-void disk_release(struct disk *disk, const struct disk_guest *guest);
+/* disk_release - ask the loops to let go of a connected disk. */
+void disk_release(struct disk *disk);
 
-/* disk_released - the loop let go: unbind and unmap. The disk is open afterwards. */
-void disk_released(struct disk *disk, const struct disk_guest *guest);
+/*
+ * disk_released - a loop let go of one of its queues. True if that was the last one: all are unbound and unmapped then, and
+ * the disk is open.
+ */
+bool disk_released(struct disk *disk, const struct guest *guest);
 
 /* disk_close - close the backend of an open disk. The disk is free afterwards. */
 void disk_close(struct disk *disk);

@@ -16,7 +16,6 @@
 #include "log.h"
 #include "worker/mailbox.h"
 
-#define QUEUES_MAX CONFIG_MAX_DISKS_PER_GUEST
 #define SUBMISSIONS_MAX 256   /* entries of the submission queue; when it is full it is submitted early */
 #define COMPLETIONS_BATCH 128 /* completions looked at by one turn */
 #define PORTS_BATCH 64	      /* event channels taken by one read */
@@ -52,12 +51,12 @@ struct loop {
 	struct event_channels *channels;
 	int channels_fd;
 	struct io_uring ring;
-	struct served served[QUEUES_MAX];
+	struct served served[LOOP_QUEUES_MAX];
 	uint32_t served_end; /* no place is used from here on */
 
-	uint32_t ports[PORTS_BATCH]; /* where pending ports are read to */
-	uint32_t unmask[QUEUES_MAX]; /* what is being written to unmask */
-	uint64_t rung;		     /* where the mailbox's eventfd is read to */
+	uint32_t ports[PORTS_BATCH];	  /* where pending ports are read to */
+	uint32_t unmask[LOOP_QUEUES_MAX]; /* what is being written to unmask */
+	uint64_t rung;			  /* where the mailbox's eventfd is read to */
 	bool ending, failed;
 	bool unsubmitted; /* the kernel has not taken all that was prepared */
 	uint32_t first;	  /* the place that is looked at first, another one each turn */
@@ -70,7 +69,7 @@ struct loop {
 };
 
 static_assert(offsetof(struct loop, turn) == 0, "loop_of");
-static_assert(QUEUES_MAX <= UINT16_MAX, "queue index in user_data");
+static_assert(LOOP_QUEUES_MAX <= UINT16_MAX, "queue index in user_data");
 static_assert(BLKIF_LAYERS_MAX <= 16, "layer in user_data");
 
 static struct loop *loop_of(struct blkif_queue *queue)
@@ -214,9 +213,9 @@ static void serve(struct loop *loop, struct blkif_queue *queue, uint32_t port)
 {
 	uint32_t place = 0;
 
-	while (place < QUEUES_MAX && loop->served[place].queue)
+	while (place < LOOP_QUEUES_MAX && loop->served[place].queue)
 		place++;
-	assert(place < QUEUES_MAX);
+	assert(place < LOOP_QUEUES_MAX);
 	/* Xen makes a port pending when it is bound. We may have read that before, as of a port that nobody
 	 * serves. */
 	loop->served[place] = (struct served){.queue = queue, .port = port, .masked = true};

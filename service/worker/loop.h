@@ -20,6 +20,9 @@
 #include "memory/memory.h"
 #include "rings/blkif.h"
 
+/* Queues of one loop: all of all disks, when there is only one. */
+#define LOOP_QUEUES_MAX (CONFIG_MAX_DISKS_PER_GUEST * DISK_QUEUES_MAX)
+
 struct loop;
 
 /* What the loop tells the control thread. */
@@ -42,7 +45,7 @@ int loop_create(const struct platform *platform, struct event_channels *channels
 void loop_destroy(struct loop *loop);
 
 /* loop_serve - serve a queue, whose frontend is reached by this local port. At most
- * CONFIG_MAX_DISKS_PER_GUEST at a time. */
+ * LOOP_QUEUES_MAX at a time. */
 void loop_serve(struct loop *loop, struct blkif_queue *queue, uint32_t port);
 
 /* loop_release - stop taking requests, answer what was taken; LOOP_RELEASED follows. Once for each

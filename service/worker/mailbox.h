@@ -12,10 +12,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "worker/messages.h"
+
 struct blkif_queue;
 
-/* Each disk has at most two messages under way in each direction; one more tells of the end. */
-#define MAILBOX_MESSAGES_MAX (2 * CONFIG_MAX_DISKS_PER_GUEST + 1)
+/* Each queue has at most two messages under way in each direction; one more tells of the end. */
+#define MAILBOX_MESSAGES_MAX (2 * CONFIG_MAX_DISKS_PER_GUEST * DISK_QUEUES_MAX + 1)
 
 struct mailbox_message {
 	uint32_t type;

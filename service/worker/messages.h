@@ -12,9 +12,9 @@
  *	xvhostd			worker
  *	DISK_OPEN	->			parse the target, open the backend
  *			<-	DISK_OPENED
- *	DISK_CONNECT	->			map the ring, bind the event channel, serve
+ *	DISK_CONNECT	->			map the rings, bind the event channels, serve
  *			<-	DISK_CONNECTED
- *			<-	DISK_BROKEN	while connected: nothing more is taken from the ring
+ *			<-	DISK_BROKEN	while connected: nothing more is taken from a ring
  *	DISK_DISCONNECT	->			answer what was taken, unbind, unmap
  *			<-	DISK_DISCONNECTED
  *	DISK_CLOSE	->			close the backend
@@ -31,6 +31,7 @@
 #define ERROR_TEXT_MAX 512 /* bytes of an error text with the final 0 */
 #define RING_ORDER_MAX 4   /* a ring has at most 2^4 pages, as in Linux's blkfront and blkback */
 #define RING_PAGES_MAX (1u << RING_ORDER_MAX)
+#define DISK_QUEUES_MAX 16u
 #define DISK_SEGMENTS_MAX                                                                                    \
 	256u /* of one indirect request, as many as Linux's blkback offers; they fit one page */
 
@@ -70,12 +71,18 @@ struct message_disk_opened {
 	bool discard;
 };
 
-/* Asks: the ring as the frontend describes it. */
-struct message_disk_connect {
-	enum blkif_protocol protocol;
-	uint32_t ring_pages; /* 1, 2, 4, 8 or 16 */
+/* One ring, as the frontend describes it. */
+struct message_queue {
 	uint32_t ring_refs[RING_PAGES_MAX];
 	uint32_t event_channel; /* the guest's port */
+};
+
+/* Asks: the rings as the frontend describes them. */
+struct message_disk_connect {
+	enum blkif_protocol protocol;
+	uint32_t ring_pages;  /* of each: 1, 2, 4, 8 or 16 */
+	uint32_t queue_count; /* 1 to DISK_QUEUES_MAX */
+	struct message_queue queues[DISK_QUEUES_MAX];
 };
 
 /* Answers DISK_CONNECT, or reports as DISK_BROKEN. */

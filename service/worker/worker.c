@@ -2,7 +2,7 @@
 /*
  * worker.c - the control thread of a worker: messages in, disks served, messages out
  *
- * Theory of operation: one poll() over the socket to xvhostd and the loop's events. A message changes one
+ * Theory of operation: one poll() over the socket to xvhostd and the loops' events. A message changes one
  * disk; what can't be answered at once (a disk must be drained first) is answered when the loop says so.
  * Opening a backend may block this thread; the loop goes on.
  */
@@ -24,10 +24,10 @@
 #define DISKS_MAX CONFIG_MAX_DISKS_PER_GUEST
 
 struct worker {
-	struct disk_guest guest;
+	struct guest guest;
 	int socket;
 	bool stopping; /* no more messages are read; ends when all disks are free */
-	int failed;    /* 0 or a negative errno: the loop has ended */
+	int failed;    /* 0 or a negative errno: a loop has ended */
 	struct disk disks[DISKS_MAX];
 };
 
@@ -94,7 +94,7 @@ static void on_connect(struct worker *worker, struct disk *disk, const struct me
 static void on_disconnect(struct worker *worker, struct disk *disk)
 {
 	if (disk->state == DISK_CONNECTED)
-		disk_release(disk, &worker->guest);
+		disk_release(disk);
 	else
 		answer_plain(worker, MESSAGE_DISK_DISCONNECTED, disk->device_id);
 }
@@ -147,34 +147,45 @@ static void read_socket(struct worker *worker)
 	}
 }
 
-/* ---- the loop's events ---- */
+/* ---- the loops' events ---- */
 
+/* disk_of_queue - the disk that has this queue. */
 static struct disk *disk_of_queue(struct worker *worker, const struct blkif_queue *queue)
 {
-	for (uint32_t i = 0; i < DISKS_MAX; i++)
-		if (worker->disks[i].state != DISK_FREE && worker->disks[i].queue == queue)
-			return &worker->disks[i];
+	for (uint32_t i = 0; i < DISKS_MAX; i++) {
+		struct disk *disk = &worker->disks[i];
+
+		if (disk->state == DISK_FREE)
+			continue;
+		for (uint32_t place = 0; place < disk->queue_count; place++)
+			if (disk->queues[place].queue == queue)
+				return disk;
+	}
 	return NULL;
 }
 
-static void on_broken(struct worker *worker, const struct disk *disk)
+/* on_broken - a queue is broken. That of the disk which is the first is told. */
+static void on_broken(struct worker *worker, struct disk *disk)
 {
 	struct message message = {.type = MESSAGE_DISK_BROKEN, .device_id = disk->device_id};
 
+	if (disk->broken)
+		return;
+	disk->broken = true;
 	message.error.error = -EPROTO;
 	snprintf(message.error.text, sizeof(message.error.text),
 		 "the ring is broken: its counters are not possible; the disk is not served any more");
 	answer(worker, &message);
 }
 
-static void read_events(struct worker *worker)
+static void read_events(struct worker *worker, struct loop *loop)
 {
 	struct loop_event event;
 	uint64_t rung;
 
-	if (read(loop_event_fd(worker->guest.loop), &rung, sizeof(rung)) < 0)
+	if (read(loop_event_fd(loop), &rung, sizeof(rung)) < 0)
 		return;
-	while (loop_next_event(worker->guest.loop, &event)) {
+	while (loop_next_event(loop, &event)) {
 		struct disk *disk = event.queue ? disk_of_queue(worker, event.queue) : NULL;
 
 		switch (event.type) {
@@ -184,8 +195,8 @@ static void read_events(struct worker *worker)
 			break;
 		case LOOP_RELEASED:
 			assert(disk);
-			disk_released(disk, &worker->guest);
-			answer_plain(worker, MESSAGE_DISK_DISCONNECTED, disk->device_id);
+			if (disk_released(disk, &worker->guest))
+				answer_plain(worker, MESSAGE_DISK_DISCONNECTED, disk->device_id);
 			break;
 		case LOOP_FAILED:
 			worker->failed = -EIO;
@@ -206,7 +217,7 @@ static bool close_disks(struct worker *worker)
 		struct disk *disk = &worker->disks[i];
 
 		if (disk->state == DISK_CONNECTED)
-			disk_release(disk, &worker->guest);
+			disk_release(disk);
 		if (disk->state == DISK_OPEN)
 			disk_close(disk);
 		none = none && disk->state == DISK_FREE;
@@ -216,61 +227,32 @@ static bool close_disks(struct worker *worker)
 
 static void serve(struct worker *worker)
 {
-	struct pollfd polled[] = {
-		{.fd = worker->socket, .events = POLLIN},
-		{.fd = loop_event_fd(worker->guest.loop), .events = POLLIN},
-	};
+	struct pollfd polled[1 + GUEST_LOOPS_MAX];
 
 	while (!worker->failed) {
+		uint32_t loops = worker->guest.loop_count;
+
 		if (worker->stopping && close_disks(worker))
 			return;
-		polled[0].fd = worker->stopping ? -1 : worker->socket;
-		if (poll(polled, 2, -1) < 0)
+		polled[0] = (struct pollfd){.fd = worker->stopping ? -1 : worker->socket, .events = POLLIN};
+		for (uint32_t i = 0; i < loops; i++)
+			polled[1 + i] = (struct pollfd){.fd = loop_event_fd(worker->guest.loops[i].loop),
+							.events = POLLIN};
+		if (poll(polled, 1 + loops, -1) < 0)
 			continue;
-		if (polled[1].revents)
-			read_events(worker);
+		for (uint32_t i = 0; i < loops; i++)
+			if (polled[1 + i].revents)
+				read_events(worker, worker->guest.loops[i].loop);
 		if (polled[0].revents && !worker->stopping)
 			read_socket(worker);
 	}
 }
 
-/* open_guest - event channels, memory and loop: all of them or none. */
-static int open_guest(struct disk_guest *guest)
-{
-	int error = guest->platform->event_channels_open(guest->platform, &guest->channels);
-
-	if (error < 0) {
-		log_error("can't open the event channel device: %s (is this a Xen domain, is xen-evtchn "
-			  "loaded?)",
-			  strerror(-error));
-		return error;
-	}
-	error = guest->platform->event_channels_restrict(guest->channels, guest->domid);
-	if (error < 0) {
-		log_error("can't restrict event channels to guest %u: %s", guest->domid, strerror(-error));
-		goto fail_channels;
-	}
-	error = memory_open(guest->platform, guest->domid, CONFIG_LOOP_REQUESTS_IN_FLIGHT, &guest->memory);
-	if (error < 0) {
-		log_error("can't open the grant device: %s (is xen-gntdev loaded?)", strerror(-error));
-		goto fail_channels;
-	}
-	error = loop_create(guest->platform, guest->channels, guest->memory, &guest->loop);
-	if (error < 0) {
-		log_error("can't start the loop: %s", strerror(-error));
-		goto fail_memory;
-	}
-	return 0;
-fail_memory:
-	memory_close(guest->memory);
-fail_channels:
-	guest->platform->event_channels_close(guest->channels);
-	return error;
-}
-
 int worker_run(const struct worker_options *options)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
+	struct guest_loop *loop;
+	char text[ERROR_TEXT_MAX];
 	int error;
 
 	if (!worker)
@@ -279,14 +261,15 @@ int worker_run(const struct worker_options *options)
 	worker->guest.platform = options->platform;
 	worker->guest.domid = options->domid;
 	worker->guest.backend_directory = options->backend_directory;
-	error = open_guest(&worker->guest);
+	/* The first loop is made at once, so that a host without Xen's devices is told from the start. */
+	error = guest_loop(&worker->guest, 0, &loop, text);
 	if (error == 0) {
 		serve(worker);
 		error = worker->failed;
-		loop_destroy(worker->guest.loop);
-		memory_close(worker->guest.memory);
-		worker->guest.platform->event_channels_close(worker->guest.channels);
+	} else {
+		log_error("%s", text);
 	}
+	guest_close(&worker->guest);
 	close(worker->socket);
 	free(worker);
 	return error;

@@ -334,7 +334,8 @@ void fake_frontend_message(const struct fake_frontend *frontend, struct message_
 {
 	connect->protocol = frontend->protocol;
 	connect->ring_pages = frontend->ring_pages;
-	connect->event_channel = FAKE_GUEST_REMOTE_PORT;
+	connect->queue_count = 1;
+	connect->queues[0].event_channel = FAKE_GUEST_REMOTE_PORT;
 	for (uint32_t i = 0; i < frontend->ring_pages; i++)
-		connect->ring_refs[i] = FAKE_FRONTEND_RING_GREF + i;
+		connect->queues[0].ring_refs[i] = FAKE_FRONTEND_RING_GREF + i;
 }

@@ -83,8 +83,9 @@ static void connect_disk(int fd, struct message *message)
 {
 	const struct message_disk_connect *ring = &message->connect;
 	uint32_t id = message->device_id;
-	bool right = ring->protocol == BLKIF_X86_64 && ring->ring_pages == 1 &&
-		     ring->ring_refs[0] == FAKE_RING_REF && ring->event_channel == FAKE_EVENT_CHANNEL;
+	bool right = ring->protocol == BLKIF_X86_64 && ring->ring_pages == 1 && ring->queue_count == 1 &&
+		     ring->queues[0].ring_refs[0] == FAKE_RING_REF &&
+		     ring->queues[0].event_channel == FAKE_EVENT_CHANNEL;
 
 	memset(&message->error, 0, sizeof(message->error));
 	if (is(id, "dies-connecting"))

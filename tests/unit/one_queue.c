@@ -40,7 +40,7 @@ void one_queue_start(enum blkif_protocol protocol, uint32_t ring_pages, uint32_t
 	fake_frontend_init(&frontend, protocol, ring_pages);
 	fake_frontend_message(&frontend, &connect);
 	ck_assert_int_eq(memory_open(&fake_guest_platform, FAKE_GUEST_DOMID, IN_FLIGHT_MAX, &memory), 0);
-	ck_assert_int_eq(memory_map_ring(memory, connect.ring_refs, ring_pages, &ring), 0);
+	ck_assert_int_eq(memory_map_ring(memory, connect.queues[0].ring_refs, ring_pages, &ring), 0);
 	parameters.pages = ring.pages[0];
 	ck_assert_int_eq(blkif_queue_create(&parameters, &queue), 0);
 	turn = (struct blkif_turn){

@@ -12,7 +12,7 @@
 
 #define FRONTEND "/local/domain/7/device/vbd/51712"
 
-static struct config config = {.max_ring_page_order = 3};
+static struct config config = {.max_ring_page_order = 3, .max_queues = 4};
 static struct host host = {.platform = &platform_fake_xenstore, .config = &config};
 static struct message_disk_connect ring;
 static char text[ERROR_TEXT_MAX];
@@ -50,8 +50,8 @@ START_TEST(test_one_page)
 {
 	ck_assert_int_eq(read_ring(), 0);
 	ck_assert_uint_eq(ring.ring_pages, 1);
-	ck_assert_uint_eq(ring.ring_refs[0], 8);
-	ck_assert_uint_eq(ring.event_channel, 15);
+	ck_assert_uint_eq(ring.queues[0].ring_refs[0], 8);
+	ck_assert_uint_eq(ring.queues[0].event_channel, 15);
 	ck_assert_int_eq(ring.protocol, BLKIF_X86_64);
 }
 END_TEST
@@ -81,7 +81,7 @@ START_TEST(test_many_pages)
 	ck_assert_int_eq(read_ring(), 0);
 	ck_assert_uint_eq(ring.ring_pages, 8);
 	for (unsigned i = 0; i < 8; i++)
-		ck_assert_uint_eq(ring.ring_refs[i], 100 + i);
+		ck_assert_uint_eq(ring.queues[0].ring_refs[i], 100 + i);
 
 	set("ring-ref7", NULL);
 	ck_assert_int_eq(read_ring(), -ENOENT);
@@ -94,11 +94,55 @@ START_TEST(test_order_0)
 {
 	set("ring-page-order", "0");
 	ck_assert_int_eq(read_ring(), 0);
-	ck_assert_uint_eq(ring.ring_refs[0], 8);
+	ck_assert_uint_eq(ring.queues[0].ring_refs[0], 8);
 	set("ring-ref0", "77");
 	ck_assert_int_eq(read_ring(), 0);
 	ck_assert_uint_eq(ring.ring_pages, 1);
-	ck_assert_uint_eq(ring.ring_refs[0], 77);
+	ck_assert_uint_eq(ring.queues[0].ring_refs[0], 77);
+}
+END_TEST
+
+/* Each queue has a directory of its own; what stands beside them is not looked at. */
+START_TEST(test_queues)
+{
+	char name[32], value[16];
+
+	set("multi-queue-num-queues", "3");
+	set("ring-page-order", "1");
+	for (unsigned queue = 0; queue < 3; queue++) {
+		for (unsigned page = 0; page < 2; page++) {
+			snprintf(name, sizeof(name), "queue-%u/ring-ref%u", queue, page);
+			snprintf(value, sizeof(value), "%u", 100 * queue + page);
+			set(name, value);
+		}
+		snprintf(name, sizeof(name), "queue-%u/event-channel", queue);
+		snprintf(value, sizeof(value), "%u", 20 + queue);
+		set(name, value);
+	}
+	ck_assert_int_eq(read_ring(), 0);
+	ck_assert_uint_eq(ring.queue_count, 3);
+	ck_assert_uint_eq(ring.ring_pages, 2);
+	for (unsigned queue = 0; queue < 3; queue++) {
+		ck_assert_uint_eq(ring.queues[queue].ring_refs[0], 100 * queue);
+		ck_assert_uint_eq(ring.queues[queue].ring_refs[1], 100 * queue + 1);
+		ck_assert_uint_eq(ring.queues[queue].event_channel, 20 + queue);
+	}
+	set("queue-2/event-channel", "x");
+	ck_assert_int_eq(read_ring(), -EINVAL);
+	ck_assert_str_eq(text,
+			 "frontend node queue-2/event-channel is \"x\"; it must be a decimal number from 1 "
+			 "to 131071");
+	set("queue-1/ring-ref1", NULL);
+	ck_assert_int_eq(read_ring(), -ENOENT);
+	ck_assert_str_eq(text,
+			 "frontend node queue-1/ring-ref1 is missing; it must be a decimal number from 0 to "
+			 "4294967295");
+	/* One queue, even if its number is given, has its nodes beside the others. */
+	set("multi-queue-num-queues", "1");
+	set("ring-page-order", NULL);
+	ck_assert_int_eq(read_ring(), 0);
+	ck_assert_uint_eq(ring.queue_count, 1);
+	ck_assert_uint_eq(ring.queues[0].ring_refs[0], 8);
 }
 END_TEST
 
@@ -140,10 +184,12 @@ static const struct {
 	{"protocol", "arm-abi", "frontend node protocol is \"arm-abi\"; it must be x86_64-abi or x86_32-abi"},
 	{"protocol", "x86_64-abi ",
 	 "frontend node protocol is \"x86_64-abi \"; it must be x86_64-abi or x86_32-abi"},
-	{"multi-queue-num-queues", "2",
-	 "frontend node multi-queue-num-queues is \"2\"; it must be a decimal number from 1 to 1"},
+	{"multi-queue-num-queues", "5",
+	 "frontend node multi-queue-num-queues is \"5\"; it must be a decimal number from 1 to 4"},
 	{"multi-queue-num-queues", "0",
-	 "frontend node multi-queue-num-queues is \"0\"; it must be a decimal number from 1 to 1"},
+	 "frontend node multi-queue-num-queues is \"0\"; it must be a decimal number from 1 to 4"},
+	{"multi-queue-num-queues", "2",
+	 "frontend node queue-0/ring-ref is missing; it must be a decimal number from 0 to 4294967295"},
 };
 
 START_TEST(test_bad)
@@ -161,6 +207,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, test_protocol);
 	tcase_add_test(test_case, test_many_pages);
 	tcase_add_test(test_case, test_order_0);
+	tcase_add_test(test_case, test_queues);
 	tcase_add_loop_test(test_case, test_bad, 0, sizeof(bad) / sizeof(bad[0]));
 }
 

@@ -392,14 +392,14 @@ START_TEST(bad_rings)
 	fake_frontend_init(&frontend, BLKIF_X86_64, 2);
 	ck_assert_int_eq(open_disk("", false).opened.error, 0);
 	fake_frontend_message(&frontend, &message.connect);
-	message.connect.ring_refs[1] = FAKE_GUEST_PAGES;
+	message.connect.queues[0].ring_refs[1] = FAKE_GUEST_PAGES;
 	send_message(&message);
 	answer = receive(MESSAGE_DISK_CONNECTED);
 	ck_assert_int_eq(answer.error.error, -EINVAL);
 	ck_assert_msg(strstr(answer.error.text, "can't map the ring's 2 pages"), "%s", answer.error.text);
 
 	fake_frontend_message(&frontend, &message.connect);
-	message.connect.event_channel = 9999;
+	message.connect.queues[0].event_channel = 9999;
 	send_message(&message);
 	answer = receive(MESSAGE_DISK_CONNECTED);
 	ck_assert_int_eq(answer.error.error, -EINVAL);
@@ -428,7 +428,7 @@ START_TEST(failed_beside_a_good_one)
 	ck_assert_int_eq(open_disk("", false).opened.error, 0);
 	bad = (struct message){.type = MESSAGE_DISK_CONNECT, .device_id = DEVICE + 16};
 	fake_frontend_message(&frontend, &bad.connect);
-	bad.connect.event_channel = 9999;
+	bad.connect.queues[0].event_channel = 9999;
 	for (int i = 0; i < 20; i++) {
 		send_message(&bad);
 		ck_assert_int_eq(receive(MESSAGE_DISK_CONNECTED).error.error, -EINVAL);
