@@ -8,6 +8,11 @@ unit-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/unit/*.c))
 unit-programs := $(patsubst tests/unit/%.c,$(O)/tests/%,$(wildcard tests/unit/test_*.c))
 unit-helpers := $(filter-out $(O)/obj/tests/unit/test_%,$(unit-objects))
 
+# The same of tests/sim/: a whole worker, a guest over the simulated machine.
+sim-test-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/sim/*.c))
+sim-programs := $(patsubst tests/sim/%.c,$(O)/tests/%,$(wildcard tests/sim/test_*.c))
+sim-helpers := $(filter-out $(O)/obj/tests/sim/test_%,$(sim-test-objects))
+
 # Each tests/fuzz/fuzz_NAME.c is a harness of libFuzzer; its first inputs are in tests/fuzz/corpus/NAME/.
 fuzz-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz-programs := $(patsubst tests/fuzz/%.c,$(O)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -15,10 +20,10 @@ fuzz-programs := $(patsubst tests/fuzz/%.c,$(O)/tests/%,$(wildcard tests/fuzz/fu
 # Each tests/backends/NAME.c is a backend that does something wrong.
 wrong-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/backends/*.c))
 wrong-backends := $(patsubst %.c,$(O)/%.so,$(wildcard tests/backends/*.c))
-test-objects := $(unit-objects) $(fuzz-objects) $(wrong-objects)
+test-objects := $(unit-objects) $(sim-test-objects) $(fuzz-objects) $(wrong-objects)
 
 .PHONY: tests check check-fast check-unit
-tests: $(unit-programs) $(programs) $(modules) $(wrong-backends) ## build the tests, and what they run
+tests: $(unit-programs) $(sim-programs) $(programs) $(modules) $(wrong-backends) ## build the tests, and what they run
 
 $(wrong-objects): includes = -Iinclude
 $(wrong-objects): pic := $(module-pic)
@@ -28,6 +33,9 @@ $(wrong-backends): $(O)/%.so: $(O)/obj/%.o
 
 $(unit-objects): includes = -Iinclude -Iservice -Itests/unit
 $(unit-programs): $(O)/tests/%: $(O)/obj/tests/unit/%.o $(unit-helpers) $(sim-libraries)
+$(sim-test-objects): includes = -Iinclude -Iservice -Itests/unit
+$(sim-programs): $(O)/tests/%: $(O)/obj/tests/sim/%.o $(sim-helpers) $(sim-libraries)
+$(unit-programs) $(sim-programs):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(call link,check)
 

@@ -68,6 +68,16 @@ int front_ring_create(struct front_ring *ring, struct sim_guest *guest, uint16_t
 	return error;
 }
 
+void front_ring_begin_at(struct front_ring *ring, uint32_t counter)
+{
+	struct ring_header *header = header_of(ring);
+
+	ring->request_producer = ring->request_published = counter;
+	ring->response_consumer = ring->response_shown = counter;
+	header->request_producer = header->response_producer = counter;
+	header->request_event = header->response_event = counter + 1;
+}
+
 uint32_t front_ring_destroy(struct front_ring *ring, struct sim_guest *guest)
 {
 	uint32_t mapped = 0;

@@ -72,6 +72,9 @@ struct front_response {
 int front_ring_create(struct front_ring *ring, struct sim_guest *guest, uint16_t host_domid,
 		      enum blkif_protocol protocol, uint32_t page_count);
 
+/* front_ring_begin_at - let the counters of a ring that nobody serves yet begin here instead of 0. */
+void front_ring_begin_at(struct front_ring *ring, uint32_t counter);
+
 /* front_ring_destroy - end the grants, give the pages back. Returns how many pages the host has still mapped;
  * these are kept. */
 uint32_t front_ring_destroy(struct front_ring *ring, struct sim_guest *guest);

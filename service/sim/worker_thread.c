@@ -184,6 +184,7 @@ static struct blkif_features features_of(const struct message_disk_opened *opene
 		.read_only = opened->read_only,
 		.flush = opened->flush,
 		.barrier = opened->flush,
+		.discard = opened->discard,
 	};
 }
 

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* sim_disk.c - one guest over the simulated machine, a worker that serves it, and its disks */
+#include "sim_disk.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define GUEST_PAGES 16384
+
+struct sim_machine *machine;
+struct sim_guest *guest;
+struct worker_thread *worker;
+
+void sim_disk_start(bool strict)
+{
+	const struct sim_guest_options options = {
+		.domid = SIM_DISK_DOMID, .pages = GUEST_PAGES, .strict = strict};
+
+	log_set_level(LOG_LEVEL_WARNING);
+	machine = sim_machine_create(1);
+	ck_assert_ptr_nonnull(machine);
+	ck_assert_int_eq(sim_guest_create(machine, &options, &guest), 0);
+	ck_assert_int_eq(worker_thread_start(sim_platform(machine), SIM_DISK_DOMID, NULL, &worker), 0);
+}
+
+void sim_disk_stop(void)
+{
+	ck_assert_int_eq(worker_thread_stop(worker), 0);
+	sim_guest_destroy(guest);
+	sim_machine_destroy(machine);
+}
+
+void sim_disk_open(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, const char *parameters)
+{
+	char target[TARGET_MAX];
+
+	*disk = (struct sim_disk){.device_id = device_id};
+	disk->file = memfd_create("disk", MFD_CLOEXEC);
+	ck_assert_int_ge(disk->file, 0);
+	ck_assert_int_eq(ftruncate(disk->file, (off_t)bytes), 0);
+	snprintf(target, sizeof(target), "file:path=/proc/self/fd/%d%s", disk->file, parameters);
+	ck_assert_msg(worker_thread_open(worker, device_id, target, false, &disk->opened) == 0, "%s",
+		      disk->opened.text);
+}
+
+void sim_disk_connect(struct sim_disk *disk, const struct blkif_frontend_options *options)
+{
+	struct blkif_frontend_options all = *options;
+	char text[ERROR_TEXT_MAX];
+
+	all.guest = guest;
+	all.host_domid = SIM_HOST_DOMID;
+	all.device_id = disk->device_id;
+	ck_assert_int_eq(blkif_frontend_create(&all, &disk->frontend), 0);
+	ck_assert_msg(worker_thread_connect(worker, disk->frontend, &disk->opened, text) == 0, "%s", text);
+}
+
+void sim_disk_disconnect(struct sim_disk *disk)
+{
+	ck_assert_int_eq(worker_thread_disconnect(worker, disk->device_id), 0);
+	ck_assert_uint_eq(blkif_frontend_destroy(disk->frontend), 0);
+	disk->frontend = NULL;
+}
+
+void sim_disk_close(struct sim_disk *disk)
+{
+	if (disk->frontend)
+		sim_disk_disconnect(disk);
+	ck_assert_int_eq(worker_thread_close(worker, disk->device_id), 0);
+	close(disk->file);
+}
+
+const struct load_result *sim_disk_load(struct sim_disk *disk, const struct load_options *options)
+{
+	static struct load_result done, verified;
+	char text[FRONT_ERROR_MAX];
+	struct load *load;
+
+	ck_assert_msg(load_create(disk->frontend, options, &load, text) == 0, "%s", text);
+	ck_assert_int_eq(load_start(load), 0);
+	load_finish(load, &done);
+	ck_assert_msg(load_errors(&done) == 0, "%s", done.text);
+	load_verify(load, &verified);
+	ck_assert_msg(load_errors(&verified) == 0, "%s", verified.text);
+	ck_assert_uint_eq(verified.counters.blocks_verified, verified.counters.reads);
+	if (options->verify && options->read_percent < 100 && !options->discard_every)
+		ck_assert_uint_gt(verified.counters.blocks_verified, 0);
+	load_destroy(load);
+	return &done;
+}

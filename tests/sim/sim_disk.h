@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sim_disk.h - one guest over the simulated machine, a worker that serves it, and its disks
+ *
+ * One machine for each test process. Each disk is a file in memory, behind the file backend.
+ */
+#ifndef SIM_DISK_H
+#define SIM_DISK_H
+
+#include "sim/blkif_frontend.h"
+#include "sim/load.h"
+#include "sim/sim.h"
+#include "sim/worker_thread.h"
+
+#define SIM_DISK_DOMID 7
+#define SIM_DISK_DEVICE 51712
+
+extern struct sim_machine *machine;
+extern struct sim_guest *guest;
+extern struct worker_thread *worker;
+
+struct sim_disk {
+	uint32_t device_id;
+	int file; /* what is on the disk, for pread and pwrite */
+	struct message_disk_opened opened;
+	struct blkif_frontend *frontend; /* NULL: not connected */
+};
+
+/* sim_disk_start - the machine, the guest and its worker. */
+void sim_disk_start(bool strict);
+
+/* sim_disk_stop - the worker ends without an error; all disks are closed before. */
+void sim_disk_stop(void);
+
+/* sim_disk_open - a new disk of zeroes. `parameters` follow the path in the target string. */
+void sim_disk_open(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, const char *parameters);
+
+/* sim_disk_connect - a frontend with these options, of which guest, device and host are filled in. */
+void sim_disk_connect(struct sim_disk *disk, const struct blkif_frontend_options *options);
+
+/* sim_disk_disconnect - in order; nothing may be mapped afterwards. */
+void sim_disk_disconnect(struct sim_disk *disk);
+
+/* sim_disk_close - disconnected if it is connected. */
+void sim_disk_close(struct sim_disk *disk);
+
+/* sim_disk_load - run a load, then read back what it wrote, if it is to verify; all of it without any error. Returns the
+ * result of the load. */
+const struct load_result *sim_disk_load(struct sim_disk *disk, const struct load_options *options);
+
+#endif
