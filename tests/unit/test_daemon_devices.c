@@ -7,17 +7,17 @@
 
 #include "check_main.h"
 #include "daemon/devices.h"
-#include "fake_xenstore.h"
+#include "daemon_store.h"
 
-static struct host host = {.platform = &platform_fake_xenstore, .sysfs_path = "/nowhere"};
+static struct host host = {.platform = &daemon_store_platform, .sysfs_path = "/nowhere"};
 static struct devices devices;
 
 static void set_up(void)
 {
-	fake_xenstore_start(0);
+	daemon_store_start(0);
 	ck_assert_int_eq(host.platform->xenstore_open(host.platform, &host.xenstore), 0);
-	fake_xenstore_set("backend/vbd/3/768/script", "/etc/xen/scripts/block-xvhost");
-	fake_xenstore_set("backend/vbd/3/768/state", "1");
+	daemon_store_set("backend/vbd/3/768/script", "/etc/xen/scripts/block-xvhost");
+	daemon_store_set("backend/vbd/3/768/state", "1");
 }
 
 /* changed - tell of a change, and say whether the device is in the table afterwards. */
@@ -68,11 +68,11 @@ START_TEST(test_not_ours)
 					      "/block-xvhost/block", "", "my-block-xvhost"};
 
 	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
-		fake_xenstore_set("backend/vbd/3/768/script", scripts[i]);
+		daemon_store_set("backend/vbd/3/768/script", scripts[i]);
 		ck_assert_msg(!changed("backend/vbd/3/768"), "%s", scripts[i]);
 	}
-	fake_xenstore_set("backend/vbd/3/768/script", "block-xvhost");
-	fake_xenstore_unset("backend/vbd/3/768/state");
+	daemon_store_set("backend/vbd/3/768/script", "block-xvhost");
+	daemon_store_unset("backend/vbd/3/768/state");
 	ck_assert(!changed("backend/vbd/3/768"));
 }
 END_TEST
@@ -103,13 +103,13 @@ START_TEST(test_too_many)
 	devices.end = DEVICES_MAX;
 	ck_assert(!changed("backend/vbd/3/768"));
 	snprintf(text, sizeof(text), "xvhostd has %d devices, and no more are allowed", DEVICES_MAX);
-	ck_assert_str_eq(fake_xenstore_get("backend/vbd/3/768/hotplug-error"), text);
-	ck_assert_str_eq(fake_xenstore_get("backend/vbd/3/768/xvhost-status"), "error");
-	ck_assert_str_eq(fake_xenstore_get("backend/vbd/3/768/state"), "2");
+	ck_assert_str_eq(daemon_store_get("backend/vbd/3/768/hotplug-error"), text);
+	ck_assert_str_eq(daemon_store_get("backend/vbd/3/768/xvhost-status"), "error");
+	ck_assert_str_eq(daemon_store_get("backend/vbd/3/768/state"), "2");
 
-	fake_xenstore_set("backend/vbd/3/768/state", "5");
+	daemon_store_set("backend/vbd/3/768/state", "5");
 	ck_assert(!changed("backend/vbd/3/768/state"));
-	ck_assert_str_eq(fake_xenstore_get("backend/vbd/3/768/state"), "6");
+	ck_assert_str_eq(daemon_store_get("backend/vbd/3/768/state"), "6");
 
 	devices.device[7].used = false;
 	ck_assert(changed("backend/vbd/3/768/state"));

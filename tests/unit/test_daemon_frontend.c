@@ -8,12 +8,12 @@
 
 #include "check_main.h"
 #include "daemon/frontend.h"
-#include "fake_xenstore.h"
+#include "daemon_store.h"
 
 #define FRONTEND "/local/domain/7/device/vbd/51712"
 
 static struct config config = {.max_ring_page_order = 3, .max_queues = 4};
-static struct host host = {.platform = &platform_fake_xenstore, .config = &config};
+static struct host host = {.platform = &daemon_store_platform, .config = &config};
 static struct message_disk_connect ring;
 static char text[ERROR_TEXT_MAX];
 
@@ -23,15 +23,15 @@ static void set(const char *name, const char *value)
 
 	snprintf(path, sizeof(path), FRONTEND "/%s", name);
 	if (value != NULL)
-		fake_xenstore_set(path, value);
+		daemon_store_set(path, value);
 	else
-		fake_xenstore_unset(path);
+		daemon_store_unset(path);
 }
 
 /* start - a frontend as Linux writes it. */
 static void start(void)
 {
-	fake_xenstore_start(0);
+	daemon_store_start(0);
 	ck_assert_int_eq(host.platform->xenstore_open(host.platform, &host.xenstore), 0);
 	set("state", "3");
 	set("ring-ref", "8");

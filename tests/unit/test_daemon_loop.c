@@ -21,7 +21,7 @@
 #include "daemon/device.h"
 #include "daemon/worker_process.h"
 #include "fake_worker.h"
-#include "fake_xenstore.h"
+#include "daemon_store.h"
 
 #define WAIT_MS 5000 /* for anything that does not depend on a deadline of xvhostd's */
 #define DISK 51712   /* xvda */
@@ -61,24 +61,24 @@ static const char *path_of(const char *end, unsigned domid, const char *name)
 
 static void set_backend(unsigned domid, const char *name, const char *value)
 {
-	fake_xenstore_set(path_of("backend", domid, name), value);
+	daemon_store_set(path_of("backend", domid, name), value);
 }
 
 static void set_frontend(unsigned domid, const char *name, const char *value)
 {
-	fake_xenstore_set(path_of("frontend", domid, name), value);
+	daemon_store_set(path_of("frontend", domid, name), value);
 }
 
 static const char *backend(unsigned domid, const char *name)
 {
-	const char *value = fake_xenstore_get(path_of("backend", domid, name));
+	const char *value = daemon_store_get(path_of("backend", domid, name));
 
 	return value != NULL ? value : "(none)";
 }
 
 static const char *error_node(unsigned domid)
 {
-	const char *value = fake_xenstore_get(path_of("error", domid, ""));
+	const char *value = daemon_store_get(path_of("error", domid, ""));
 
 	return value != NULL ? value : "(none)";
 }
@@ -112,9 +112,9 @@ static void remove_device(unsigned domid)
 {
 	char guest[32];
 
-	fake_xenstore_unset(path_of("frontend", domid, ""));
+	daemon_store_unset(path_of("frontend", domid, ""));
 	snprintf(guest, sizeof(guest), "backend/vbd/%u", domid);
-	fake_xenstore_unset(guest);
+	daemon_store_unset(guest);
 }
 
 static void make_ring(unsigned domid)
@@ -138,7 +138,7 @@ static void make_ring(unsigned domid)
 static void start_daemon(void)
 {
 	const struct daemon_settings settings = {
-		.platform = &platform_fake_xenstore,
+		.platform = &daemon_store_platform,
 		.config = &config,
 		.lock_path = lock_path,
 		.sysfs_path = sysfs_path,
@@ -211,8 +211,8 @@ static void stop_daemon(void)
 	daemon_tested = NULL;
 	ck_assert_int_eq(waitpid(-1, NULL, 0), -1);
 	ck_assert_int_eq(errno, ECHILD);
-	ck_assert_uint_eq(fake_xenstore_watches(), 0);
-	ck_assert_ptr_null(fake_xenstore_get("error"));
+	ck_assert_uint_eq(daemon_store_watches(), 0);
+	ck_assert_ptr_null(daemon_store_get("error"));
 	ck_assert_int_ne(access(lock_path, F_OK), 0);
 }
 
@@ -225,7 +225,7 @@ static void set_up(void)
 	config_set_defaults(&config);
 	snprintf(config.worker, sizeof(config.worker), "%s", fake_worker_path());
 	log_init("xvhostd", LOG_LEVEL_DEBUG);
-	fake_xenstore_start(0);
+	daemon_store_start(0);
 }
 
 static void tear_down(void)
@@ -273,9 +273,9 @@ START_TEST(test_attach_and_detach)
 	unsigned nodes;
 
 	start_daemon();
-	fake_xenstore_set("backend/vbd", "");
-	fake_xenstore_set("/local/domain/3/device/vbd", "");
-	nodes = fake_xenstore_nodes();
+	daemon_store_set("backend/vbd", "");
+	daemon_store_set("/local/domain/3/device/vbd", "");
+	nodes = daemon_store_nodes();
 	attach(3, "good");
 	ck_assert_str_eq(backend(3, "sectors"), "2048");
 	ck_assert_str_eq(backend(3, "sector-size"), "512");
@@ -286,7 +286,7 @@ START_TEST(test_attach_and_detach)
 	ck_assert_str_eq(backend(3, "max-ring-page-order"), "4");
 	ck_assert_str_eq(error_node(3), "(none)");
 	ck_assert_int_eq(children(0), 1);
-	ck_assert_uint_eq(fake_xenstore_watches(), 2);
+	ck_assert_uint_eq(daemon_store_watches(), 2);
 
 	begin_detach(3);
 	turn_for(50);
@@ -296,8 +296,8 @@ START_TEST(test_attach_and_detach)
 	turn_until_children(0);
 	remove_device(3);
 	turn_for(20);
-	ck_assert_uint_eq(fake_xenstore_watches(), 1);
-	ck_assert_uint_eq(fake_xenstore_nodes(), nodes);
+	ck_assert_uint_eq(daemon_store_watches(), 1);
+	ck_assert_uint_eq(daemon_store_nodes(), nodes);
 }
 END_TEST
 
@@ -338,18 +338,18 @@ START_TEST(test_destroy)
 	start_daemon();
 	attach(3, "good");
 	begin_detach(3);
-	fake_xenstore_unset(path_of("frontend", 3, ""));
+	daemon_store_unset(path_of("frontend", 3, ""));
 	turn_until(3, "state", "6");
 	turn_until_children(0);
 	remove_device(3);
 	turn_for(20);
-	ck_assert_uint_eq(fake_xenstore_watches(), 1);
+	ck_assert_uint_eq(daemon_store_watches(), 1);
 
 	attach(4, "good");
 	remove_device(4);
 	turn_until_children(0);
-	ck_assert_uint_eq(fake_xenstore_watches(), 1);
-	ck_assert_ptr_null(fake_xenstore_get("backend/vbd/4"));
+	ck_assert_uint_eq(daemon_store_watches(), 1);
+	ck_assert_ptr_null(daemon_store_get("backend/vbd/4"));
 }
 END_TEST
 
@@ -373,8 +373,8 @@ START_TEST(test_devices_that_are_there)
 	set_backend(4, "script", "/etc/xen/scripts/block");
 	make_device(5, "good");
 	set_backend(5, "script", "block-xvhost");
-	fake_xenstore_set("backend/vbd/x/y/script", "block-xvhost");
-	fake_xenstore_set("backend/vbd/99999/1/script", "block-xvhost");
+	daemon_store_set("backend/vbd/x/y/script", "block-xvhost");
+	daemon_store_set("backend/vbd/99999/1/script", "block-xvhost");
 	start_daemon();
 	turn_until(3, "state", "2");
 	turn_until(5, "state", "2");
@@ -399,8 +399,8 @@ static void check_refused(unsigned domid, const char *number, const char *text)
 	turn_until_children(0);
 	remove_device(domid);
 	turn_for(20);
-	ck_assert_ptr_null(fake_xenstore_get("error"));
-	ck_assert_uint_eq(fake_xenstore_watches(), 1);
+	ck_assert_ptr_null(daemon_store_get("error"));
+	ck_assert_uint_eq(daemon_store_watches(), 1);
 }
 
 START_TEST(test_open_fails)
@@ -496,7 +496,7 @@ static const struct {
 
 START_TEST(test_bad_wish)
 {
-	fake_xenstore_set(path_of("backend", 3, "mode"), "w");
+	daemon_store_set(path_of("backend", 3, "mode"), "w");
 	make_device(3, "good");
 	set_backend(3, bad_wishes[_i].node, bad_wishes[_i].value);
 	start_daemon();
@@ -523,10 +523,10 @@ START_TEST(test_no_watch)
 {
 	start_daemon();
 	turn_for(20);
-	fake_xenstore_fail_watches(E2BIG);
+	daemon_store_fail_watches(E2BIG);
 	make_device(3, "good");
 	check_refused(3, "22", "xenstore does not let us watch the frontend, see xvhostd's log");
-	fake_xenstore_fail_watches(0);
+	daemon_store_fail_watches(0);
 }
 END_TEST
 
@@ -668,7 +668,7 @@ START_TEST(test_stop_and_start_again)
 	ck_assert_str_eq(backend(4, "state"), "2");
 	ck_assert_str_eq(backend(5, "state"), "1");
 
-	fake_xenstore_unset(path_of("backend", 3, "sectors"));
+	daemon_store_unset(path_of("backend", 3, "sectors"));
 	set_backend(5, "params", "good");
 	set_backend(6, "params", "good");
 	start_daemon();
@@ -717,7 +717,7 @@ START_TEST(test_kernel_driver)
 	attach(4, "good");
 	remove_device(3);
 	turn_for(20);
-	ck_assert_ptr_null(fake_xenstore_get("error"));
+	ck_assert_ptr_null(daemon_store_get("error"));
 }
 END_TEST
 
@@ -742,8 +742,7 @@ END_TEST
 
 START_TEST(test_driver_domain)
 {
-	fake_xenstore_start(2);
-	fake_xenstore_set("error", "");
+	daemon_store_start(2);
 	start_daemon();
 	attach(3, "good");
 	begin_detach(3);
@@ -754,16 +753,18 @@ START_TEST(test_driver_domain)
 	clock_ahead_ms += REMOVE_DELAY_MS;
 	turn_until(3, "state", "(none)");
 	turn_for(20);
-	ck_assert_ptr_null(fake_xenstore_get("/local/domain/2/backend/vbd/3"));
-	ck_assert_uint_eq(fake_xenstore_watches(), 1);
+	/* The directory above is the toolstack's, and only it can remove that. */
+	ck_assert_ptr_null(daemon_store_get(path_of("backend", 3, "")));
+	ck_assert_ptr_nonnull(daemon_store_get("/local/domain/2/backend/vbd/3"));
+	ck_assert_uint_eq(daemon_store_watches(), 1);
 	/* It is the toolstack's there, and we could not make it again. */
 	make_device(3, "bad");
 	turn_until(3, "state", "2");
 	remove_device(3);
 	turn_for(20);
-	ck_assert_ptr_nonnull(fake_xenstore_get("error"));
-	ck_assert_ptr_null(fake_xenstore_get("error/backend"));
-	fake_xenstore_unset("error");
+	ck_assert_ptr_nonnull(daemon_store_get("error"));
+	ck_assert_ptr_null(daemon_store_get("error/backend"));
+	daemon_store_unset("error");
 }
 END_TEST
 
@@ -784,13 +785,13 @@ END_TEST
 START_TEST(test_write_conflicts)
 {
 	start_daemon();
-	fake_xenstore_conflict(25);
+	daemon_store_conflict(25);
 	attach(3, "good");
-	fake_xenstore_fail_writes(ENOSPC);
+	daemon_store_fail_writes(ENOSPC);
 	set_frontend(3, "state", "5");
 	turn_for(50);
 	ck_assert_str_eq(backend(3, "state"), "4");
-	fake_xenstore_fail_writes(0);
+	daemon_store_fail_writes(0);
 	clock_ahead_ms += WRITE_PAUSE_MS;
 	turn_until(3, "state", "5");
 }
@@ -800,14 +801,14 @@ START_TEST(test_xenstore_can_not_be_read)
 {
 	start_daemon();
 	attach(3, "good");
-	fake_xenstore_fail_reads(EIO);
+	daemon_store_fail_reads(EIO);
 	set_frontend(3, "state", "4");
 	set_backend(3, "state", "4");
 	turn_for(50);
-	fake_xenstore_fail_reads(0);
+	daemon_store_fail_reads(0);
 	ck_assert_str_eq(backend(3, "state"), "4");
 	ck_assert_int_eq(children(0), 1);
-	ck_assert_uint_eq(fake_xenstore_watches(), 2);
+	ck_assert_uint_eq(daemon_store_watches(), 2);
 	detach(3);
 	turn_until_children(0);
 }
@@ -816,7 +817,7 @@ END_TEST
 START_TEST(test_only_one)
 {
 	const struct daemon_settings settings = {
-		.platform = &platform_fake_xenstore,
+		.platform = &daemon_store_platform,
 		.config = &config,
 		.lock_path = lock_path,
 		.sysfs_path = sysfs_path,

@@ -9,15 +9,15 @@
 
 #include "check_main.h"
 #include "daemon/nodes.h"
-#include "fake_xenstore.h"
+#include "daemon_store.h"
 
 #define DEVICE "backend/vbd/3/768"
 
-static struct host host = {.platform = &platform_fake_xenstore};
+static struct host host = {.platform = &daemon_store_platform};
 
 static void set_up(void)
 {
-	fake_xenstore_start(0);
+	daemon_store_start(0);
 	ck_assert_int_eq(host.platform->xenstore_open(host.platform, &host.xenstore), 0);
 	host.domid = 0;
 }
@@ -26,12 +26,12 @@ static const struct node nodes[] = {{"a", "1"}, {"b", NULL}, {"state", "2"}};
 
 START_TEST(test_update)
 {
-	fake_xenstore_set(DEVICE "/state", "1");
-	fake_xenstore_set(DEVICE "/b", "x");
-	fake_xenstore_conflict(9);
+	daemon_store_set(DEVICE "/state", "1");
+	daemon_store_set(DEVICE "/b", "x");
+	daemon_store_conflict(9);
 	ck_assert_int_eq(nodes_update(&host, DEVICE, XENBUS_INITIALISING, nodes, 3), 0);
-	ck_assert_str_eq(fake_xenstore_get(DEVICE "/a"), "1");
-	ck_assert_ptr_null(fake_xenstore_get(DEVICE "/b"));
+	ck_assert_str_eq(daemon_store_get(DEVICE "/a"), "1");
+	ck_assert_ptr_null(daemon_store_get(DEVICE "/b"));
 	ck_assert_int_eq(nodes_read_state(&host, DEVICE), XENBUS_INIT_WAIT);
 	ck_assert_int_eq(nodes_update(&host, DEVICE, XENBUS_ABSENT, nodes, 3), 0);
 }
@@ -41,28 +41,28 @@ START_TEST(test_update_of_what_has_changed)
 {
 	unsigned count;
 
-	fake_xenstore_set(DEVICE "/state", "5");
-	count = fake_xenstore_nodes();
+	daemon_store_set(DEVICE "/state", "5");
+	count = daemon_store_nodes();
 	ck_assert_int_eq(nodes_update(&host, DEVICE, XENBUS_INITIALISING, nodes, 3), -ESTALE);
-	ck_assert_uint_eq(fake_xenstore_nodes(), count);
-	fake_xenstore_unset("backend");
-	count = fake_xenstore_nodes();
+	ck_assert_uint_eq(daemon_store_nodes(), count);
+	daemon_store_unset("backend");
+	count = daemon_store_nodes();
 	ck_assert_int_eq(nodes_update(&host, DEVICE, XENBUS_CLOSING, nodes, 3), -ENOENT);
 	ck_assert_int_eq(nodes_update(&host, DEVICE, XENBUS_ABSENT, nodes, 3), -ENOENT);
-	ck_assert_uint_eq(fake_xenstore_nodes(), count);
+	ck_assert_uint_eq(daemon_store_nodes(), count);
 }
 END_TEST
 
 START_TEST(test_update_without_end)
 {
-	fake_xenstore_set(DEVICE "/state", "1");
-	fake_xenstore_conflict(1000);
+	daemon_store_set(DEVICE "/state", "1");
+	daemon_store_conflict(1000);
 	ck_assert_int_eq(nodes_update(&host, DEVICE, XENBUS_INITIALISING, nodes, 3), -EAGAIN);
-	fake_xenstore_conflict(0);
-	fake_xenstore_fail_writes(ENOSPC);
+	daemon_store_conflict(0);
+	daemon_store_fail_writes(ENOSPC);
 	ck_assert_int_eq(nodes_update(&host, DEVICE, XENBUS_INITIALISING, nodes, 3), -ENOSPC);
-	fake_xenstore_fail_writes(0);
-	ck_assert_ptr_null(fake_xenstore_get(DEVICE "/a"));
+	daemon_store_fail_writes(0);
+	ck_assert_ptr_null(daemon_store_get(DEVICE "/a"));
 }
 END_TEST
 
@@ -79,46 +79,46 @@ START_TEST(test_states)
 
 	ck_assert_int_eq(nodes_read_state(&host, DEVICE), XENBUS_ABSENT);
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-		fake_xenstore_set(DEVICE "/state", values[i].text);
+		daemon_store_set(DEVICE "/state", values[i].text);
 		ck_assert_int_eq(nodes_read_state(&host, DEVICE), values[i].state);
 	}
-	fake_xenstore_fail_reads(EACCES);
+	daemon_store_fail_reads(EACCES);
 	ck_assert_int_eq(nodes_read_state(&host, DEVICE), XENBUS_ABSENT);
-	fake_xenstore_fail_reads(EIO);
+	daemon_store_fail_reads(EIO);
 	ck_assert_int_eq(nodes_read_state(&host, DEVICE), XENBUS_NONSENSE);
 }
 END_TEST
 
 START_TEST(test_errors)
 {
-	unsigned count = fake_xenstore_nodes();
+	unsigned count = daemon_store_nodes();
 
 	nodes_write_error(&host, DEVICE, -ENOENT, "no disk");
-	ck_assert_str_eq(fake_xenstore_get("/local/domain/0/error/backend/vbd/3/768/error"), "2 no disk");
+	ck_assert_str_eq(daemon_store_get("/local/domain/0/error/backend/vbd/3/768/error"), "2 no disk");
 	nodes_clear_error(&host, DEVICE);
-	ck_assert_uint_eq(fake_xenstore_nodes(), count);
+	ck_assert_uint_eq(daemon_store_nodes(), count);
 	nodes_clear_error(&host, DEVICE);
 
 	/* Somebody else's stay. */
-	fake_xenstore_set("error/backend/vif/1/0/error", "1 x");
-	fake_xenstore_set("error/backend/vbd/3/832/error", "1 x");
-	count = fake_xenstore_nodes();
+	daemon_store_set("error/backend/vif/1/0/error", "1 x");
+	daemon_store_set("error/backend/vbd/3/832/error", "1 x");
+	count = daemon_store_nodes();
 	nodes_write_error(&host, DEVICE, ENOENT, "no disk");
 	nodes_clear_error(&host, DEVICE);
-	ck_assert_uint_eq(fake_xenstore_nodes(), count);
+	ck_assert_uint_eq(daemon_store_nodes(), count);
 }
 END_TEST
 
 START_TEST(test_remove_backend)
 {
-	fake_xenstore_set("backend/vbd/3/768/state", "6");
-	fake_xenstore_set("backend/vbd/3/832/state", "4");
+	daemon_store_set("backend/vbd/3/768/state", "6");
+	daemon_store_set("backend/vbd/3/832/state", "4");
 	ck_assert_int_eq(nodes_remove_backend(&host, DEVICE), 0);
-	ck_assert_ptr_null(fake_xenstore_get("backend/vbd/3/768"));
-	ck_assert_ptr_nonnull(fake_xenstore_get("backend/vbd/3/832/state"));
+	ck_assert_ptr_null(daemon_store_get("backend/vbd/3/768"));
+	ck_assert_ptr_nonnull(daemon_store_get("backend/vbd/3/832/state"));
 	ck_assert_int_eq(nodes_remove_backend(&host, "backend/vbd/3/832"), 0);
-	ck_assert_ptr_null(fake_xenstore_get("backend/vbd/3"));
-	ck_assert_ptr_nonnull(fake_xenstore_get("backend/vbd"));
+	ck_assert_ptr_null(daemon_store_get("backend/vbd/3"));
+	ck_assert_ptr_nonnull(daemon_store_get("backend/vbd"));
 }
 END_TEST
 

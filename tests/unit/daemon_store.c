@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * daemon_store.c - a simulated xenstore for tests of xvhostd's parts, that can be told to fail
+ */
+#include "daemon_store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/xenstore.h"
+
+#define VALUES_KEPT 8
+
+static struct sim_store *store;
+static struct xenstore *toolstack;
+static uint16_t host_domid;
+static unsigned conflicts;
+static int read_error, write_error, watch_error;
+
+/* ---- xvhostd's side ---- */
+
+static int open_store(const struct platform *platform, struct xenstore **xenstore)
+{
+	(void)platform;
+	return sim_store_connect(store, host_domid, xenstore);
+}
+
+static char *read_node(struct xenstore *xenstore, uint32_t transaction, const char *path)
+{
+	if (read_error == 0)
+		return sim_xenstore_read(xenstore, transaction, path);
+	errno = read_error;
+	return NULL;
+}
+
+static int write_node(struct xenstore *xenstore, uint32_t transaction, const char *path, const char *value)
+{
+	return write_error != 0 ? -write_error : sim_xenstore_write(xenstore, transaction, path, value);
+}
+
+static int end_transaction(struct xenstore *xenstore, uint32_t transaction, bool abort)
+{
+	if (abort || conflicts == 0)
+		return sim_xenstore_transaction_end(xenstore, transaction, abort);
+	conflicts--;
+	sim_xenstore_transaction_end(xenstore, transaction, true);
+	return -EAGAIN;
+}
+
+static int add_watch(struct xenstore *xenstore, const char *path, const char *token)
+{
+	return watch_error != 0 ? -watch_error : sim_xenstore_watch(xenstore, path, token);
+}
+
+const struct platform daemon_store_platform = {
+	.name = "xenstore for tests",
+	.xenstore_open = open_store,
+	.xenstore_close = sim_xenstore_close,
+	.xenstore_read = read_node,
+	.xenstore_write = write_node,
+	.xenstore_remove = sim_xenstore_remove,
+	.xenstore_directory = sim_xenstore_directory,
+	.xenstore_transaction_start = sim_xenstore_transaction_start,
+	.xenstore_transaction_end = end_transaction,
+	.xenstore_watch = add_watch,
+	.xenstore_unwatch = sim_xenstore_unwatch,
+	.xenstore_fd = sim_xenstore_fd,
+	.xenstore_next_watch = sim_xenstore_next_watch,
+};
+
+/* ---- the toolstack's side ---- */
+
+/* absolute - the path as the toolstack's connection must have it. */
+static const char *absolute(const char *path)
+{
+	static char text[XENSTORE_PATH_MAX];
+
+	if (path[0] == '/')
+		return path;
+	snprintf(text, sizeof(text), "/local/domain/%u/%s", host_domid, path);
+	return text;
+}
+
+/* give_directory - make a device's directory if it isn't there: `owner`'s, to be read by `reader`. */
+static void give_directory(const char *path, uint16_t owner, uint16_t reader)
+{
+	const struct sim_permission permissions[] = {{owner, SIM_MAY_NOTHING}, {reader, SIM_MAY_READ}};
+	char *value = sim_xenstore_read(toolstack, 0, path);
+
+	if (value == NULL) {
+		assert(sim_xenstore_make_directory(toolstack, 0, path) == 0);
+		assert(sim_xenstore_set_permissions(toolstack, 0, path, permissions, 2) == 0);
+	}
+	free(value);
+}
+
+/* prepare - see daemon_store_set. */
+static void prepare(const char *path)
+{
+	char device[XENSTORE_PATH_MAX], backend[XENSTORE_PATH_MAX];
+	unsigned domid, id;
+	int used = 0;
+
+	snprintf(backend, sizeof(backend), "/local/domain/%u/backend/vbd/", host_domid);
+	if (strncmp(path, backend, strlen(backend)) == 0 &&
+	    sscanf(path + strlen(backend), "%u/%u%n", &domid, &id, &used) == 2 && used > 0) {
+		snprintf(device, sizeof(device), "%s%u/%u", backend, domid, id);
+		give_directory(device, host_domid, (uint16_t)domid);
+	} else if (sscanf(path, "/local/domain/%u/device/vbd/%u%n", &domid, &id, &used) == 2 && used > 0) {
+		snprintf(device, sizeof(device), "/local/domain/%u/device/vbd/%u", domid, id);
+		give_directory(device, (uint16_t)domid, host_domid);
+	}
+}
+
+void daemon_store_start(uint16_t domid)
+{
+	if (store != NULL) {
+		sim_xenstore_close(toolstack);
+		sim_store_destroy(store);
+	}
+	store = sim_store_create();
+	assert(store != NULL && sim_store_connect(store, 0, &toolstack) == 0);
+	host_domid = domid;
+	conflicts = 0;
+	read_error = write_error = watch_error = 0;
+	if (domid != 0)
+		sim_store_introduce(store, domid);
+}
+
+void daemon_store_set(const char *path, const char *value)
+{
+	prepare(absolute(path));
+	assert(sim_xenstore_write(toolstack, 0, absolute(path), value) == 0);
+}
+
+void daemon_store_unset(const char *path)
+{
+	int error = sim_xenstore_remove(toolstack, 0, absolute(path));
+
+	assert(error == 0 || error == -ENOENT);
+}
+
+const char *daemon_store_get(const char *path)
+{
+	static char *values[VALUES_KEPT];
+	static unsigned next;
+	char **value = &values[next++ % VALUES_KEPT];
+
+	free(*value);
+	*value = sim_xenstore_read(toolstack, 0, absolute(path));
+	return *value;
+}
+
+unsigned daemon_store_nodes(void)
+{
+	return sim_store_nodes(store);
+}
+
+unsigned daemon_store_watches(void)
+{
+	return sim_store_watches(store);
+}
+
+void daemon_store_conflict(unsigned count)
+{
+	conflicts = count;
+}
+
+void daemon_store_fail_reads(int error)
+{
+	read_error = error;
+}
+
+void daemon_store_fail_writes(int error)
+{
+	write_error = error;
+}
+
+void daemon_store_fail_watches(int error)
+{
+	watch_error = error;
+}
