@@ -54,10 +54,15 @@ static void print_size(uint64_t bytes)
 	printf("%" PRIu64, bytes);
 }
 
+static void print_number(uint64_t number)
+{
+	printf("%" PRIu64, number);
+}
+
 /* print_range - what a number can be. */
 static void print_range(const struct xvhost_parameter *parameter)
 {
-	void (*print)(uint64_t number) = print_size;
+	void (*print)(uint64_t number) = parameter->type == XVHOST_BYTES ? print_size : print_number;
 
 	if (parameter->minimum == 0 && parameter->maximum == 0)
 		return;

@@ -57,7 +57,7 @@ def null_plot:
 	.figures[] | select(.name | startswith("null_requests_per_second_qd"))
 	| "\(.name | ltrimstr("null_requests_per_second_qd")) \(.value) \(.spread[0]) \(.spread[1])";
 def ratio_plot:
-	.figures[] | select(.unit == "ratio") | "\"\(.name | short)\" \(.value) \(.spread[0]) \(.spread[1])";
+	.figures[] | select(.unit == "ratio") | "\"\(.name | short | gsub(" "; "\\n"))\" \(.value) \(.spread[0]) \(.spread[1])";
 
 def mean_rate($who): map(select(.who == $who).requests_per_second) | median;
 def verdict: if .value >= .reach then "reached" else "not reached" end;
