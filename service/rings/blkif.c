@@ -224,6 +224,7 @@ static void answer(struct blkif_slot *slot)
 	queue->free_slots = slot;
 	queue->in_flight--;
 	queue->turn->in_flight--;
+	queue->turn->grants -= slot->grants;
 	/* A barrier that waited for all others begins when it is the only one left. */
 	if (queue->barrier && queue->in_flight == 1)
 		blkif_list_append(&queue->turn->taken, queue->barrier);

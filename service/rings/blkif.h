@@ -66,6 +66,7 @@ struct blkif_slot {
 	int error;
 	uint32_t indirect_gref;		/* of the page of segments, with `indirect` */
 	uint16_t indirect_count;	/* segments in it */
+	uint16_t grants;		/* counted in the turn's */
 	bool indirect;			/* the segments have still to be read */
 	uint32_t generation;		/* counts the uses of this slot */
 	uint8_t operation;		/* blkif's */
@@ -110,10 +111,18 @@ struct blkif_turn {
 	struct memory_mapping **gone;	  /* the same: what was unmapped */
 	uint32_t in_flight;		  /* requests taken and not yet answered */
 	uint32_t in_flight_max;
+	uint32_t grants;	 /* that these name, mapped or to be mapped */
+	uint32_t grants_max;	 /* beyond which no request is taken; the last one may go beyond it */
 	struct blkif_list taken; /* checked as far as their segments are known, to be mapped and started */
 	uint32_t indirect;	 /* of these, whose segments have still to be read */
 	struct blkif_list completed; /* a step is over */
 };
+
+/* blkif_turn_full - nothing can be taken before something was answered; and something is under way. */
+static inline bool blkif_turn_full(const struct blkif_turn *turn)
+{
+	return turn->in_flight == turn->in_flight_max || turn->grants >= turn->grants_max;
+}
 
 /* What was done, for the log and for tests. */
 struct blkif_counters {

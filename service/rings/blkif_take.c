@@ -102,10 +102,18 @@ static struct blkif_slot *take_slot(struct blkif_queue *queue, uint8_t operation
 	slot->indirect = false;
 	slot->mapped = false;
 	slot->mapping.count = 0;
+	slot->grants = 0;
 	queue->in_flight++;
 	queue->turn->in_flight++;
 	queue->counters.requests++;
 	return slot;
+}
+
+/* count_grants - the mappings that this request needs, of which there are only so many. */
+static void count_grants(struct blkif_slot *slot, uint16_t count)
+{
+	slot->grants = count;
+	blkif_queue_of(slot)->turn->grants += count;
 }
 
 /* limits_of - what the requests of a queue are held against. */
@@ -148,6 +156,7 @@ static void take_indirect(struct blkif_queue *queue, const uint8_t entry[BLKIF_E
 	slot->indirect_count = wire.segment_count;
 	slot->offset = wire.sector; /* until it is checked with the segments: in sectors */
 	use_arrays(slot, slot->many);
+	count_grants(slot, wire.segment_count);
 	queue->turn->indirect++;
 	blkif_list_append(&queue->turn->taken, slot);
 }
@@ -172,6 +181,7 @@ static void take_direct(struct blkif_queue *queue, const uint8_t entry[BLKIF_ENT
 	}
 	use_arrays(slot, &slot->direct);
 	fill(slot, &wire);
+	count_grants(slot, wire.segment_count);
 	if (wire.operation == BLKIF_OP_WRITE_BARRIER) {
 		queue->barrier = slot;
 		if (queue->in_flight > 1)
@@ -249,7 +259,7 @@ bool blkif_take(struct blkif_queue *queue, uint32_t budget)
 			continue;
 		}
 		for (; pending > 0 && !queue->barrier; pending--) {
-			if (budget == 0 || turn->in_flight == turn->in_flight_max)
+			if (budget == 0 || blkif_turn_full(turn))
 				return true;
 			take_one(queue);
 			budget--;

@@ -437,7 +437,7 @@ static bool can_wait(const struct loop *loop)
 	if (loop->unsubmitted)
 		return false;
 	/* With all places taken nothing can be begun; then a completion is under way. */
-	if (loop->turn.in_flight == loop->turn.in_flight_max)
+	if (blkif_turn_full(&loop->turn))
 		return true;
 	for (uint32_t place = 0; place < loop->served_end; place++)
 		if (loop->served[place].queue && loop->served[place].queue->ready)
@@ -510,6 +510,7 @@ int loop_create(const struct platform *platform, struct event_channels *channels
 	loop->channels_fd = platform->event_channels_fd(channels);
 	loop->turn.memory = memory;
 	loop->turn.in_flight_max = CONFIG_LOOP_REQUESTS_IN_FLIGHT;
+	loop->turn.grants_max = CONFIG_LOOP_GRANTS_MAPPED;
 	loop->turn.mappings = calloc(CONFIG_LOOP_REQUESTS_IN_FLIGHT, sizeof(struct memory_mapping *));
 	loop->turn.gone = calloc(CONFIG_LOOP_REQUESTS_IN_FLIGHT, sizeof(struct memory_mapping *));
 	if (!loop->turn.mappings || !loop->turn.gone)

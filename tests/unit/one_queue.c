@@ -44,7 +44,12 @@ void one_queue_start(enum blkif_protocol protocol, uint32_t ring_pages, uint32_t
 	parameters.pages = ring.pages[0];
 	ck_assert_int_eq(blkif_queue_create(&parameters, &queue), 0);
 	turn = (struct blkif_turn){
-		.memory = memory, .mappings = mappings, .gone = gone, .in_flight_max = IN_FLIGHT_MAX};
+		.memory = memory,
+		.mappings = mappings,
+		.gone = gone,
+		.in_flight_max = IN_FLIGHT_MAX,
+		.grants_max = UINT32_MAX,
+	};
 	queue->turn = &turn;
 }
 

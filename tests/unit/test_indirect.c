@@ -175,6 +175,33 @@ START_TEST(bad_grant)
 }
 END_TEST
 
+/* Requests beyond the limit on grants stay in the ring until others are answered, and none is lost. */
+START_TEST(limited_grants)
+{
+	uint32_t answered = 0;
+
+	start(BLKIF_X86_64);
+	turn.grants_max = 25;
+	set_segments(SEGMENT_PAGE, 100, 10);
+	for (uint32_t i = 0; i < 12; i++)
+		fake_frontend_put_indirect(&frontend, BLKIF_OP_READ, i, 0, 10, SEGMENT_PAGE);
+	push();
+	while (answered < 12) {
+		uint32_t first = answered;
+
+		ck_assert_uint_eq(submitted_count, first + 3);
+		ck_assert_uint_eq(turn.grants, 30);
+		ck_assert(blkif_turn_full(&turn));
+		while (answered < submitted_count)
+			blkif_complete(submitted[answered++], 0);
+		blkif_finish(&turn);
+		ck_assert_uint_eq(turn.grants, 0);
+		one_turn();
+	}
+	one_queue_stop();
+}
+END_TEST
+
 static void add_tests(TCase *test_case)
 {
 	tcase_add_loop_test(test_case, carried_out, 0, 2);
@@ -182,6 +209,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, changed_after_the_copy);
 	tcase_add_loop_test(test_case, refused_row, 0, sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(test_case, bad_grant);
+	tcase_add_test(test_case, limited_grants);
 }
 
 CHECK_MAIN("indirect", add_tests)
