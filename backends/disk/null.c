@@ -38,7 +38,7 @@ static int null_open(struct xvhost_disk *disk, const void *opaque, struct xvhost
 	properties->size_bytes = config->size_bytes;
 	properties->block_bytes = 512;
 	properties->memory_alignment = 1;
-	properties->flags = XVHOST_DISK_DISCARD;
+	properties->flags = XVHOST_DISK_DISCARD | (disk->flags & XVHOST_DISK_READ_ONLY);
 	return 0;
 }
 

@@ -188,7 +188,8 @@ struct xvhost_host {
 /* One disk of one guest. The host owns it; it lives from open to the end of close. */
 struct xvhost_disk {
 	uint32_t size;	/* bytes of this structure that the host has */
-	uint32_t flags; /* XVHOST_DISK_READ_ONLY: the guest may not write, open for reading only */
+	uint32_t flags; /* XVHOST_DISK_READ_ONLY: the guest may not write; open for reading only, and say so in the
+			   properties */
 	const struct xvhost_host *host;
 	const char *name; /* for messages, as in "guest 3 vbd 51712" */
 	void *state;	  /* the backend's own, for the disk */

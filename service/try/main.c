@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "log.h"
+#include "try/conform.h"
 #include "try/list.h"
 #include "try/options.h"
 #include "try/run.h"
@@ -33,6 +34,8 @@ static int run(const struct try_options *options)
 		return list_backends(options->backend_directory) ? TRY_GOOD : TRY_FAILED;
 	case TRY_DESCRIBE:
 		return describe(options);
+	case TRY_CONFORM:
+		return conform_run(&options->conform) ? TRY_FAILED : TRY_GOOD;
 	case TRY_LOAD:
 		break;
 	}

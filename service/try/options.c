@@ -39,6 +39,8 @@ enum option_key {
 	OPTION_NO_VERIFY,
 	OPTION_LIST,
 	OPTION_DESCRIBE,
+	OPTION_CONFORM,
+	OPTION_KEEPS,
 	OPTION_JSON,
 	OPTION_BACKEND_DIRECTORY,
 	OPTION_LOG_LEVEL,
@@ -66,6 +68,11 @@ static const struct argp_option option_table[] = {
 	{NULL, 0, NULL, 0, "Instead of that:", 3},
 	{"list", OPTION_LIST, NULL, 0, "List the backends that there are", 3},
 	{"describe", OPTION_DESCRIBE, "BACKEND", 0, "Tell what parameters a backend has", 3},
+	{"conform", OPTION_CONFORM, "BACKEND:PARAMETER=VALUE,...", 0,
+	 "Look whether the backend keeps the promises of backend.h", 3},
+	{"keeps", OPTION_KEEPS, "WHEN", 0,
+	 "With --conform: the disk is meant to keep what is written always (default), while-open, or never",
+	 3},
 	{NULL, 0, NULL, 0, "And:", 4},
 	{"json", OPTION_JSON, NULL, 0, "Report as JSON", 4},
 	{"quiet", OPTION_QUIET, NULL, 0, "No report and no progress, only errors and the exit status", 4},
@@ -129,7 +136,7 @@ static const struct {
 /* What the parser remembers beside the options. */
 struct parsing {
 	struct try_options *options;
-	bool mixed, load_given;
+	bool mixed, load_given, keeps_given;
 	int rw_mix;	/* -1: not given */
 	int ring_order; /* the same */
 };
@@ -146,6 +153,21 @@ static void set_mode(struct argp_state *state, struct parsing *parsing, const ch
 		}
 	}
 	argp_error(state, "--rw is '%s', it must be read, write, randread, randwrite, rw or randrw", text);
+}
+
+static void set_keeps(struct argp_state *state, struct try_options *options, const char *text)
+{
+	static const char *const names[] = {[CONFORM_DATA_ALWAYS] = "always",
+					    [CONFORM_DATA_WHILE_OPEN] = "while-open",
+					    [CONFORM_DATA_NEVER] = "never"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			options->conform.data = (enum conform_data)i;
+			return;
+		}
+	}
+	argp_error(state, "--keeps is '%s', it must be always, while-open or never", text);
 }
 
 /* ---- what goes together ---- */
@@ -201,9 +223,16 @@ static void settle(struct argp_state *state, const struct parsing *parsing)
 	if (options->action == TRY_LOAD)
 		settle_load(state, parsing);
 	else if (parsing->load_given)
-		argp_error(state, "--list and --describe take no target and no options of a load");
+		argp_error(state, "--list, --describe and --conform take no target and no options of a load");
+	else if (options->json && options->action != TRY_CONFORM)
+		argp_error(state, "--json goes with a load and with --conform");
+	if (parsing->keeps_given && options->action != TRY_CONFORM)
+		argp_error(state, "--keeps goes with --conform");
 	if (!options->backend_directory)
 		options->backend_directory = subject_directory();
+	options->conform.target = options->target;
+	options->conform.directory = options->backend_directory;
+	options->conform.json = options->json;
 }
 
 /* ---- the parser ---- */
@@ -212,7 +241,7 @@ static void set_action(struct argp_state *state, struct try_options *options, en
 		       const char *target)
 {
 	if (options->action != TRY_LOAD)
-		argp_error(state, "only one of --list and --describe can be done");
+		argp_error(state, "only one of --list, --describe and --conform can be done");
 	options->action = action;
 	options->target = target;
 }
@@ -283,9 +312,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case OPTION_DESCRIBE:
 		set_action(state, options, TRY_DESCRIBE, argument);
 		return 0;
+	case OPTION_CONFORM:
+		set_action(state, options, TRY_CONFORM, argument);
+		return 0;
+	case OPTION_KEEPS:
+		parsing->keeps_given = true;
+		set_keeps(state, options, argument);
+		return 0;
 	case OPTION_JSON:
 		options->json = true;
-		parsing->load_given = true;
 		return 0;
 	case OPTION_QUIET:
 		options->quiet = true;
@@ -330,7 +365,8 @@ void options_parse(int argc, char **argv, struct try_options *options)
 	static const struct argp argp = {
 		.options = option_table,
 		.parser = parse,
-		.args_doc = "BACKEND:PARAMETER=VALUE,...\n--list\n--describe BACKEND",
+		.args_doc = "BACKEND:PARAMETER=VALUE,...\n--list\n--describe BACKEND\n--conform "
+			    "BACKEND:PARAMETER=VALUE,...",
 		.doc = "Try a disk backend: run it in a worker, under a simulated Xen, with a guest that "
 		       "reads and "
 		       "writes its disk.\v"

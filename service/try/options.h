@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "log.h"
+#include "try/conform.h"
 
 /* Exit statuses. */
 enum {
@@ -21,6 +22,7 @@ enum try_action {
 	TRY_LOAD = 0, /* run a load against a backend */
 	TRY_LIST,
 	TRY_DESCRIBE,
+	TRY_CONFORM, /* does the backend keep the promises of backend.h? */
 };
 
 struct try_options {
@@ -31,6 +33,8 @@ struct try_options {
 	bool quiet;
 	bool json;
 	char **arguments; /* the whole command line, for the report; free() it in the end */
+
+	struct conform_options conform;
 
 	/* The load. */
 	const char *mode;      /* as --rw names it */

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * conform.c - the list of promises, a process for each, and what is printed
+ */
+#include "try/conform.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "try/conform_context.h"
+#include "try/conform_promises.h"
+
+#define HANG_MS (CONFORM_TIMEOUT_MS + 1000) /* what a process finds out by itself comes first */
+#define TEXT_MAX (sizeof(((struct conform_report *)NULL)->text) + 512)
+
+/* docs/backend-guide.md has the same list; a test compares them. */
+static const struct {
+	struct conform_promise promise;
+	void (*check)(struct conform_context *context);
+	void (*check_after)(struct conform_context *context); /* in a second process; may be NULL */
+} promises[] = {
+	[CONFORM_LOAD] = {{"load", "it can be loaded, and its table is complete"}, conform_check_load, NULL},
+	[CONFORM_TABLE] = {{"table", "its table of parameters is right"}, conform_check_table, NULL},
+	[CONFORM_OPEN] = {{"open", "the disk opens and closes, with and without queues"},
+			  conform_check_open,
+			  NULL},
+	[CONFORM_PROPERTIES] = {{"properties", "what it says of the disk can be served, and stays the same"},
+				conform_check_properties,
+				NULL},
+	[CONFORM_COMPLETE] = {{"complete", "each request is completed exactly once"},
+			      conform_check_complete,
+			      NULL},
+	[CONFORM_DATA] = {{"data", "what was written is read back, at its place"}, conform_check_data, NULL},
+	[CONFORM_THREAD] = {{"thread", "it calls the host on the right thread"}, conform_check_calls, NULL},
+	[CONFORM_HOST_CALLS] = {{"host-calls",
+				 "it calls the host where it may, one call at a time for each request"},
+				conform_check_calls,
+				NULL},
+	[CONFORM_MEMORY] = {{"memory", "a request's memory is used as it may be, and not after complete"},
+			    conform_check_memory,
+			    NULL},
+	[CONFORM_READ_FILLS] = {{"read-fills", "a read fills all of its memory"},
+				conform_check_read_fills,
+				NULL},
+	[CONFORM_EDGES] = {{"edges", "the first and the last block, and the largest request"},
+			   conform_check_edges,
+			   NULL},
+	[CONFORM_IOVECS] = {{"iovecs", "memory in any pieces"}, conform_check_iovecs, NULL},
+	[CONFORM_PARALLEL] = {{"parallel", "many requests at once, and what they wrote"},
+			      conform_check_parallel,
+			      NULL},
+	[CONFORM_KEEPS] = {{"keeps", "what was written is there when the disk is opened again"},
+			   conform_check_keeps,
+			   NULL},
+	[CONFORM_FLUSH] = {{"flush", "what was flushed does not end with the process"},
+			   conform_check_flush,
+			   conform_check_flush_after},
+	[CONFORM_DISCARD] = {{"discard", "what lies beside a discarded range stays"},
+			     conform_check_discard,
+			     NULL},
+	[CONFORM_READ_ONLY] = {{"read-only", "a disk that is opened read-only says so and is not changed"},
+			       conform_check_read_only,
+			       NULL},
+	[CONFORM_ERRORS] = {{"errors", "an operation that fails is not taken for success"},
+			    conform_check_errors,
+			    NULL},
+	[CONFORM_SHORT] = {{"short", "a read or write that ends short is gone on with"},
+			   conform_check_short,
+			   NULL},
+	[CONFORM_QUIESCE] = {{"quiesce", "what was submitted ends by itself, then the queue stops"},
+			     conform_check_quiesce,
+			     NULL},
+	[CONFORM_QUEUES] = {{"queues", "several queues at once, and one that comes back"},
+			    conform_check_queues,
+			    NULL},
+	[CONFORM_LOOPS] = {{"loops", "queues on different threads"}, conform_check_loops, NULL},
+	[CONFORM_NO_BLOCKING] = {{"no-blocking", "it never blocks the loop thread"},
+				 conform_check_calls,
+				 NULL},
+	[CONFORM_FRESH] = {{"fresh", "an open knows nothing of another one"}, conform_check_fresh, NULL},
+	[CONFORM_NO_LEAK] = {{"no-leak", "1000 times opened and closed, it leaves nothing behind"},
+			     conform_check_no_leak,
+			     NULL},
+	[CONFORM_OPEN_FAILS] = {{"open-fails", "an open that fails says why and leaves nothing behind"},
+				conform_check_open_fails,
+				NULL},
+	[CONFORM_PARAMETERS] = {{"parameters", "parameters that can't be are refused by name"},
+				conform_check_parameters,
+				NULL},
+};
+
+static_assert(sizeof(promises) / sizeof(promises[0]) == CONFORM_PROMISES, "all promises");
+
+const struct conform_promise *conform_promise(uint32_t number)
+{
+	return number < CONFORM_PROMISES ? &promises[number].promise : NULL;
+}
+
+/* What was found out about a promise. */
+struct result {
+	enum conform_verdict verdict;
+	char text[TEXT_MAX];
+};
+
+/* ---- processes ---- */
+
+/* wait_for - until the process ends; if nothing goes on in it for too long, it is killed. Returns its status, -1 if it
+ * was killed. */
+static int wait_for(pid_t process)
+{
+	struct pollfd ended = {.fd = pidfd_open(process, 0), .events = POLLIN};
+	uint64_t seen = 0, now;
+	bool killed = false;
+	int status, ready;
+
+	for (;;) {
+		ready = poll(&ended, 1, HANG_MS);
+		if (ready > 0)
+			break;
+		now = atomic_load(&conform_report->progress);
+		if (ready == 0 && now == seen) {
+			kill(process, SIGKILL);
+			killed = true;
+			break;
+		}
+		seen = now;
+	}
+	close(ended.fd);
+	waitpid(process, &status, 0);
+	return killed ? -1 : status;
+}
+
+/* judge_end - a process that ended without a verdict. */
+static void judge_end(int status)
+{
+	const char *doing = conform_report->doing[0] ? conform_report->doing : "a promise's own code";
+	char *text = conform_report->text;
+	size_t size = sizeof(conform_report->text);
+
+	conform_report->broken = CONFORM_PROMISES;
+	atomic_store(&conform_report->verdict, CONFORM_BROKEN);
+	if (status < 0)
+		snprintf(text, size, "nothing went on for %d s; it was in %s", HANG_MS / 1000, doing);
+	else if (WIFSIGNALED(status))
+		snprintf(text, size, "the process was ended by a signal (%s) in %s",
+			 strsignal(WTERMSIG(status)), doing);
+	else
+		snprintf(text, size, "the process ended itself with status %d in %s", WEXITSTATUS(status),
+			 doing);
+}
+
+/* look_at - one promise, or the second half of one, in a process of its own. The report says what came of it. */
+static void look_at(const struct conform_options *options, enum conform_promise_number number,
+		    void (*check)(struct conform_context *context))
+{
+	pid_t process;
+	int status;
+
+	memset(conform_report, 0, sizeof(*conform_report));
+	process = fork();
+	if (process == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		conform_context_run(options, number, check);
+	}
+	if (process < 0) {
+		conform_report->verdict = CONFORM_SKIPPED;
+		snprintf(conform_report->text, sizeof(conform_report->text), "can't start a process: %s",
+			 strerror(errno));
+		return;
+	}
+	status = wait_for(process);
+	if (atomic_load(&conform_report->verdict) == CONFORM_NO_VERDICT)
+		judge_end(status);
+	/* What can't be told to be another promise's is this one's. */
+	if (conform_report->broken == CONFORM_PROMISES)
+		conform_report->broken = number;
+}
+
+/* ---- results ---- */
+
+static void set_result(struct result *result, enum conform_verdict verdict, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static void set_result(struct result *result, enum conform_verdict verdict, const char *format, ...)
+{
+	va_list arguments;
+
+	result->verdict = verdict;
+	va_start(arguments, format);
+	vsnprintf(result->text, sizeof(result->text), format, arguments);
+	va_end(arguments);
+}
+
+/*
+ * take_report - what the report means for the results. A promise may be stopped by the breach of another one; that one is
+ * then broken, and this one could not be looked at.
+ */
+static void take_report(struct result results[CONFORM_PROMISES], enum conform_promise_number number)
+{
+	enum conform_verdict verdict = (enum conform_verdict)atomic_load(&conform_report->verdict);
+	enum conform_promise_number broken = (enum conform_promise_number)conform_report->broken;
+	const char *log = conform_report->log, *owner = promises[broken].promise.name;
+	const char *log_intro = log[0] ? "; the last it logged: " : "";
+
+	if (verdict != CONFORM_BROKEN) {
+		set_result(&results[number], verdict, "%s", conform_report->text);
+	} else if (broken == number) {
+		set_result(&results[number], verdict, "%s%s%s", conform_report->text, log_intro, log);
+	} else if (results[broken].verdict == CONFORM_BROKEN) {
+		set_result(&results[number], CONFORM_SKIPPED, "stopped by what breaks '%s'", owner);
+	} else if (broken > number) {
+		set_result(&results[broken], verdict, "%s%s%s", conform_report->text, log_intro, log);
+		set_result(&results[number], CONFORM_SKIPPED, "stopped by what breaks '%s'", owner);
+	} else {
+		set_result(&results[number], verdict, "(this breaks '%s') %s%s%s", owner,
+			   conform_report->text, log_intro, log);
+	}
+}
+
+/* ---- printing ---- */
+
+static const char *const verdict_words[] = {
+	[CONFORM_KEPT] = "ok", [CONFORM_BROKEN] = "FAILED", [CONFORM_SKIPPED] = "skipped"};
+
+static void print_line(enum conform_promise_number number, const struct result *result)
+{
+	const struct conform_promise *promise = &promises[number].promise;
+
+	printf("%-8s %-12s %s", verdict_words[result->verdict], promise->name, promise->text);
+	if (result->verdict == CONFORM_BROKEN)
+		printf("\n         seen: %s", result->text);
+	else if (result->text[0])
+		printf(" (%s)", result->text);
+	printf("\n");
+	fflush(stdout);
+}
+
+static void print_json(const struct conform_options *options, const struct result *results,
+		       const uint32_t *counts)
+{
+	json_t *list = json_array(), *all;
+
+	for (uint32_t i = 0; i < CONFORM_PROMISES; i++)
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:s, s:s}", "name", promises[i].promise.name,
+						"text", promises[i].promise.text, "result",
+						verdict_words[results[i].verdict], "seen", results[i].text));
+	all = json_pack("{s:s, s:o, s:i, s:i, s:i}", "target", options->target, "promises", list, "kept",
+			(int)counts[CONFORM_KEPT], "broken", (int)counts[CONFORM_BROKEN], "skipped",
+			(int)counts[CONFORM_SKIPPED]);
+	json_dumpf(all, stdout, JSON_INDENT(2));
+	printf("\n");
+	json_decref(all);
+}
+
+/* ---- all of it ---- */
+
+/* find_out - about one promise, unless it is known, or one that it needs is broken. */
+static void find_out(const struct conform_options *options, struct result results[CONFORM_PROMISES],
+		     enum conform_promise_number number)
+{
+	if (results[number].verdict != CONFORM_NO_VERDICT)
+		return;
+	for (uint32_t i = 0; i < number && i <= CONFORM_LAST_BASIC; i++) {
+		if (results[i].verdict == CONFORM_BROKEN) {
+			set_result(&results[number], CONFORM_SKIPPED, "needs '%s'", promises[i].promise.name);
+			return;
+		}
+	}
+	look_at(options, number, promises[number].check);
+	if (atomic_load(&conform_report->verdict) == CONFORM_KEPT && promises[number].check_after)
+		look_at(options, number, promises[number].check_after);
+	take_report(results, number);
+}
+
+int conform_run(const struct conform_options *options)
+{
+	struct result *results = calloc(CONFORM_PROMISES, sizeof(*results));
+	uint32_t counts[CONFORM_SKIPPED + 1] = {0};
+
+	conform_report = mmap(NULL, sizeof(*conform_report), PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (!results || conform_report == MAP_FAILED) {
+		free(results);
+		fprintf(stderr, "no memory\n");
+		return EXIT_FAILURE;
+	}
+	fflush(stdout);
+	for (uint32_t i = 0; i < CONFORM_PROMISES; i++) {
+		find_out(options, results, i);
+		counts[results[i].verdict]++;
+		if (!options->json)
+			print_line(i, &results[i]);
+	}
+	if (options->json)
+		print_json(options, results, counts);
+	else
+		printf("%s: %u promises kept, %u broken, %u not looked at\n", options->target,
+		       counts[CONFORM_KEPT], counts[CONFORM_BROKEN], counts[CONFORM_SKIPPED]);
+	munmap(conform_report, sizeof(*conform_report));
+	free(results);
+	return counts[CONFORM_BROKEN] ? EXIT_FAILURE : EXIT_SUCCESS;
+}

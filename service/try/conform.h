@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * conform.h - does a backend keep the promises of backend.h?
+ *
+ * Theory of operation: each promise is a small program that uses the backend as the worker would, but with a host
+ * (struct xvhost_host) that looks at every call. It runs in a process of its own, so that a backend that crashes
+ * or hangs has broken one promise, and the next is looked at all the same. In that process the main thread is the
+ * control thread, and another one is the loop thread. The first thing that is seen to be wrong ends it, and is
+ * told with its values.
+ *
+ *	conform.c		the list, the processes, what is printed
+ *	conform_report.*	what a process says of itself, in memory that outlives it
+ *	conform_context.*	the two threads of a process, and the disk that is tried
+ *	conform_disk.*		opening and closing a disk and those below it
+ *	conform_memory.*	requests' memory, which faults when it is touched at the wrong time
+ *	conform_loop.*		queues and requests, and the thread that waits for what they start
+ *	conform_host.*		the host's functions for the loop thread, and calls of the backend
+ *	conform_image.*		what was written where; random requests that are verified
+ *	conform_target.*	a target string with one parameter changed
+ *	conform_usage.*		what a process holds: descriptors, threads, memory
+ *	conform_requests.c, conform_data.c, conform_errors.c, conform_life.c, conform_parameters.c
+ *				the promises themselves
+ *
+ * The disk is written to: what it held before is lost.
+ */
+#ifndef CONFORM_H
+#define CONFORM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What the disk is meant to keep of that which is written. */
+enum conform_data {
+	CONFORM_DATA_ALWAYS = 0, /* it is there when the disk is opened again */
+	CONFORM_DATA_WHILE_OPEN, /* it is gone when the disk is closed: memory */
+	CONFORM_DATA_NEVER,	 /* nothing */
+};
+
+struct conform_options {
+	const char *target;	/* as people write it: NAME:PARAMETERS or FILE.so:PARAMETERS */
+	const char *directory;	/* where loadable backends are; NULL: nowhere */
+	enum conform_data data; /* what the disk is meant to keep */
+	bool json;		/* print one JSON object rather than lines */
+};
+
+/* A promise, as it is printed and as docs/backend-guide.md lists it. */
+struct conform_promise {
+	const char *name;
+	const char *text;
+};
+
+/* conform_promise - by number, counted from 0 in the order in which they are looked at; NULL behind the last. */
+const struct conform_promise *conform_promise(uint32_t number);
+
+/*
+ * conform_run - look at all promises and print a line for each. Returns the exit status: 0 when no promise is
+ * broken, else 1.
+ */
+int conform_run(const struct conform_options *options);
+
+#endif

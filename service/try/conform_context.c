@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * conform_context.c - the two threads of a process that looks at a promise, and the disk that is tried
+ */
+#include "try/conform_context.h"
+
+#include <semaphore.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "try/conform_report.h"
+
+/* What the control thread is asked to do. */
+static struct {
+	sem_t asked, answered;
+	void (*function)(void *argument);
+	void *argument;
+} control;
+
+static void (*run_promise)(struct conform_context *context);
+
+void conform_on_control(void (*function)(void *argument), void *argument)
+{
+	control.function = function;
+	control.argument = argument;
+	sem_post(&control.asked);
+	while (sem_wait(&control.answered) < 0)
+		;
+}
+
+static void *loop_main(void *argument)
+{
+	struct conform_context *context = argument;
+
+	conform_loop_init(&context->loop);
+	run_promise(context);
+	conform_kept();
+}
+
+void conform_context_run(const struct conform_options *options, enum conform_promise_number promise,
+			 void (*run)(struct conform_context *context))
+{
+	static struct conform_context context;
+	char text[ERROR_TEXT_MAX];
+	pthread_t thread;
+
+	conform_memory_init();
+	conform_disk_init();
+	context.options = options;
+	context.promise = promise;
+	conform_doing("loading it");
+	if (subject_find(options->target, options->directory, &context.subject, text) < 0)
+		conform_broken(CONFORM_LOAD, "%s", text);
+	conform_doing(NULL);
+	run_promise = run;
+	sem_init(&control.asked, 0, 0);
+	sem_init(&control.answered, 0, 0);
+	if (pthread_create(&thread, NULL, loop_main, &context) != 0)
+		conform_skip("can't start a thread");
+	for (;;) {
+		if (sem_wait(&control.asked) < 0)
+			continue;
+		control.function(control.argument);
+		sem_post(&control.answered);
+	}
+}
+
+/* ---- for promises ---- */
+
+struct opening {
+	struct conform_context *context;
+	struct conform_disk *disk;
+	const char *target;
+	uint32_t flags;
+	int error;
+};
+
+static void open_on_control(void *argument)
+{
+	struct opening *opening = argument;
+
+	opening->error = conform_disk_open(opening->disk, opening->context->options->directory,
+					   opening->target, opening->flags);
+}
+
+int conform_open_target(struct conform_context *context, struct conform_disk *disk, const char *target,
+			uint32_t flags)
+{
+	struct opening opening = {.context = context, .disk = disk, .target = target, .flags = flags};
+
+	conform_on_control(open_on_control, &opening);
+	return opening.error;
+}
+
+void conform_open(struct conform_context *context, struct conform_disk *disk, uint32_t flags)
+{
+	char text[ERROR_TEXT_MAX];
+	int error = conform_open_target(context, disk, context->subject.target, flags);
+
+	if (error < 0)
+		conform_broken(CONFORM_OPEN, "can't open '%s': %s (%s)", context->subject.target,
+			       disk->fail_text[0] ? disk->fail_text : "the backend does not say why",
+			       conform_error_name(error));
+	if (conform_disk_impossible(&disk->layers[0], text))
+		conform_broken(CONFORM_PROPERTIES, "%s", text);
+}
+
+static void close_on_control(void *argument)
+{
+	conform_disk_close(argument);
+}
+
+void conform_close(struct conform_disk *disk)
+{
+	conform_on_control(close_on_control, disk);
+}
+
+bool conform_is_read_only(const struct conform_disk *disk)
+{
+	return disk->layers[0].properties.flags & XVHOST_DISK_READ_ONLY;
+}
+
+void conform_begin(struct conform_context *context, struct conform_disk *disk, struct conform_queue *queue)
+{
+	conform_open(context, disk, 0);
+	conform_image_init(&context->image, disk->layers[0].properties.size_bytes, 1 + context->promise);
+	context->image.promise = context->promise;
+	context->image.writes = !conform_is_read_only(disk);
+	context->image.verify = context->options->data != CONFORM_DATA_NEVER;
+	conform_queue_start(queue, &context->loop, disk, 0);
+}
+
+void conform_end(struct conform_disk *disk, struct conform_queue *queue)
+{
+	conform_queue_stop(queue);
+	conform_close(disk);
+}
+
+void conform_needs_data(const struct conform_context *context, const struct conform_disk *disk,
+			enum conform_data least)
+{
+	if (conform_is_read_only(disk))
+		conform_skip("the disk is read-only");
+	if (context->options->data > least)
+		conform_skip("the disk is not meant to keep what is written%s",
+			     least == CONFORM_DATA_ALWAYS ? " when it is closed" : "");
+}
