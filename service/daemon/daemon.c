@@ -7,7 +7,7 @@
  * devices dirty. Then each dirty device is looked at once (device.c), and workers that no device needs are
  * told to end.
  *
- * At the end, by SIGTERM, the devices' nodes stay as they are, and the workers are told to stop: they answer
+ * At the end, by SIGTERM or daemon_stop(), the devices' nodes stay as they are, and the workers are told to stop: they answer
  * what they have taken and let go of the rings. To the guest that is a disk which takes long to answer. The
  * next xvhostd finds both ends connected and connects the ring again.
  */
@@ -16,9 +16,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -40,7 +42,8 @@
 enum descriptor {
 	DESCRIPTOR_XENSTORE,
 	DESCRIPTOR_SIGNALS,
-	DESCRIPTOR_WORKERS, /* from here on a socket and a pidfd for each */
+	DESCRIPTOR_STOP,
+	DESCRIPTOR_WORKERS, /* from here on a socket and an end_fd for each */
 };
 
 struct daemon {
@@ -48,6 +51,7 @@ struct daemon {
 	const char *lock_path;
 	int lock_fd;
 	int signal_fd;
+	int stop_fd; /* an eventfd of daemon_stop() */
 	sigset_t former_mask;
 	bool stopping;
 	bool lost;	   /* xenstore is gone */
@@ -57,17 +61,21 @@ struct daemon {
 	struct pollfd polled[DESCRIPTOR_WORKERS + 2 * WORKERS_MAX];
 };
 
-/* take_signals - block SIGTERM and SIGINT and get them by a descriptor. */
-static int take_signals(struct daemon *daemon)
+/* take_signals - block SIGTERM and SIGINT and get them by a descriptor; another one is for daemon_stop(). */
+static bool take_signals(struct daemon *daemon)
 {
 	sigset_t mask;
 
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGTERM);
 	sigaddset(&mask, SIGINT);
-	sigprocmask(SIG_BLOCK, &mask, &daemon->former_mask);
+	pthread_sigmask(SIG_BLOCK, &mask, &daemon->former_mask);
 	daemon->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-	return daemon->signal_fd < 0 ? -errno : 0;
+	daemon->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (daemon->signal_fd >= 0 && daemon->stop_fd >= 0)
+		return true;
+	log_error("can't make a descriptor: %s", strerror(errno));
+	return false;
 }
 
 /* take_lock - be the only one. */
@@ -137,9 +145,11 @@ struct daemon *daemon_create(const struct daemon_settings *settings)
 		.workers = &daemon->workers,
 	};
 	daemon->lock_path = settings->lock_path;
+	daemon->workers.kind = settings->worker_kind;
 	daemon->signal_fd = -1;
-	sigprocmask(SIG_BLOCK, NULL, &daemon->former_mask);
-	if (!take_lock(daemon) || take_signals(daemon) < 0) {
+	daemon->stop_fd = -1;
+	pthread_sigmask(SIG_BLOCK, NULL, &daemon->former_mask);
+	if (!take_lock(daemon) || !take_signals(daemon)) {
 		daemon_destroy(daemon);
 		return NULL;
 	}
@@ -177,6 +187,15 @@ static void take_signal(struct daemon *daemon, int64_t now_ms)
 	struct signalfd_siginfo info;
 
 	if (read(daemon->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		begin_stop(daemon, now_ms);
+}
+
+/* take_stop - daemon_stop() was called. */
+static void take_stop(struct daemon *daemon, int64_t now_ms)
+{
+	uint64_t value;
+
+	if (read(daemon->stop_fd, &value, sizeof(value)) == (ssize_t)sizeof(value))
 		begin_stop(daemon, now_ms);
 }
 
@@ -256,10 +275,9 @@ static void take_end(struct daemon *daemon, struct worker *worker, int64_t now_m
 			device_worker_ended(device, &daemon->host, end, now_ms);
 	}
 	if (needed && !daemon->stopping)
-		log_error("guest %" PRIu16 ": the worker, process %d, is gone: %s", worker->domid,
-			  (int)worker->pid, end);
+		log_error("guest %" PRIu16 ": the worker, %s, is gone: %s", worker->domid, worker->name, end);
 	else
-		log_debug("guest %" PRIu16 ": worker, process %d: %s", worker->domid, (int)worker->pid, end);
+		log_debug("guest %" PRIu16 ": worker, %s: %s", worker->domid, worker->name, end);
 }
 
 /* wait_for - how long the next poll may wait. */
@@ -299,6 +317,7 @@ static nfds_t set_up_poll(struct daemon *daemon)
 	daemon->polled[DESCRIPTOR_XENSTORE] = (struct pollfd){.fd = daemon->lost ? -1 : xenstore_fd,
 							      .events = POLLIN};
 	daemon->polled[DESCRIPTOR_SIGNALS] = (struct pollfd){.fd = daemon->signal_fd, .events = POLLIN};
+	daemon->polled[DESCRIPTOR_STOP] = (struct pollfd){.fd = daemon->stop_fd, .events = POLLIN};
 	for (uint32_t i = 0; i < daemon->workers.end; i++) {
 		const struct worker *worker = &daemon->workers.worker[i];
 
@@ -306,7 +325,7 @@ static nfds_t set_up_poll(struct daemon *daemon)
 			.fd = worker->used && !worker->silent ? worker->socket : -1,
 			.events = (short)(POLLIN | (worker->blocked ? POLLOUT : 0)),
 		};
-		daemon->polled[count++] = (struct pollfd){.fd = worker->used ? worker->pidfd : -1,
+		daemon->polled[count++] = (struct pollfd){.fd = worker->used ? worker->end_fd : -1,
 							  .events = POLLIN};
 	}
 	return count;
@@ -386,12 +405,23 @@ bool daemon_turn(struct daemon *daemon, int wait_ms)
 	}
 	if (daemon->polled[DESCRIPTOR_SIGNALS].revents != 0)
 		take_signal(daemon, now_ms);
+	if (daemon->polled[DESCRIPTOR_STOP].revents != 0)
+		take_stop(daemon, now_ms);
 	if (!daemon->stopping && ((xenstore_events & POLLIN) || daemon->watches_left))
 		take_watches(daemon);
 	take_workers(daemon, count, now_ms);
 	if (!daemon->stopping)
 		look_at_devices(daemon, now_ms);
 	return look_at_workers(daemon, now_ms) > 0 || !daemon->stopping;
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+	const uint64_t one = 1;
+
+	/* It fails only when it was called more often than anybody could count. */
+	if (write(daemon->stop_fd, &one, sizeof(one)) < 0)
+		log_error("can't ask xvhostd to stop: %s", strerror(errno));
 }
 
 bool daemon_destroy(struct daemon *daemon)
@@ -409,9 +439,11 @@ bool daemon_destroy(struct daemon *daemon)
 	}
 	if (daemon->signal_fd >= 0)
 		close(daemon->signal_fd);
+	if (daemon->stop_fd >= 0)
+		close(daemon->stop_fd);
 	if (daemon->lock_fd >= 0)
 		lock_release(daemon->lock_path, daemon->lock_fd);
-	sigprocmask(SIG_SETMASK, &daemon->former_mask, NULL);
+	pthread_sigmask(SIG_SETMASK, &daemon->former_mask, NULL);
 	free(daemon);
 	return in_order;
 }

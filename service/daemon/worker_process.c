@@ -115,35 +115,76 @@ static int spawn(const struct config *config, uint16_t domid, int socket, pid_t 
 	return error;
 }
 
+/* start_process - see struct worker_kind. */
+static int start_process(struct worker *worker, const struct config *config, int socket)
+{
+	int error = spawn(config, worker->domid, socket, &worker->pid);
+
+	close(socket);
+	if (error != 0)
+		return error;
+	snprintf(worker->name, sizeof(worker->name), "process %d", (int)worker->pid);
+	worker->end_fd = pidfd_open(worker->pid, 0);
+	if (worker->end_fd >= 0)
+		return 0;
+	error = errno;
+	kill(worker->pid, SIGKILL);
+	waitpid(worker->pid, NULL, 0);
+	return error;
+}
+
+/* kill_process - see struct worker_kind. */
+static void kill_process(struct worker *worker)
+{
+	pidfd_send_signal(worker->end_fd, SIGKILL, NULL, 0);
+}
+
+/* reap_process - see struct worker_kind. */
+static bool reap_process(struct worker *worker, char end[WORKER_END_MAX])
+{
+	siginfo_t info = {.si_pid = 0};
+
+	if (waitid(P_PIDFD, (id_t)worker->end_fd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+		return false;
+	if (info.si_code == CLD_EXITED)
+		snprintf(end, WORKER_END_MAX, "it ended with status %d", info.si_status);
+	else
+		snprintf(end, WORKER_END_MAX, "it was ended by signal %d (%s)", info.si_status,
+			 sigdescr_np(info.si_status) != NULL ? sigdescr_np(info.si_status) : "unknown");
+	close(worker->end_fd);
+	return true;
+}
+
+static const struct worker_kind worker_is_process = {
+	.start = start_process,
+	.kill = kill_process,
+	.reap = reap_process,
+};
+
 /* start_at - start a worker in a free place. Returns 0 or an errno. */
-static int start_at(struct worker *worker, const struct config *config, uint16_t domid)
+static int start_at(struct worker *worker, const struct worker_kind *kind, const struct config *config,
+		    uint16_t domid)
 {
 	int sockets[2];
 	int error;
 
 	memset(worker, 0, sizeof(*worker));
+	worker->kind = kind;
+	worker->domid = domid;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return errno;
 	/* Only our end: the worker decides about its own. */
-	if (fcntl(sockets[0], F_SETFL, O_NONBLOCK) < 0)
+	if (fcntl(sockets[0], F_SETFL, O_NONBLOCK) < 0) {
 		error = errno;
-	else
-		error = spawn(config, domid, sockets[1], &worker->pid);
-	close(sockets[1]);
+		close(sockets[1]);
+	} else {
+		error = kind->start(worker, config, sockets[1]);
+	}
 	if (error != 0) {
 		close(sockets[0]);
 		return error;
 	}
-	worker->pidfd = pidfd_open(worker->pid, 0);
-	if (worker->pidfd < 0) {
-		error = errno;
-		kill(worker->pid, SIGKILL);
-		waitpid(worker->pid, NULL, 0);
-		close(sockets[0]);
-		return error;
-	}
 	worker->used = true;
-	worker->domid = domid;
 	worker->socket = sockets[0];
 	return 0;
 }
@@ -158,13 +199,13 @@ struct worker *worker_start(struct workers *workers, const struct config *config
 		snprintf(text, ERROR_TEXT_MAX, "there are %d workers, and no more are allowed", WORKERS_MAX);
 		return NULL;
 	}
-	error = start_at(worker, config, domid);
+	error = start_at(worker, workers->kind != NULL ? workers->kind : &worker_is_process, config, domid);
 	if (error != 0) {
 		snprintf(text, ERROR_TEXT_MAX, "can't start the worker %.*s: %s", ERROR_TEXT_MAX / 2,
 			 config->worker, strerror(error));
 		return NULL;
 	}
-	log_debug("guest %" PRIu16 ": started worker, process %d", domid, (int)worker->pid);
+	log_debug("guest %" PRIu16 ": started worker, %s", domid, worker->name);
 	return worker;
 }
 
@@ -220,23 +261,15 @@ void worker_kill(struct worker *worker, const char *why)
 		return;
 	worker->killed = true;
 	worker->blocked = false;
-	log_error("guest %" PRIu16 ": killing worker, process %d: %s", worker->domid, (int)worker->pid, why);
-	pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0);
+	log_error("guest %" PRIu16 ": killing worker, %s: %s", worker->domid, worker->name, why);
+	worker->kind->kill(worker);
 }
 
 bool worker_reap(struct worker *worker, char end[WORKER_END_MAX])
 {
-	siginfo_t info = {.si_pid = 0};
-
-	if (waitid(P_PIDFD, (id_t)worker->pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+	if (!worker->kind->reap(worker, end))
 		return false;
-	if (info.si_code == CLD_EXITED)
-		snprintf(end, WORKER_END_MAX, "it ended with status %d", info.si_status);
-	else
-		snprintf(end, WORKER_END_MAX, "it was ended by signal %d (%s)", info.si_status,
-			 sigdescr_np(info.si_status) != NULL ? sigdescr_np(info.si_status) : "unknown");
 	close(worker->socket);
-	close(worker->pidfd);
 	worker->used = false;
 	return true;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * worker_process.h - the processes that serve guests, one each, as seen from xvhostd
+ *
+ * Over the simulated machine workers are threads; `struct worker_kind` is what is different then.
  */
 #ifndef DAEMON_WORKER_PROCESS_H
 #define DAEMON_WORKER_PROCESS_H
@@ -16,12 +18,32 @@
 #define WORKERS_MAX CONFIG_MAX_GUESTS
 #define WORKER_STOP_TIMEOUT_MS 10000 /* from MESSAGE_STOP to SIGKILL */
 #define WORKER_END_MAX 80	     /* bytes of a text about a process's end with the final 0 */
+#define WORKER_NAME_MAX 24	     /* bytes of a worker's name in messages with the final 0 */
+
+struct worker;
+
+/* What a worker is: a process unless `struct workers` says otherwise. */
+struct worker_kind {
+	/*
+	 * start - begin to serve worker->domid by this end of a socket pair, which now is the worker's. Sets the worker's
+	 * name and end_fd, and what is the kind's own. Returns 0 or an errno.
+	 */
+	int (*start)(struct worker *worker, const struct config *config, int socket);
+	/* kill - end it at once, whatever it is doing; end_fd will tell. */
+	void (*kill)(struct worker *worker);
+	/* reap - true if it has ended: `end` says how, and nothing of it is left. */
+	bool (*reap)(struct worker *worker, char end[WORKER_END_MAX]);
+	void *context;
+};
 
 struct worker {
 	bool used;
 	uint16_t domid;
-	pid_t pid;
-	int pidfd;
+	const struct worker_kind *kind;
+	char name[WORKER_NAME_MAX]; /* "process 123" */
+	pid_t pid;		    /* of a process */
+	void *thread;		    /* of another kind: its own */
+	int end_fd;		    /* readable when it has ended */
 	int socket;
 	bool needed;   /* of the caller's: some device is with it */
 	bool blocked;  /* the socket took no more; poll for writing */
@@ -33,6 +55,7 @@ struct worker {
 };
 
 struct workers {
+	const struct worker_kind *kind; /* NULL: processes */
 	struct worker worker[WORKERS_MAX];
 	uint32_t end; /* no place is used from here on */
 };
@@ -62,7 +85,7 @@ void worker_stop(struct worker *worker, int64_t now_ms);
 /* worker_kill - end it at once; `why` goes to the log. No effect the second time. */
 void worker_kill(struct worker *worker, const char *why);
 
-/* worker_reap - true if the process has ended: `end` says how, and the place is free again. */
+/* worker_reap - true if it has ended: `end` says how, and the place is free again. */
 bool worker_reap(struct worker *worker, char end[WORKER_END_MAX]);
 
 #endif

@@ -39,12 +39,20 @@ struct sim_machine *sim_machine_create(uint64_t seed)
 	error = -sim_events_init(machine);
 	if (error)
 		goto fail_faults;
+	machine->store = sim_store_create();
+	if (!machine->store) {
+		error = errno;
+		goto fail_events;
+	}
 	pthread_mutex_init(&machine->lock, NULL);
 	machine->platform.name = "sim";
 	machine->platform.context = machine;
 	sim_events_platform(&machine->platform);
 	sim_grants_platform(&machine->platform);
+	sim_store_platform(&machine->platform);
 	return machine;
+fail_events:
+	sim_events_destroy(machine);
 fail_faults:
 	sim_faults_destroy(machine);
 fail:
@@ -61,6 +69,7 @@ void sim_machine_destroy(struct sim_machine *machine)
 	for (uint32_t domid = 0; domid <= SIM_DOMID_MAX; domid++)
 		if (machine->guests[domid])
 			sim_guest_destroy(machine->guests[domid]);
+	sim_store_destroy(machine->store);
 	sim_events_destroy(machine);
 	sim_faults_destroy(machine);
 	pthread_mutex_destroy(&machine->lock);
@@ -119,6 +128,7 @@ int sim_guest_create(struct sim_machine *machine, const struct sim_guest_options
 	error = guest_register(created);
 	if (error < 0)
 		goto fail_table;
+	sim_store_introduce(machine->store, options->domid);
 	*guest = created;
 	return 0;
 fail_table:
@@ -139,6 +149,7 @@ void sim_guest_destroy(struct sim_guest *guest)
 	sim_grants_quiesce(machine);
 	pthread_mutex_unlock(&machine->lock);
 	sim_ports_destroy(guest);
+	sim_store_release(machine->store, guest->options.domid);
 	sim_guest_drop(guest);
 }
 

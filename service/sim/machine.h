@@ -27,6 +27,7 @@
 #include "sim/faults.h"
 #include "sim/grant_entry.h"
 #include "sim/sim.h"
+#include "sim/xenstore.h"
 
 #define SIM_DOMID_MAX 0x7fefu
 #define SIM_GUEST_PORTS_MAX 1024u
@@ -79,6 +80,7 @@ struct sim_machine {
 	struct event_channels *channels;  /* open handles */
 	pthread_t unmasker;
 	int unmasker_epoll, unmasker_end, late_timer;
+	struct sim_store *store;
 	struct sim_faults *faults;
 	uint32_t faults_set; /* how many; most of the time none, and then nobody looks at them */
 };
@@ -92,6 +94,9 @@ static inline bool sim_faulty(struct sim_machine *machine)
 {
 	return __atomic_load_n(&machine->faults_set, __ATOMIC_ACQUIRE) > 0;
 }
+
+/* xenstore_platform.c */
+void sim_store_platform(struct platform *platform);
 
 /* events.c */
 int sim_events_init(struct sim_machine *machine);

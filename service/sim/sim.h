@@ -27,6 +27,7 @@
 
 struct sim_machine;
 struct sim_guest;
+struct sim_store;
 
 /* ---- machine ---- */
 
@@ -111,5 +112,8 @@ int sim_port_wait(struct sim_guest *guest, uint32_t port, int timeout_ms);
 /* sim_xenstore_open - a connection with the permissions of this domain, for the platform's xenstore_ functions; 0 is the
  * toolstack's, which may do everything. */
 int sim_xenstore_open(struct sim_machine *machine, uint16_t domid, struct xenstore **xenstore);
+
+/* sim_machine_store - the store itself (xenstore.h). */
+struct sim_store *sim_machine_store(struct sim_machine *machine);
 
 #endif

@@ -35,6 +35,7 @@ struct store_event {
 struct xenstore {
 	LIST_ENTRY(xenstore) link;
 	struct sim_store *store;
+	struct sim_machine *machine; /* whose faults it meets, or NULL */
 	uint16_t domid;
 	bool cut; /* its domain has ended */
 	char home[STORE_HOME_MAX];

@@ -41,7 +41,7 @@ static void check_end(struct worker *worker, const char *right)
 {
 	char end[WORKER_END_MAX];
 
-	ck_assert(wait_for(worker->pidfd, POLLIN));
+	ck_assert(wait_for(worker->end_fd, POLLIN));
 	ck_assert(worker_reap(worker, end));
 	ck_assert_str_eq(end, right);
 	ck_assert(!worker->used);
