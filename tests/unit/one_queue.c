@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* one_queue.c - one queue over the fake guest, without a loop: the test takes the turns */
+/* one_queue.c - one queue over a simulated guest, without a loop: the test takes the turns */
 #include "one_queue.h"
 
 #include <check.h>
@@ -8,7 +8,7 @@
 
 struct blkif_turn turn;
 struct blkif_queue *queue;
-struct fake_frontend frontend;
+struct front_ring frontend;
 
 static struct log_limit limit;
 static struct memory *memory;
@@ -36,10 +36,10 @@ void one_queue_start(enum blkif_protocol protocol, uint32_t ring_pages, uint32_t
 		parameters.layers[i].backend = backends[i];
 		parameters.layers[i].properties = &properties;
 	}
-	fake_guest_init();
-	fake_frontend_init(&frontend, protocol, ring_pages);
-	fake_frontend_message(&frontend, &connect);
-	ck_assert_int_eq(memory_open(&fake_guest_platform, FAKE_GUEST_DOMID, IN_FLIGHT_MAX, &memory), 0);
+	small_guest_init();
+	small_ring_init(&frontend, protocol, ring_pages);
+	small_ring_describe(&frontend, &connect);
+	ck_assert_int_eq(memory_open(small_guest_platform(), SMALL_GUEST_DOMID, IN_FLIGHT_MAX, &memory), 0);
 	ck_assert_int_eq(memory_map_ring(memory, connect.queues[0].ring_refs, ring_pages, &ring), 0);
 	parameters.pages = ring.pages[0];
 	ck_assert_int_eq(blkif_queue_create(&parameters, &queue), 0);
@@ -56,10 +56,10 @@ void one_queue_start(enum blkif_protocol protocol, uint32_t ring_pages, uint32_t
 void one_queue_stop(void)
 {
 	blkif_queue_free(queue);
-	ck_assert_int_eq(fake_guest_mapped(), (int)ring.count);
+	ck_assert_int_eq(small_guest_mapped(), (int)ring.count);
 	memory_unmap_ring(memory, &ring);
 	memory_close(memory);
-	ck_assert_int_eq(fake_guest_mapped(), 0);
+	ck_assert_int_eq(small_guest_mapped(), 0);
 }
 
 bool one_turn(void)
@@ -74,12 +74,10 @@ bool one_turn(void)
 
 void expect_answer(uint64_t id, uint8_t operation, int16_t status)
 {
-	uint64_t got_id;
-	uint8_t got_operation;
-	int16_t got_status;
+	struct front_response response;
 
-	ck_assert(fake_frontend_take(&frontend, &got_id, &got_operation, &got_status));
-	ck_assert_uint_eq(got_id, id);
-	ck_assert_uint_eq(got_operation, operation);
-	ck_assert_int_eq(got_status, status);
+	ck_assert(small_ring_take(&frontend, &response));
+	ck_assert_uint_eq(response.id, id);
+	ck_assert_uint_eq(response.operation, operation);
+	ck_assert_int_eq(response.status, status);
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * one_queue.h - one queue over the fake guest, without a loop: the test takes the turns
+ * one_queue.h - one queue over a simulated guest, without a loop: the test takes the turns
  */
 #ifndef ONE_QUEUE_H
 #define ONE_QUEUE_H
 
-#include "fake_guest.h"
+#include "small_guest.h"
 #include "rings/blkif.h"
 
 #define ONE_QUEUE_DISK_BYTES (1000 * 512)
 
 extern struct blkif_turn turn;
 extern struct blkif_queue *queue;
-extern struct fake_frontend frontend;
+extern struct front_ring frontend;
 
 /* one_queue_start - a ring, served by these backends (the outermost first), which are not opened. */
 void one_queue_start(enum blkif_protocol protocol, uint32_t ring_pages, uint32_t disk_flags,

@@ -64,16 +64,14 @@ static void expect_any_answer(uint8_t operation, int16_t status)
 {
 	static bool answered[512];
 	static uint32_t count;
-	uint64_t id;
-	uint8_t got_operation;
-	int16_t got_status;
+	struct front_response response;
 
-	ck_assert(fake_frontend_take(&frontend, &id, &got_operation, &got_status));
-	ck_assert_uint_eq(got_operation, operation);
-	ck_assert_int_eq(got_status, status);
-	ck_assert_uint_lt(UINT64_MAX - id, frontend.size);
-	ck_assert(!answered[UINT64_MAX - id]);
-	answered[UINT64_MAX - id] = true;
+	ck_assert(small_ring_take(&frontend, &response));
+	ck_assert_uint_eq(response.operation, operation);
+	ck_assert_int_eq(response.status, status);
+	ck_assert_uint_lt(UINT64_MAX - response.id, frontend.size);
+	ck_assert(!answered[UINT64_MAX - response.id]);
+	answered[UINT64_MAX - response.id] = true;
 	if (++count == frontend.size) {
 		memset(answered, 0, sizeof(answered));
 		count = 0;
@@ -82,14 +80,12 @@ static void expect_any_answer(uint8_t operation, int16_t status)
 
 static void expect_no_answer(void)
 {
-	uint64_t id;
-	uint8_t operation;
-	int16_t status;
+	struct front_response response;
 
-	ck_assert(!fake_frontend_take(&frontend, &id, &operation, &status));
+	ck_assert(!small_ring_take(&frontend, &response));
 }
 
-static const struct fake_segment page_20 = {20, 0, 7};
+static const struct front_segment page_20 = {20, 0, 7, 0};
 
 /* protocol and ring pages of the loop tests */
 static const struct {
@@ -108,12 +104,12 @@ START_TEST(full_ring)
 	for (uint32_t round = 0; round < 5; round++) {
 		submitted_count = 0;
 		for (uint32_t i = 0; i < frontend.size; i++) {
-			struct fake_segment segment = {20 + i, 1, 2};
+			struct front_segment segment = {20 + i, 1, 2, 0};
 
-			fake_frontend_put(&frontend, BLKIF_OP_WRITE, UINT64_MAX - i, i, 1, &segment);
-			memset(fake_guest_page(20 + i), (int)i, PAGE_BYTES);
+			small_ring_put(&frontend, BLKIF_OP_WRITE, UINT64_MAX - i, i, 1, &segment);
+			memset(small_guest_page(20 + i), (int)i, PAGE_BYTES);
 		}
-		fake_frontend_push(&frontend);
+		front_ring_push(&frontend);
 		for (uint32_t i = 0; i < frontend.size; i += 64)
 			one_turn();
 		ck_assert_uint_eq(submitted_count, frontend.size);
@@ -124,7 +120,7 @@ START_TEST(full_ring)
 			ck_assert_uint_eq(submitted[i]->iov_count, 1);
 			ck_assert_uint_eq(submitted[i]->iov->iov_len, 1024);
 			ck_assert_uint_eq((uintptr_t)submitted[i]->scratch % 16, 0);
-			ck_assert_mem_eq(submitted[i]->iov->iov_base, (char *)fake_guest_page(20 + i) + 512,
+			ck_assert_mem_eq(submitted[i]->iov->iov_base, (char *)small_guest_page(20 + i) + 512,
 					 1024);
 			blkif_complete(submitted[i], 0);
 		}
@@ -140,19 +136,20 @@ END_TEST
 /* Pages that follow each other in memory become one iovec; parts of pages can't. */
 START_TEST(iovecs)
 {
-	static const struct fake_segment whole[] = {{50, 0, 7}, {30, 0, 7}, {40, 0, 7}};
-	static const struct fake_segment parts[] = {{50, 4, 7}, {30, 0, 7}, {40, 0, 2}, {41, 1, 1}};
+	static const struct front_segment whole[] = {{50, 0, 7, 0}, {30, 0, 7, 0}, {40, 0, 7, 0}};
+	static const struct front_segment parts[] = {
+		{50, 4, 7, 0}, {30, 0, 7, 0}, {40, 0, 2, 0}, {41, 1, 1, 0}};
 
 	start(BLKIF_X86_64, 1, 0);
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 1, 8, 3, whole);
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 2, 9, 4, parts);
-	fake_frontend_push(&frontend);
+	small_ring_put(&frontend, BLKIF_OP_READ, 1, 8, 3, whole);
+	small_ring_put(&frontend, BLKIF_OP_WRITE, 2, 9, 4, parts);
+	front_ring_push(&frontend);
 	one_turn();
 	ck_assert_uint_eq(submitted_count, 2);
 	ck_assert_uint_eq(submitted[0]->iov_count, 1);
 	ck_assert_uint_eq(submitted[0]->iov->iov_len, 3 * PAGE_BYTES);
 	memset(submitted[0]->iov->iov_base, 0x5a, 3 * PAGE_BYTES);
-	ck_assert_uint_eq(*(uint8_t *)fake_guest_page(30), 0x5a);
+	ck_assert_uint_eq(*(uint8_t *)small_guest_page(30), 0x5a);
 	ck_assert_uint_eq(submitted[1]->length, (4 + 8 + 3 + 1) * 512);
 	ck_assert_uint_eq(submitted[1]->iov_count, 2);
 	ck_assert_uint_eq(submitted[1]->iov[0].iov_len, (4 + 8 + 3) * 512);
@@ -168,14 +165,14 @@ END_TEST
 START_TEST(permissions)
 {
 	start(BLKIF_X86_64, 1, 0);
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &page_20);
-	fake_frontend_push(&frontend);
+	small_ring_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &page_20);
+	front_ring_push(&frontend);
 	one_turn();
-	ck_assert(fake_guest_mapped_writable());
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 2, 0, 1, &page_20);
-	fake_frontend_push(&frontend);
+	ck_assert(small_guest_mapped_writable());
+	small_ring_put(&frontend, BLKIF_OP_WRITE, 2, 0, 1, &page_20);
+	front_ring_push(&frontend);
 	one_turn();
-	ck_assert(!fake_guest_mapped_writable());
+	ck_assert(!small_guest_mapped_writable());
 	blkif_complete(submitted[0], 0);
 	blkif_complete(submitted[1], 0);
 	one_turn();
@@ -187,8 +184,8 @@ END_TEST
 START_TEST(flush)
 {
 	start(BLKIF_X86_64, 1, _i ? XVHOST_DISK_FLUSH : 0);
-	fake_frontend_put(&frontend, BLKIF_OP_FLUSH_DISKCACHE, 1, 12345678, 0, NULL);
-	fake_frontend_push(&frontend);
+	small_ring_put(&frontend, BLKIF_OP_FLUSH_DISKCACHE, 1, 12345678, 0, NULL);
+	front_ring_push(&frontend);
 	one_turn();
 	if (_i) {
 		ck_assert_uint_eq(submitted_count, 1);
@@ -209,11 +206,11 @@ END_TEST
 START_TEST(barrier)
 {
 	start(BLKIF_X86_64, 1, XVHOST_DISK_FLUSH);
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 1, 0, 1, &page_20);
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 2, 8, 1, &page_20);
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE_BARRIER, 3, 16, 1, &page_20);
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 4, 24, 1, &page_20);
-	fake_frontend_push(&frontend);
+	small_ring_put(&frontend, BLKIF_OP_WRITE, 1, 0, 1, &page_20);
+	small_ring_put(&frontend, BLKIF_OP_WRITE, 2, 8, 1, &page_20);
+	small_ring_put(&frontend, BLKIF_OP_WRITE_BARRIER, 3, 16, 1, &page_20);
+	small_ring_put(&frontend, BLKIF_OP_WRITE, 4, 24, 1, &page_20);
+	front_ring_push(&frontend);
 	one_turn();
 	one_turn();
 	ck_assert_uint_eq(submitted_count, 2);
@@ -255,9 +252,9 @@ END_TEST
 START_TEST(barrier_fails)
 {
 	start(BLKIF_X86_64, 1, XVHOST_DISK_FLUSH);
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE_BARRIER, 1, 16, 1, &page_20);
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 2, 24, 1, &page_20);
-	fake_frontend_push(&frontend);
+	small_ring_put(&frontend, BLKIF_OP_WRITE_BARRIER, 1, 16, 1, &page_20);
+	small_ring_put(&frontend, BLKIF_OP_WRITE, 2, 24, 1, &page_20);
+	front_ring_push(&frontend);
 	one_turn();
 	ck_assert_uint_eq(submitted_count, 1);
 	blkif_complete(submitted[0], -EIO);
@@ -276,17 +273,18 @@ END_TEST
 /* Requests that are refused are answered, each by itself, and never reach the backend. */
 START_TEST(refused)
 {
-	static const struct fake_segment bad_sector = {20, 0, 9}, bad_grant = {FAKE_GUEST_PAGES + 5, 0, 7};
-	static const struct fake_segment many[11] = {{20, 0, 7}};
+	static const struct front_segment bad_sector = {20, 0, 9, 0},
+					  bad_grant = {SMALL_GUEST_BAD_GREF, 0, 7, 0};
+	static const struct front_segment many[11] = {{20, 0, 7, 0}};
 
 	start(BLKIF_X86_64, 1, 0);
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &bad_sector);
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 2, 0, 1, &bad_grant);
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 3, 0, 1, &page_20);
-	fake_frontend_put(&frontend, 77, 4, 0, 1, &page_20);
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 5, 993, 1, &page_20);
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 6, 0, 200, many);
-	fake_frontend_push(&frontend);
+	small_ring_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &bad_sector);
+	small_ring_put(&frontend, BLKIF_OP_READ, 2, 0, 1, &bad_grant);
+	small_ring_put(&frontend, BLKIF_OP_READ, 3, 0, 1, &page_20);
+	small_ring_put(&frontend, 77, 4, 0, 1, &page_20);
+	small_ring_put(&frontend, BLKIF_OP_WRITE, 5, 993, 1, &page_20);
+	small_ring_put(&frontend, BLKIF_OP_WRITE, 6, 0, 200, many);
+	front_ring_push(&frontend);
 	one_turn();
 	ck_assert_uint_eq(submitted_count, 1);
 	blkif_complete(submitted[0], -ENOSPC);
@@ -305,18 +303,18 @@ END_TEST
 START_TEST(broken_ring)
 {
 	start(BLKIF_X86_64, 1, 0);
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &page_20);
-	fake_frontend_push(&frontend);
+	small_ring_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &page_20);
+	front_ring_push(&frontend);
 	one_turn();
 	ck_assert(!queue->broken);
 	frontend.request_producer += 40;
-	fake_frontend_push(&frontend);
+	front_ring_push(&frontend);
 	ck_assert(!blkif_take(queue, 64));
 	ck_assert(queue->broken);
 	ck_assert_uint_eq(submitted_count, 1);
 	/* Put right again, it stays broken; what was taken is finished. */
 	frontend.request_producer -= 40;
-	fake_frontend_push(&frontend);
+	front_ring_push(&frontend);
 	blkif_complete(submitted[0], 0);
 	one_turn();
 	expect_answer(1, BLKIF_OP_READ, BLKIF_RSP_OKAY);
@@ -329,10 +327,10 @@ END_TEST
 START_TEST(changed_after_the_copy)
 {
 	start(BLKIF_X86_64, 1, 0);
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 1, 100, 1, &page_20);
-	fake_frontend_push(&frontend);
+	small_ring_put(&frontend, BLKIF_OP_WRITE, 1, 100, 1, &page_20);
+	front_ring_push(&frontend);
 	blkif_take(queue, 64);
-	memset((char *)fake_guest_page(FAKE_FRONTEND_RING_GREF) + 64, 0xff, 112);
+	memset((char *)frontend.pages[0] + 64, 0xff, 112);
 	one_turn();
 	ck_assert_uint_eq(submitted_count, 1);
 	ck_assert_uint_eq(submitted[0]->operation, XVHOST_WRITE);
@@ -349,8 +347,8 @@ START_TEST(limits)
 {
 	start(BLKIF_X86_64, 1, 0);
 	for (uint32_t i = 0; i < 32; i++)
-		fake_frontend_put(&frontend, BLKIF_OP_READ, i, i, 1, &(struct fake_segment){20 + i, 0, 0});
-	fake_frontend_push(&frontend);
+		small_ring_put(&frontend, BLKIF_OP_READ, i, i, 1, &(struct front_segment){20 + i, 0, 0, 0});
+	front_ring_push(&frontend);
 	ck_assert(blkif_take(queue, 5));
 	ck_assert_uint_eq(queue->in_flight, 5);
 	turn.in_flight_max = 7;
@@ -373,15 +371,15 @@ END_TEST
 START_TEST(suppressed_notifications)
 {
 	start(BLKIF_X86_64, 1, 0);
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &page_20);
-	ck_assert(fake_frontend_push(&frontend));
+	small_ring_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &page_20);
+	ck_assert(front_ring_push(&frontend));
 	/* Not taken yet: the backend knows already. */
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 2, 0, 1, &page_20);
-	ck_assert(!fake_frontend_push(&frontend));
+	small_ring_put(&frontend, BLKIF_OP_WRITE, 2, 0, 1, &page_20);
+	ck_assert(!front_ring_push(&frontend));
 	ck_assert(!one_turn());
 	/* The ring was found empty: asked again. */
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 3, 0, 1, &page_20);
-	ck_assert(fake_frontend_push(&frontend));
+	small_ring_put(&frontend, BLKIF_OP_READ, 3, 0, 1, &page_20);
+	ck_assert(front_ring_push(&frontend));
 	one_turn();
 	blkif_complete(find(XVHOST_WRITE), 0);
 	ck_assert(one_turn());
@@ -403,16 +401,16 @@ END_TEST
  */
 START_TEST(groups)
 {
-	static const struct fake_segment bad_grant = {FAKE_GUEST_PAGES, 0, 7};
+	static const struct front_segment bad_grant = {SMALL_GUEST_BAD_GREF, 0, 7, 0};
 
 	start(BLKIF_X86_64, 1, 0);
 	for (uint32_t i = 0; i < 3; i++)
-		fake_frontend_put(&frontend, BLKIF_OP_READ, i, i, 1, &(struct fake_segment){20 + i, 0, 7});
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 3, 3, 1, &(struct fake_segment){23, 0, 7});
-	fake_frontend_push(&frontend);
+		small_ring_put(&frontend, BLKIF_OP_READ, i, i, 1, &(struct front_segment){20 + i, 0, 7, 0});
+	small_ring_put(&frontend, BLKIF_OP_WRITE, 3, 3, 1, &(struct front_segment){23, 0, 7, 0});
+	front_ring_push(&frontend);
 	one_turn();
 	ck_assert_uint_eq(submitted_count, 4);
-	ck_assert_int_eq(fake_guest_mapped(), 1 + 4);
+	ck_assert_int_eq(small_guest_mapped(), 1 + 4);
 	blkif_complete(submitted[1], 0);
 	blkif_complete(submitted[0], -EIO);
 	one_turn();
@@ -421,19 +419,19 @@ START_TEST(groups)
 	one_turn();
 	expect_answer(3, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
 	expect_no_answer();
-	ck_assert_int_eq(fake_guest_mapped(), 1 + 3);
+	ck_assert_int_eq(small_guest_mapped(), 1 + 3);
 	blkif_complete(submitted[2], 0);
 	one_turn();
-	ck_assert_int_eq(fake_guest_mapped(), 1);
+	ck_assert_int_eq(small_guest_mapped(), 1);
 	expect_answer(0, BLKIF_OP_READ, BLKIF_RSP_ERROR);
 	expect_answer(1, BLKIF_OP_READ, BLKIF_RSP_OKAY);
 	expect_answer(2, BLKIF_OP_READ, BLKIF_RSP_OKAY);
 
 	submitted_count = 0;
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 4, 0, 1, &page_20);
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 5, 0, 1, &bad_grant);
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 6, 0, 1, &page_20);
-	fake_frontend_push(&frontend);
+	small_ring_put(&frontend, BLKIF_OP_READ, 4, 0, 1, &page_20);
+	small_ring_put(&frontend, BLKIF_OP_READ, 5, 0, 1, &bad_grant);
+	small_ring_put(&frontend, BLKIF_OP_READ, 6, 0, 1, &page_20);
+	front_ring_push(&frontend);
 	one_turn();
 	expect_answer(5, BLKIF_OP_READ, BLKIF_RSP_ERROR);
 	ck_assert_uint_eq(submitted_count, 2);

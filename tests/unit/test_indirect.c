@@ -33,7 +33,7 @@ static void start(enum blkif_protocol protocol)
 /* set_segments - `count` of them, one page each, from gref `first` on. */
 static struct blkif_request_segment *set_segments(uint32_t gref, uint32_t first, uint32_t count)
 {
-	struct blkif_request_segment *segments = fake_guest_page(gref);
+	struct blkif_request_segment *segments = small_guest_page(gref);
 
 	for (uint32_t i = 0; i < count; i++)
 		segments[i] = (struct blkif_request_segment){first + i, 0, 7};
@@ -42,21 +42,21 @@ static struct blkif_request_segment *set_segments(uint32_t gref, uint32_t first,
 
 static void push(void)
 {
-	fake_frontend_push(&frontend);
+	front_ring_push(&frontend);
 	one_turn();
 }
 
 /* As many segments as there may be, beside a direct request and another indirect one, in both ABIs. */
 START_TEST(carried_out)
 {
-	const struct fake_segment direct = {20, 0, 7};
+	const struct front_segment direct = {20, 0, 7, 0};
 
 	start(_i ? BLKIF_X86_32 : BLKIF_X86_64);
 	set_segments(SEGMENT_PAGE, 100, 1)[0].first_sect = 5;
 	set_segments(SEGMENT_PAGE + 1, 100, 124);
-	fake_frontend_put_indirect(&frontend, BLKIF_OP_WRITE, 1, 0, 1, SEGMENT_PAGE);
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 2, 0, 1, &direct);
-	fake_frontend_put_indirect(&frontend, BLKIF_OP_READ, 3, 8, 124, SEGMENT_PAGE + 1);
+	small_ring_put_indirect(&frontend, BLKIF_OP_WRITE, 1, 0, 1, SEGMENT_PAGE);
+	small_ring_put(&frontend, BLKIF_OP_READ, 2, 0, 1, &direct);
+	small_ring_put_indirect(&frontend, BLKIF_OP_READ, 3, 8, 124, SEGMENT_PAGE + 1);
 	push();
 	ck_assert_uint_eq(submitted_count, 3);
 	ck_assert_uint_eq(submitted[0]->operation, XVHOST_WRITE);
@@ -66,19 +66,17 @@ START_TEST(carried_out)
 	ck_assert_uint_eq(submitted[2]->offset, 4096);
 	ck_assert_uint_eq(submitted[2]->length, 124 * 4096);
 	/* The ring, and the data: the pages of segments are not mapped any more. */
-	ck_assert_int_eq(fake_guest_mapped(), 1 + 1 + 1 + 124);
+	ck_assert_int_eq(small_guest_mapped(), 1 + 1 + 1 + 124);
 	for (uint32_t i = 0; i < 3; i++)
 		blkif_complete(submitted[i], 0);
 	one_turn();
-	for (uint64_t id = 1; id <= 3; id++) {
-		uint64_t got;
-		uint8_t operation;
-		int16_t status;
+	for (uint32_t i = 0; i < 3; i++) {
+		struct front_response response;
 
-		ck_assert(fake_frontend_take(&frontend, &got, &operation, &status));
-		ck_assert_int_eq(status, BLKIF_RSP_OKAY);
+		ck_assert(small_ring_take(&frontend, &response));
+		ck_assert_int_eq(response.status, BLKIF_RSP_OKAY);
 		/* The operation of the response is that of the data, as with blkback. */
-		ck_assert_uint_eq(operation, got == 1 ? BLKIF_OP_WRITE : BLKIF_OP_READ);
+		ck_assert_uint_eq(response.operation, response.id == 1 ? BLKIF_OP_WRITE : BLKIF_OP_READ);
 	}
 	one_queue_stop();
 }
@@ -89,7 +87,7 @@ START_TEST(points_at_itself)
 {
 	start(BLKIF_X86_64);
 	set_segments(SEGMENT_PAGE, SEGMENT_PAGE, 1);
-	fake_frontend_put_indirect(&frontend, BLKIF_OP_READ, 1, 0, 1, SEGMENT_PAGE);
+	small_ring_put_indirect(&frontend, BLKIF_OP_READ, 1, 0, 1, SEGMENT_PAGE);
 	push();
 	ck_assert_uint_eq(submitted_count, 1);
 	memset(submitted[0]->iov->iov_base, 0xff, submitted[0]->iov->iov_len);
@@ -105,11 +103,11 @@ START_TEST(changed_after_the_copy)
 {
 	start(BLKIF_X86_64);
 	set_segments(SEGMENT_PAGE, 100, 20);
-	fake_frontend_put_indirect(&frontend, BLKIF_OP_WRITE, 1, 0, 20, SEGMENT_PAGE);
+	small_ring_put_indirect(&frontend, BLKIF_OP_WRITE, 1, 0, 20, SEGMENT_PAGE);
 	push();
-	memset(fake_guest_page(SEGMENT_PAGE), 0xff, PAGE_BYTES);
+	memset(small_guest_page(SEGMENT_PAGE), 0xff, PAGE_BYTES);
 	ck_assert_uint_eq(submitted[0]->length, 20 * 4096);
-	ck_assert_int_eq(fake_guest_mapped(), 21);
+	ck_assert_int_eq(small_guest_mapped(), 21);
 	blkif_complete(submitted[0], 0);
 	one_turn();
 	expect_answer(1, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
@@ -148,9 +146,9 @@ START_TEST(refused_row)
 	if (count > 0)
 		set_segments(SEGMENT_PAGE, 100, count)[count - 1].last_sect = refused[_i].last_sector;
 	set_segments(SEGMENT_PAGE + 1, 100, 2);
-	fake_frontend_put_indirect(&frontend, refused[_i].operation, 1, refused[_i].sector, refused[_i].count,
-				   refused[_i].gref);
-	fake_frontend_put_indirect(&frontend, BLKIF_OP_READ, 2, 0, 2, SEGMENT_PAGE + 1);
+	small_ring_put_indirect(&frontend, refused[_i].operation, 1, refused[_i].sector, refused[_i].count,
+				refused[_i].gref);
+	small_ring_put_indirect(&frontend, BLKIF_OP_READ, 2, 0, 2, SEGMENT_PAGE + 1);
 	push();
 	expect_answer(1, refused[_i].operation, refused[_i].status);
 	ck_assert_uint_eq(submitted_count, 1);
@@ -167,7 +165,7 @@ START_TEST(bad_grant)
 {
 	start(BLKIF_X86_64);
 	set_segments(SEGMENT_PAGE, 100, 30)[17].gref = 0x7fffffff;
-	fake_frontend_put_indirect(&frontend, BLKIF_OP_WRITE, 1, 0, 30, SEGMENT_PAGE);
+	small_ring_put_indirect(&frontend, BLKIF_OP_WRITE, 1, 0, 30, SEGMENT_PAGE);
 	push();
 	ck_assert_uint_eq(submitted_count, 0);
 	expect_answer(1, BLKIF_OP_WRITE, BLKIF_RSP_ERROR);
@@ -184,7 +182,7 @@ START_TEST(limited_grants)
 	turn.grants_max = 25;
 	set_segments(SEGMENT_PAGE, 100, 10);
 	for (uint32_t i = 0; i < 12; i++)
-		fake_frontend_put_indirect(&frontend, BLKIF_OP_READ, i, 0, 10, SEGMENT_PAGE);
+		small_ring_put_indirect(&frontend, BLKIF_OP_READ, i, 0, 10, SEGMENT_PAGE);
 	push();
 	while (answered < 12) {
 		uint32_t first = answered;

@@ -152,7 +152,7 @@ static void stop(void)
 	one_queue_stop();
 }
 
-static const struct fake_segment page_20 = {20, 0, 7};
+static const struct front_segment page_20 = {20, 0, 7, 0};
 
 /* The pieces arrive in order, each when the one before is done, and each request is answered once. */
 START_TEST(pieces)
@@ -161,8 +161,8 @@ START_TEST(pieces)
 
 	start(wrappers);
 	for (uint32_t i = 0; i < 3; i++)
-		fake_frontend_put(&frontend, BLKIF_OP_WRITE, i, 8 * i, 1, &page_20);
-	fake_frontend_push(&frontend);
+		small_ring_put(&frontend, BLKIF_OP_WRITE, i, 8 * i, 1, &page_20);
+	front_ring_push(&frontend);
 	one_turn();
 	for (uint32_t piece = 0; piece < count; piece++) {
 		ck_assert_uint_eq(below_count, 3 * (piece + 1));
@@ -190,8 +190,8 @@ END_TEST
 START_TEST(error_below)
 {
 	start(2);
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &page_20);
-	fake_frontend_push(&frontend);
+	small_ring_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &page_20);
+	front_ring_push(&frontend);
 	one_turn();
 	ck_assert_uint_eq(below_count, 1);
 	blkif_complete(below[0], -EIO);
@@ -206,8 +206,8 @@ END_TEST
 START_TEST(flush)
 {
 	start(1);
-	fake_frontend_put(&frontend, BLKIF_OP_FLUSH_DISKCACHE, 1, 0, 0, NULL);
-	fake_frontend_push(&frontend);
+	small_ring_put(&frontend, BLKIF_OP_FLUSH_DISKCACHE, 1, 0, 0, NULL);
+	front_ring_push(&frontend);
 	one_turn();
 	ck_assert_uint_eq(below_count, 1);
 	ck_assert_uint_eq(below[0]->operation, XVHOST_FLUSH);
@@ -226,8 +226,8 @@ START_TEST(bad_forward)
 
 	start(1);
 	bad_offset = offsets[_i];
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 1, 1, 1, &page_20);
-	fake_frontend_push(&frontend);
+	small_ring_put(&frontend, BLKIF_OP_WRITE, 1, 1, 1, &page_20);
+	front_ring_push(&frontend);
 	one_turn();
 	ck_assert_uint_eq(below_count, _i == 2 ? 1 : 0);
 	if (_i == 2) {

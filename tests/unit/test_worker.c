@@ -15,7 +15,7 @@
 #include <xen/io/blkif.h>
 
 #include "check_main.h"
-#include "fake_guest.h"
+#include "small_guest.h"
 #include "log.h"
 #include "worker/worker.h"
 
@@ -25,7 +25,7 @@
 
 static pthread_t thread;
 static int control;
-static struct fake_frontend frontend;
+static struct front_ring frontend;
 static char path[] = "/tmp/xvhost-test-XXXXXX";
 static int file;
 
@@ -42,13 +42,13 @@ static void start(void)
 	static struct worker_options options;
 	int sockets[2];
 
-	fake_guest_init();
+	small_guest_init();
 	file = mkstemp(path);
 	ck_assert_int_ge(file, 0);
 	ck_assert_int_eq(ftruncate(file, DISK_SECTORS * 512), 0);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
 	control = sockets[0];
-	options = (struct worker_options){&fake_guest_platform, FAKE_GUEST_DOMID, sockets[1], NULL};
+	options = (struct worker_options){small_guest_platform(), SMALL_GUEST_DOMID, sockets[1], NULL};
 	ck_assert_int_eq(pthread_create(&thread, NULL, run, &options), 0);
 }
 
@@ -80,8 +80,8 @@ static void stop(bool by_message)
 		close(control);
 	pthread_join(thread, &result);
 	ck_assert_int_eq((int)(intptr_t)result, 0);
-	ck_assert_int_eq(fake_guest_mapped(), 0);
-	ck_assert_int_eq(fake_guest_bound(), 0);
+	ck_assert_int_eq(small_guest_mapped(), 0);
+	ck_assert_int_eq(small_guest_bound(), 0);
 	unlink(path);
 }
 
@@ -99,7 +99,7 @@ static struct message connect_disk(void)
 {
 	struct message message = {.type = MESSAGE_DISK_CONNECT, .device_id = DEVICE};
 
-	fake_frontend_message(&frontend, &message.connect);
+	small_ring_describe(&frontend, &message.connect);
 	send_message(&message);
 	return receive(MESSAGE_DISK_CONNECTED);
 }
@@ -116,7 +116,7 @@ static void plain(enum message_type ask, enum message_type expect)
 static void start_connected(enum blkif_protocol protocol, uint32_t ring_pages)
 {
 	start();
-	fake_frontend_init(&frontend, protocol, ring_pages);
+	small_ring_init(&frontend, protocol, ring_pages);
 	ck_assert_int_eq(open_disk("", false).opened.error, 0);
 	ck_assert_int_eq(connect_disk().error.error, 0);
 }
@@ -124,19 +124,19 @@ static void start_connected(enum blkif_protocol protocol, uint32_t ring_pages)
 /* push - show the requests, and kick if the backend asked for it. */
 static void push(void)
 {
-	if (fake_frontend_push(&frontend))
-		fake_guest_kick();
+	if (front_ring_push(&frontend))
+		small_guest_kick();
 }
 
 /* wait_answer - the next response, in whatever order; returns its status. */
 static int16_t wait_answer(uint64_t *id)
 {
-	uint8_t operation;
-	int16_t status;
+	struct front_response response;
 
-	while (!fake_frontend_take(&frontend, id, &operation, &status))
-		ck_assert_msg(fake_guest_wait_notified(TIMEOUT_MS), "no notification came");
-	return status;
+	while (!small_ring_take(&frontend, &response))
+		ck_assert_msg(small_guest_wait_notified(TIMEOUT_MS), "no notification came");
+	*id = response.id;
+	return response.status;
 }
 
 /* word - content that tells page, place and round. */
@@ -147,7 +147,7 @@ static uint32_t word(uint32_t gref, uint32_t place, uint32_t round)
 
 static void fill_page(uint32_t gref, uint32_t round)
 {
-	uint32_t *words = fake_guest_page(gref);
+	uint32_t *words = small_guest_page(gref);
 
 	for (uint32_t i = 0; i < PAGE_BYTES / 4; i++)
 		words[i] = word(gref, i, round);
@@ -182,19 +182,19 @@ START_TEST(write_and_read)
 				if (pass == 0)
 					fill_page(FIRST + page, round);
 				else
-					memset(fake_guest_page(FIRST + page), 0xff, PAGE_BYTES);
+					memset(small_guest_page(FIRST + page), 0xff, PAGE_BYTES);
 			}
 			while (answered < REQUESTS) {
 				uint64_t id;
 
 				for (; asked < REQUESTS && asked - answered < frontend.size; asked++) {
-					struct fake_segment segments[PER_REQUEST];
+					struct front_segment segments[PER_REQUEST];
 
 					for (uint32_t i = 0; i < PER_REQUEST; i++)
-						segments[i] = (struct fake_segment){
-							FIRST + asked * PER_REQUEST + i, 0, 7};
-					fake_frontend_put(&frontend, operation, asked,
-							  asked * PER_REQUEST * 8, PER_REQUEST, segments);
+						segments[i] = (struct front_segment){
+							FIRST + asked * PER_REQUEST + i, 0, 7, 0};
+					small_ring_put(&frontend, operation, asked, asked * PER_REQUEST * 8,
+						       PER_REQUEST, segments);
 				}
 				push();
 				ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
@@ -202,7 +202,7 @@ START_TEST(write_and_read)
 			}
 		}
 		for (uint32_t page = 0; page < PAGES; page++) {
-			uint32_t *words = fake_guest_page(FIRST + page);
+			uint32_t *words = small_guest_page(FIRST + page);
 
 			/* One assertion for all: each costs a write to the test runner. */
 			for (uint32_t i = 0; i < PAGE_BYTES / 4; i++)
@@ -211,7 +211,9 @@ START_TEST(write_and_read)
 						     words[i]);
 		}
 		ck_assert_int_eq(pread(file, content, sizeof(content), 0), sizeof(content));
-		ck_assert_mem_eq(content, fake_guest_page(FIRST), sizeof(content));
+		for (uint32_t page = 0; page < PAGES; page++)
+			ck_assert_mem_eq(content + page * PAGE_BYTES, small_guest_page(FIRST + page),
+					 PAGE_BYTES);
 	}
 	plain(MESSAGE_DISK_DISCONNECT, MESSAGE_DISK_DISCONNECTED);
 	plain(MESSAGE_DISK_CLOSE, MESSAGE_DISK_CLOSED);
@@ -222,23 +224,23 @@ END_TEST
 /* Single sectors, flushes and barriers among them. */
 START_TEST(sectors_flush_barrier)
 {
-	struct fake_segment segment = {100, 3, 3};
+	struct front_segment segment = {100, 3, 3, 0};
 	char sector[512];
 	uint64_t id;
 
 	start_connected(BLKIF_X86_64, 1);
 	fill_page(100, 1);
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 1, DISK_SECTORS - 1, 1, &segment);
-	fake_frontend_put(&frontend, BLKIF_OP_FLUSH_DISKCACHE, 2, 0, 0, NULL);
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE_BARRIER, 3, 5, 1, &segment);
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE_BARRIER, 4, 0, 0, NULL);
+	small_ring_put(&frontend, BLKIF_OP_WRITE, 1, DISK_SECTORS - 1, 1, &segment);
+	small_ring_put(&frontend, BLKIF_OP_FLUSH_DISKCACHE, 2, 0, 0, NULL);
+	small_ring_put(&frontend, BLKIF_OP_WRITE_BARRIER, 3, 5, 1, &segment);
+	small_ring_put(&frontend, BLKIF_OP_WRITE_BARRIER, 4, 0, 0, NULL);
 	push();
 	for (int i = 0; i < 4; i++)
 		ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
 	ck_assert_int_eq(pread(file, sector, 512, (DISK_SECTORS - 1) * 512), 512);
-	ck_assert_mem_eq(sector, (char *)fake_guest_page(100) + 3 * 512, 512);
+	ck_assert_mem_eq(sector, (char *)small_guest_page(100) + 3 * 512, 512);
 	ck_assert_int_eq(pread(file, sector, 512, 5 * 512), 512);
-	ck_assert_mem_eq(sector, (char *)fake_guest_page(100) + 3 * 512, 512);
+	ck_assert_mem_eq(sector, (char *)small_guest_page(100) + 3 * 512, 512);
 	stop(true);
 }
 END_TEST
@@ -246,7 +248,7 @@ END_TEST
 /* What is discarded takes no space any more, and reads as zeroes from a file; what lies beside it stays. */
 START_TEST(discard)
 {
-	struct fake_segment segment = {100, 0, 7};
+	struct front_segment segment = {100, 0, 7, 0};
 	char content[3 * PAGE_BYTES];
 	static const char zeroes[PAGE_BYTES];
 	uint64_t id;
@@ -254,18 +256,18 @@ START_TEST(discard)
 	start_connected(_i ? BLKIF_X86_32 : BLKIF_X86_64, 1);
 	fill_page(100, 1);
 	for (uint32_t i = 0; i < 3; i++)
-		fake_frontend_put(&frontend, BLKIF_OP_WRITE, i, 8 * i, 1, &segment);
+		small_ring_put(&frontend, BLKIF_OP_WRITE, i, 8 * i, 1, &segment);
 	push();
 	for (uint32_t i = 0; i < 3; i++)
 		ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
-	fake_frontend_put_discard(&frontend, 3, 8, 8);
+	small_ring_put_discard(&frontend, 3, 8, 8);
 	push();
 	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
 	ck_assert_int_eq(pread(file, content, sizeof(content), 0), sizeof(content));
-	ck_assert_mem_eq(content, fake_guest_page(100), PAGE_BYTES);
+	ck_assert_mem_eq(content, small_guest_page(100), PAGE_BYTES);
 	ck_assert_mem_eq(content + PAGE_BYTES, zeroes, PAGE_BYTES);
-	ck_assert_mem_eq(content + 2 * PAGE_BYTES, fake_guest_page(100), PAGE_BYTES);
-	fake_frontend_put_discard(&frontend, 4, DISK_SECTORS - 1, 2);
+	ck_assert_mem_eq(content + 2 * PAGE_BYTES, small_guest_page(100), PAGE_BYTES);
+	small_ring_put_discard(&frontend, 4, DISK_SECTORS - 1, 2);
 	push();
 	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_ERROR);
 	stop(true);
@@ -275,23 +277,23 @@ END_TEST
 /* The ring is served again where it was left, by another worker connection and after other counters. */
 START_TEST(connect_again)
 {
-	struct fake_segment segment = {100, 0, 7};
+	struct front_segment segment = {100, 0, 7, 0};
 	uint64_t id;
 
 	start_connected(BLKIF_X86_64, 1);
 	for (uint32_t round = 0; round < 5; round++) {
 		for (uint32_t i = 0; i < 40; i++) {
-			fake_frontend_put(&frontend, BLKIF_OP_WRITE, i, i, 1, &segment);
+			small_ring_put(&frontend, BLKIF_OP_WRITE, i, i, 1, &segment);
 			push();
 			ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
 			ck_assert_uint_eq(id, i);
 		}
 		plain(MESSAGE_DISK_DISCONNECT, MESSAGE_DISK_DISCONNECTED);
-		ck_assert_int_eq(fake_guest_mapped(), 0);
-		ck_assert_int_eq(fake_guest_bound(), 0);
+		ck_assert_int_eq(small_guest_mapped(), 0);
+		ck_assert_int_eq(small_guest_bound(), 0);
 		/* Asked while nobody is there: answered later, without a kick. */
-		fake_frontend_put(&frontend, BLKIF_OP_READ, 77, 0, 1, &segment);
-		fake_frontend_push(&frontend);
+		small_ring_put(&frontend, BLKIF_OP_READ, 77, 0, 1, &segment);
+		front_ring_push(&frontend);
 		ck_assert_int_eq(connect_disk().error.error, 0);
 		ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
 		ck_assert_uint_eq(id, 77);
@@ -302,21 +304,21 @@ END_TEST
 
 START_TEST(read_only)
 {
-	struct fake_segment segment = {100, 0, 7};
+	struct front_segment segment = {100, 0, 7, 0};
 	struct message opened;
 	uint64_t id;
 
 	start();
-	fake_frontend_init(&frontend, BLKIF_X86_64, 1);
+	small_ring_init(&frontend, BLKIF_X86_64, 1);
 	opened = _i ? open_disk(",readonly=on", false) : open_disk("", true);
 	ck_assert_int_eq(opened.opened.error, 0);
 	ck_assert(opened.opened.read_only);
 	ck_assert_uint_eq(opened.opened.size_bytes, DISK_SECTORS * 512);
 	ck_assert_int_eq(connect_disk().error.error, 0);
-	fake_frontend_put(&frontend, BLKIF_OP_WRITE, 1, 0, 1, &segment);
+	small_ring_put(&frontend, BLKIF_OP_WRITE, 1, 0, 1, &segment);
 	push();
 	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_ERROR);
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 2, 0, 1, &segment);
+	small_ring_put(&frontend, BLKIF_OP_READ, 2, 0, 1, &segment);
 	push();
 	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
 	stop(true);
@@ -326,16 +328,16 @@ END_TEST
 /* A file that became shorter: what is missing is an error, the rest is served. */
 START_TEST(shorter_file)
 {
-	struct fake_segment segment = {100, 0, 7};
+	struct front_segment segment = {100, 0, 7, 0};
 	uint64_t id;
 
 	start_connected(BLKIF_X86_64, 1);
 	ck_assert_int_eq(ftruncate(file, 6 * 512), 0);
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &segment);
+	small_ring_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &segment);
 	push();
 	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_ERROR);
 	segment.last_sector = 5;
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 2, 0, 1, &segment);
+	small_ring_put(&frontend, BLKIF_OP_READ, 2, 0, 1, &segment);
 	push();
 	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
 	stop(true);
@@ -389,27 +391,27 @@ START_TEST(bad_rings)
 	struct message message = {.type = MESSAGE_DISK_CONNECT, .device_id = DEVICE}, answer;
 
 	start();
-	fake_frontend_init(&frontend, BLKIF_X86_64, 2);
+	small_ring_init(&frontend, BLKIF_X86_64, 2);
 	ck_assert_int_eq(open_disk("", false).opened.error, 0);
-	fake_frontend_message(&frontend, &message.connect);
-	message.connect.queues[0].ring_refs[1] = FAKE_GUEST_PAGES;
+	small_ring_describe(&frontend, &message.connect);
+	message.connect.queues[0].ring_refs[1] = SMALL_GUEST_BAD_GREF;
 	send_message(&message);
 	answer = receive(MESSAGE_DISK_CONNECTED);
 	ck_assert_int_eq(answer.error.error, -EINVAL);
 	ck_assert_msg(strstr(answer.error.text, "can't map the ring's 2 pages"), "%s", answer.error.text);
 
-	fake_frontend_message(&frontend, &message.connect);
+	small_ring_describe(&frontend, &message.connect);
 	message.connect.queues[0].event_channel = 9999;
 	send_message(&message);
 	answer = receive(MESSAGE_DISK_CONNECTED);
 	ck_assert_int_eq(answer.error.error, -EINVAL);
 	ck_assert_msg(strstr(answer.error.text, "can't bind event-channel 9999"), "%s", answer.error.text);
 
-	*(uint32_t *)fake_guest_page(FAKE_FRONTEND_RING_GREF) = 4711;
+	*(uint32_t *)frontend.pages[0] = 4711;
 	ck_assert_int_eq(connect_disk().error.error, -EPROTO);
-	ck_assert_int_eq(fake_guest_mapped(), 0);
-	ck_assert_int_eq(fake_guest_bound(), 0);
-	fake_frontend_init(&frontend, BLKIF_X86_64, 2);
+	ck_assert_int_eq(small_guest_mapped(), 0);
+	ck_assert_int_eq(small_guest_bound(), 0);
+	small_ring_init(&frontend, BLKIF_X86_64, 2);
 	ck_assert_int_eq(connect_disk().error.error, 0);
 	stop(true);
 }
@@ -421,13 +423,13 @@ START_TEST(failed_beside_a_good_one)
 	struct message other = {.type = MESSAGE_DISK_OPEN, .device_id = DEVICE + 16}, bad, answer;
 
 	start();
-	fake_frontend_init(&frontend, BLKIF_X86_64, 1);
+	small_ring_init(&frontend, BLKIF_X86_64, 1);
 	snprintf(other.open.target, sizeof(other.open.target), "file:path=%s", path);
 	send_message(&other);
 	ck_assert_int_eq(receive(MESSAGE_DISK_OPENED).opened.error, 0);
 	ck_assert_int_eq(open_disk("", false).opened.error, 0);
 	bad = (struct message){.type = MESSAGE_DISK_CONNECT, .device_id = DEVICE + 16};
-	fake_frontend_message(&frontend, &bad.connect);
+	small_ring_describe(&frontend, &bad.connect);
 	bad.connect.queues[0].event_channel = 9999;
 	for (int i = 0; i < 20; i++) {
 		send_message(&bad);
@@ -444,22 +446,22 @@ END_TEST
 
 START_TEST(broken_ring)
 {
-	struct fake_segment segment = {100, 0, 7};
+	struct front_segment segment = {100, 0, 7, 0};
 	struct message told;
 	uint64_t id;
 
 	start_connected(BLKIF_X86_64, 1);
 	frontend.request_producer += 1000;
-	fake_frontend_push(&frontend);
-	fake_guest_kick();
+	front_ring_push(&frontend);
+	small_guest_kick();
 	told = receive(MESSAGE_DISK_BROKEN);
 	ck_assert_uint_eq(told.device_id, DEVICE);
 	ck_assert_int_eq(told.error.error, -EPROTO);
 	plain(MESSAGE_DISK_DISCONNECT, MESSAGE_DISK_DISCONNECTED);
 	/* A new ring in its place works. */
-	fake_frontend_init(&frontend, BLKIF_X86_64, 1);
+	small_ring_init(&frontend, BLKIF_X86_64, 1);
 	ck_assert_int_eq(connect_disk().error.error, 0);
-	fake_frontend_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &segment);
+	small_ring_put(&frontend, BLKIF_OP_READ, 1, 0, 1, &segment);
 	push();
 	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
 	stop(true);
@@ -473,11 +475,11 @@ START_TEST(unexpected_messages)
 						  MESSAGE_DISK_CLOSE, MESSAGE_DISK_OPENED, 99};
 
 	start();
-	fake_frontend_init(&frontend, BLKIF_X86_64, 1);
+	small_ring_init(&frontend, BLKIF_X86_64, 1);
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		struct message message = {.type = types[i], .device_id = DEVICE};
 
-		fake_frontend_message(&frontend, &message.connect);
+		small_ring_describe(&frontend, &message.connect);
 		send_message(&message);
 	}
 	ck_assert_int_eq(open_disk("", false).opened.error, 0);
