@@ -27,7 +27,7 @@
 #include "sim/sim.h"
 #include "worker/messages.h"
 
-#define FRONT_QUEUES_MAX 16u
+#define FRONT_QUEUES_MAX DISK_QUEUES_MAX
 #define FRONT_SEGMENTS_MAX 4096u /* of an indirect request: as many as its pages can describe */
 #define FRONT_ERROR_MAX 256	 /* bytes of an error's text with the final 0 */
 

@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -17,14 +18,24 @@ struct worker_thread *worker;
 
 void sim_disk_start(bool strict)
 {
-	const struct sim_guest_options options = {
-		.domid = SIM_DISK_DOMID, .pages = GUEST_PAGES, .strict = strict};
+	sim_disk_start_version(strict, 1);
+}
 
+void sim_disk_start_version(bool strict, uint32_t grant_version)
+{
+	const struct sim_guest_options options = {.domid = SIM_DISK_DOMID,
+						  .pages = GUEST_PAGES,
+						  .grant_version = grant_version,
+						  .strict = strict};
+	const char *build = getenv("XVHOST_BUILD");
+	static char backends[256];
+
+	snprintf(backends, sizeof(backends), "%s/backends", build ? build : "build");
 	log_set_level(LOG_LEVEL_WARNING);
 	machine = sim_machine_create(1);
 	ck_assert_ptr_nonnull(machine);
 	ck_assert_int_eq(sim_guest_create(machine, &options, &guest), 0);
-	ck_assert_int_eq(worker_thread_start(sim_platform(machine), SIM_DISK_DOMID, NULL, &worker), 0);
+	ck_assert_int_eq(worker_thread_start(sim_platform(machine), SIM_DISK_DOMID, backends, &worker), 0);
 }
 
 void sim_disk_stop(void)
@@ -34,7 +45,8 @@ void sim_disk_stop(void)
 	sim_machine_destroy(machine);
 }
 
-void sim_disk_open(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, const char *parameters)
+static void open_target(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, const char *before,
+			const char *parameters)
 {
 	char target[TARGET_MAX];
 
@@ -42,9 +54,19 @@ void sim_disk_open(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, co
 	disk->file = memfd_create("disk", MFD_CLOEXEC);
 	ck_assert_int_ge(disk->file, 0);
 	ck_assert_int_eq(ftruncate(disk->file, (off_t)bytes), 0);
-	snprintf(target, sizeof(target), "file:path=/proc/self/fd/%d%s", disk->file, parameters);
+	snprintf(target, sizeof(target), "%sfile:path=/proc/self/fd/%d%s", before, disk->file, parameters);
 	ck_assert_msg(worker_thread_open(worker, device_id, target, false, &disk->opened) == 0, "%s",
 		      disk->opened.text);
+}
+
+void sim_disk_open(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, const char *parameters)
+{
+	open_target(disk, device_id, bytes, "", parameters);
+}
+
+void sim_disk_open_behind(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, const char *before)
+{
+	open_target(disk, device_id, bytes, before ? before : "", "");
 }
 
 void sim_disk_connect(struct sim_disk *disk, const struct blkif_frontend_options *options)

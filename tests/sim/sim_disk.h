@@ -26,14 +26,18 @@ struct sim_disk {
 	struct blkif_frontend *frontend; /* NULL: not connected */
 };
 
-/* sim_disk_start - the machine, the guest and its worker. */
+/* sim_disk_start - the machine, the guest and its worker; _version with a grant table of this version. */
 void sim_disk_start(bool strict);
+void sim_disk_start_version(bool strict, uint32_t grant_version);
 
 /* sim_disk_stop - the worker ends without an error; all disks are closed before. */
 void sim_disk_stop(void);
 
 /* sim_disk_open - a new disk of zeroes. `parameters` follow the path in the target string. */
 void sim_disk_open(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, const char *parameters);
+
+/* sim_disk_open_behind - the same disk behind others: `before` is the target string up to that of the file; NULL: "". */
+void sim_disk_open_behind(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, const char *before);
 
 /* sim_disk_connect - a frontend with these options, of which guest, device and host are filled in. */
 void sim_disk_connect(struct sim_disk *disk, const struct blkif_frontend_options *options);

@@ -114,6 +114,36 @@ START_TEST(requests)
 }
 END_TEST
 
+/* Several queues of one disk, each with a thread on either side; each queue's blocks are its own. */
+START_TEST(queues)
+{
+	const struct blkif_frontend_options options = {
+		.protocol = BLKIF_X86_64,
+		.queues = (uint32_t)_i % 4 + 1,
+		.persistent = _i & 1,
+		.ring_order = (uint32_t)_i & 1,
+		.segments = 1,
+	};
+	const struct load_options load = {
+		.read_percent = 50,
+		.random = true,
+		.block_bytes = 4096,
+		.requests = 2000,
+		.flush_every = 20,
+		.barrier_every = 50,
+		.verify = true,
+		.begins_zeroed = true,
+	};
+
+	start(_i >= 4, &options);
+	ck_assert_uint_eq(disk.frontend->queue_count, options.queues);
+	ck_assert_uint_gt(sim_disk_load(&disk, &load)->counters.blocks_verified, 0);
+	for (uint32_t i = 0; i < options.queues; i++)
+		ck_assert_uint_ge(disk.frontend->queues[i].ring.response_consumer, 2000 / options.queues);
+	stop();
+}
+END_TEST
+
 /* Segments that begin and end anywhere, in an order of the guest's. */
 START_TEST(scattered_segments)
 {
@@ -286,6 +316,7 @@ static void add_tests(TCase *test_case)
 {
 	tcase_add_loop_test(test_case, rings, 0, 8 * (RING_ORDER_MAX + 1));
 	tcase_add_loop_test(test_case, requests, 0, 2 * KINDS);
+	tcase_add_loop_test(test_case, queues, 0, 8);
 	tcase_add_loop_test(test_case, scattered_segments, 0, 2);
 	tcase_add_test(test_case, counters_wrap);
 	tcase_add_loop_test(test_case, several_disks, 0, 2);
