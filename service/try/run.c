@@ -12,12 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "sim/blkif_frontend.h"
 #include "sim/sim.h"
 #include "sim/worker_thread.h"
 #include "try/report.h"
+#include "try/threads.h"
 #include "try/watch.h"
 
 #define DOMID 1
@@ -32,6 +32,7 @@ struct run {
 	struct blkif_frontend *frontend;
 	struct load *load;
 	bool connected;
+	struct threads not_worker; /* the threads that there were before the worker's */
 };
 
 static int fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -47,14 +48,6 @@ static int fail(int status, const char *format, ...)
 	fprintf(stderr, "\n");
 	va_end(arguments);
 	return status;
-}
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 /* ---- making ---- */
@@ -85,6 +78,7 @@ static int make_guest(struct run *run, const struct try_options *options)
 	if (error < 0)
 		return fail(TRY_FAILED, "can't make a guest with %u pages of memory: %s", guest.pages,
 			    strerror(-error));
+	threads_note(&run->not_worker);
 	error = worker_thread_start(sim_platform(run->machine), DOMID, options->backend_directory,
 				    &run->worker);
 	if (error < 0)
@@ -159,7 +153,7 @@ static int make_load(struct run *run, const struct try_options *options)
 static int execute(struct run *run, struct run_result *result)
 {
 	const struct try_options *options = result->options;
-	uint64_t process_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID), own_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t before_ns = threads_others_cpu_ns(&run->not_worker);
 	struct watch *watch;
 	int error = load_start(run->load);
 
@@ -172,10 +166,8 @@ static int execute(struct run *run, struct run_result *result)
 		return fail(TRY_FAILED, "can't look after the load: %s", strerror(-error));
 	}
 	load_finish(run->load, &result->load);
-	process_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - process_ns;
-	own_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - own_ns;
-	result->worker_cpu_ns = process_ns - own_ns - result->load.guest_cpu_ns;
 	result->interrupted = watch_end(watch);
+	result->worker_cpu_ns = threads_others_cpu_ns(&run->not_worker) - before_ns;
 	return TRY_GOOD;
 }
 

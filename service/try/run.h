@@ -17,7 +17,7 @@ struct run_result {
 	struct message_disk_opened disk;
 	bool interrupted; /* by a signal */
 	bool read_back;	  /* all that was written was read again at the end; `read_back_result` counts */
-	uint64_t worker_cpu_ns; /* of all threads but the guest's */
+	uint64_t worker_cpu_ns; /* of the worker's threads, and of the kernel's for its io_uring */
 	struct load_result load;
 	struct load_result read_back_result;
 };
