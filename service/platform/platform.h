@@ -7,8 +7,9 @@
  * can put a guest into the same process; the code above can't tell. A seam of functions, rather than of
  * libraries, is also where a test makes a call fail.
  *
- * Three independent groups, so that a process opens only what it needs: xvhostd uses xenstore,
- * xvhost-worker uses event channels and grants.
+ * Independent groups, so that a process opens only what it needs: xvhostd uses xenstore, xvhost-worker uses event
+ * channels and grants. The groups after these are optional: a platform that can't has NULL for each of their
+ * functions, and then everything goes by mapping grants. `xen` has none of them yet.
  *
  * All functions return 0 or more for success and a negative errno for failure, unless they say otherwise.
  */
@@ -26,6 +27,23 @@
 struct xenstore;
 struct event_channels;
 struct grants;
+struct foreign;
+struct device_model;
+
+/* A piece of a grant copy: between a part of a granted page and our own memory. */
+struct grant_copy {
+	uint32_t gref;
+	uint16_t offset, length; /* bytes of the granted page; it must not be left */
+	bool to_guest;		 /* or from it */
+	void *own;
+	int error; /* answered: 0 or a negative errno */
+};
+
+/* What lies in the frames of a grant table (grant_table.h). */
+enum grant_frames {
+	GRANT_FRAMES_ENTRIES,
+	GRANT_FRAMES_STATUSES, /* of a table of version 2, and of no other */
+};
 
 struct platform {
 	const char *name;
@@ -84,6 +102,51 @@ struct platform {
 	int (*grants_map)(struct grants *grants, uint16_t domid, const uint32_t *grefs, uint32_t count,
 			  bool writable, bool consecutive, void **pages, void **mapping);
 	int (*grants_unmap)(struct grants *grants, void *mapping, uint32_t count);
+
+	/*
+	 * Grant copy, optional. Each piece has its own error; the call itself fails only for what is wrong with the
+	 * list, and then nothing is said of the pieces. For grants that can't be mapped it is the only way.
+	 */
+	int (*grants_copy)(struct grants *grants, uint16_t domid, struct grant_copy *copies, uint32_t count);
+
+	/*
+	 * Foreign memory, optional: frames mapped by number, without asking the guest, in Dom0 only
+	 * (xenforeignmemory.h). Addresses are reserved first; where nothing is mapped they fault. foreign_map puts
+	 * the frames of a list at `address` and the pages after it, where nothing is mapped; errors[i] is 0 or the
+	 * negative errno of one frame, whose page goes on faulting. It fails as a whole for what is wrong with the
+	 * call. What one call has mapped is unmapped by one call. Any thread.
+	 */
+	int (*foreign_open)(const struct platform *platform, struct foreign **foreign);
+	void (*foreign_close)(struct foreign *foreign);
+	/* From now on the handle maps memory of this domain only. */
+	int (*foreign_restrict)(struct foreign *foreign, uint16_t domid);
+	int (*foreign_reserve)(struct foreign *foreign, uint32_t pages, void **address);
+	int (*foreign_release)(struct foreign *foreign, void *address, uint32_t pages);
+	int (*foreign_map)(struct foreign *foreign, uint16_t domid, void *address, const uint64_t *frames,
+			   uint32_t count, bool writable, int *errors);
+	int (*foreign_unmap)(struct foreign *foreign, void *address, uint32_t count);
+	/*
+	 * A guest's grant table, to be read; unmapped as frames are. The table grows to what is mapped; -EINVAL beyond
+	 * its limit, and for statuses where there are none.
+	 */
+	int (*foreign_map_grant_frames)(struct foreign *foreign, uint16_t domid, void *address,
+					enum grant_frames which, uint32_t first, uint32_t count);
+
+	/*
+	 * Device model, optional (xendevicemodel.h): what must be said, and heard, by who maps foreign memory of a guest
+	 * that is not PV. -EINVAL for one that is. A handle is for one guest.
+	 */
+	int (*device_model_open)(const struct platform *platform, uint16_t domid, struct device_model **model);
+	void (*device_model_close)(struct device_model *model);
+	/* We have written to these frames; must be said before the guest can learn of it. Any thread. */
+	int (*device_model_modified)(struct device_model *model, const uint64_t *frames, uint32_t count);
+	/* Becomes readable when the guest has given memory away and waits for us; for poll(). */
+	int (*device_model_fd)(struct device_model *model);
+	/* Returns true if the guest waits since it gave memory away. What was mapped before is not to be used for new
+	 * requests any more. */
+	bool (*device_model_invalidated)(struct device_model *model);
+	/* ... That is done: what waited when device_model_invalidated was called last goes on. */
+	int (*device_model_answer)(struct device_model *model);
 };
 
 /* The platform of Debian's Xen libraries. */

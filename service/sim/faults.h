@@ -5,7 +5,8 @@
  * Any call of the platform can be told to fail at its n-th use, to be slow, or to be done in part. A fault hits the
  * host's programs only: what a test does on the guest's side, or as the toolstack, goes well.
  *
- * A call that fails has done nothing. One that is slow has waited before it did anything.
+ * A call that fails has done nothing. One that is slow has waited before it did anything. One that is done in part
+ * does the first entries of its list.
  */
 #ifndef SIM_FAULTS_H
 #define SIM_FAULTS_H
@@ -37,6 +38,14 @@ enum sim_call {
 	SIM_GRANTS_OPEN,
 	SIM_GRANTS_MAP,
 	SIM_GRANTS_UNMAP,
+	SIM_GRANTS_COPY, /* in part: the other pieces have the fault's error, or -EAGAIN */
+	SIM_FOREIGN_OPEN,
+	SIM_FOREIGN_RESTRICT,
+	SIM_FOREIGN_MAP, /* in part: the other frames have the fault's error, or -ENOMEM */
+	SIM_FOREIGN_UNMAP,
+	SIM_FOREIGN_MAP_GRANT_FRAMES,
+	SIM_DEVICE_MODEL_OPEN,
+	SIM_DEVICE_MODEL_MODIFIED, /* in part: the other frames are not known to be written */
 	SIM_CALLS
 };
 

@@ -51,6 +51,24 @@ void sim_grant_table_destroy(struct sim_guest *guest)
 	free(guest->gref_taken);
 }
 
+uint32_t sim_grant_frame_page(struct sim_guest *guest, enum grant_frames which, uint32_t number)
+{
+	bool statuses = which == GRANT_FRAMES_STATUSES;
+	uint64_t entries = ((uint64_t)number + 1) * PAGE_BYTES;
+
+	if (number >= (statuses ? SIM_STATUS_FRAMES_MAX : SIM_GRANT_FRAMES_MAX) ||
+	    (statuses && guest->options.grant_version == 1))
+		return SIM_NO_PAGE;
+	/* Entries of all frames before, and one of its own at least. */
+	entries = statuses ? (uint64_t)number * PAGE_BYTES / sizeof(uint16_t) + 1
+			   : entries / entry_bytes(guest);
+	sim_lock(&guest->grants_lock);
+	while (guest->grant_entry_count < entries)
+		grow(guest);
+	sim_unlock(&guest->grants_lock);
+	return guest->table_page + (statuses ? SIM_GRANT_FRAMES_MAX : 0) + number;
+}
+
 void *sim_grant_entry(struct sim_guest *guest, uint32_t gref)
 {
 	if (gref >= __atomic_load_n(&guest->grant_entry_count, __ATOMIC_ACQUIRE))
@@ -74,27 +92,73 @@ static int64_t take_gref(struct sim_guest *guest)
 	return gref;
 }
 
+/* put_v2 - fill an entry's other words, then its flags: from then on Xen may look at it. */
+static void put_v2(struct sim_guest *guest, uint32_t gref, const union grant_entry_v2 *filled)
+{
+	union grant_entry_v2 *entry = sim_grant_entry(guest, gref);
+	const uint32_t *from = (const uint32_t *)(const void *)filled;
+	uint32_t *to = (uint32_t *)(void *)entry;
+
+	for (size_t i = 1; i < sizeof(*entry) / sizeof(*to); i++)
+		__atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
+	__atomic_store_n(&entry->domid, filled->domid, __ATOMIC_RELAXED);
+	__atomic_store_n(&entry->flags, filled->flags, __ATOMIC_RELEASE);
+}
+
+static uint16_t permit(bool read_only)
+{
+	return (uint16_t)(GRANT_PERMIT | (read_only ? GRANT_READ_ONLY : 0));
+}
+
 int64_t sim_grant(struct sim_guest *guest, uint16_t domid, uint64_t frame, bool read_only)
 {
 	int64_t gref = take_gref(guest);
-	uint16_t flags = (uint16_t)(GRANT_PERMIT | (read_only ? GRANT_READ_ONLY : 0));
 
 	if (gref < 0)
 		return gref;
-	/* The flags come last: from then on Xen may look at the rest. */
 	if (guest->options.grant_version == 1) {
 		struct grant_entry_v1 *entry = sim_grant_entry(guest, (uint32_t)gref);
 
 		__atomic_store_n(&entry->frame, (uint32_t)frame, __ATOMIC_RELAXED);
 		__atomic_store_n(&entry->domid, domid, __ATOMIC_RELAXED);
-		__atomic_store_n(&entry->flags, flags, __ATOMIC_RELEASE);
+		__atomic_store_n(&entry->flags, permit(read_only), __ATOMIC_RELEASE);
 	} else {
-		union grant_entry_v2 *entry = sim_grant_entry(guest, (uint32_t)gref);
-
-		__atomic_store_n(&entry->full_page.frame, frame, __ATOMIC_RELAXED);
-		__atomic_store_n(&entry->domid, domid, __ATOMIC_RELAXED);
-		__atomic_store_n(&entry->flags, flags, __ATOMIC_RELEASE);
+		put_v2(guest, (uint32_t)gref,
+		       &(union grant_entry_v2){
+			       .full_page = {.flags = permit(read_only), .domid = domid, .frame = frame}});
 	}
+	return gref;
+}
+
+int64_t sim_grant_sub_page(struct sim_guest *guest, uint16_t domid, uint64_t frame, uint16_t offset,
+			   uint16_t length, bool read_only)
+{
+	int64_t gref = guest->options.grant_version == 2 ? take_gref(guest) : -EINVAL;
+
+	if (gref >= 0)
+		put_v2(guest, (uint32_t)gref,
+		       &(union grant_entry_v2){
+			       .sub_page = {.flags = (uint16_t)(permit(read_only) | GRANT_SUB_PAGE),
+					    .domid = domid,
+					    .offset = offset,
+					    .length = length,
+					    .frame = frame}});
+	return gref;
+}
+
+int64_t sim_grant_transitive(struct sim_guest *guest, uint16_t domid, uint16_t other_domid,
+			     uint32_t other_gref, bool read_only)
+{
+	int64_t gref = guest->options.grant_version == 2 ? take_gref(guest) : -EINVAL;
+
+	if (gref >= 0)
+		put_v2(guest, (uint32_t)gref,
+		       &(union grant_entry_v2){
+			       .transitive = {.flags = (uint16_t)(GRANT_TRANSITIVE |
+								  (read_only ? GRANT_READ_ONLY : 0)),
+					      .domid = domid,
+					      .other_domid = other_domid,
+					      .other_gref = other_gref}});
 	return gref;
 }
 

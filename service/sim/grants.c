@@ -168,14 +168,17 @@ static int sim_grants_map(struct grants *grants, uint16_t domid, const uint32_t 
 		return -EINVAL;
 	first = record_at(grants, chain);
 	for (used = 0, link = chain; used < count; used++) {
+		struct sim_use use = {.gref = grefs[used], .domid = SIM_HOST_DOMID, .writable = writable};
 		struct record *record = record_at(grants, link);
+		struct sim_found found;
 
-		record->gref = grefs[used];
-		record->writable = writable;
-		if (sim_grant_use(first->guest, record->gref, writable, &record->page) != GRANT_STATUS_OKAY) {
+		if (sim_grant_use(first->guest, &use, &found) != GRANT_STATUS_OKAY) {
 			end(grants, chain, used);
 			return -EINVAL;
 		}
+		record->gref = grefs[used];
+		record->writable = writable;
+		record->page = found.page;
 		link = record->next;
 	}
 	error = place(grants, chain, consecutive, pages);
@@ -257,6 +260,23 @@ static void sim_grants_close(struct grants *grants)
 	free(grants);
 }
 
+struct sim_machine *sim_grants_machine(struct grants *grants)
+{
+	return grants->machine;
+}
+
+struct sim_guest *sim_grants_guest(struct grants *grants, uint16_t domid)
+{
+	struct sim_guest *guest;
+
+	sim_lock(&grants->lock);
+	guest = sim_guest_find(grants->machine, domid);
+	if (guest)
+		sim_guest_reference(guest);
+	sim_unlock(&grants->lock);
+	return guest;
+}
+
 void sim_grants_quiesce(struct sim_machine *machine)
 {
 	for (struct grants *grants = machine->grants; grants; grants = grants->next) {
@@ -271,4 +291,5 @@ void sim_grants_platform(struct platform *platform)
 	platform->grants_close = sim_grants_close;
 	platform->grants_map = sim_grants_map;
 	platform->grants_unmap = sim_grants_unmap;
+	platform->grants_copy = sim_grants_copy;
 }

@@ -50,6 +50,8 @@ struct sim_machine *sim_machine_create(uint64_t seed)
 	sim_events_platform(&machine->platform);
 	sim_grants_platform(&machine->platform);
 	sim_store_platform(&machine->platform);
+	sim_foreign_platform(&machine->platform);
+	sim_device_model_platform(&machine->platform);
 	return machine;
 fail_events:
 	sim_events_destroy(machine);
@@ -65,7 +67,7 @@ fail:
 void sim_machine_destroy(struct sim_machine *machine)
 {
 	/* The guests' memory is freed with their last mapping, and these end with their handles. */
-	assert(!machine->grants && !machine->channels);
+	assert(!machine->grants && !machine->channels && !machine->foreign);
 	for (uint32_t domid = 0; domid <= SIM_DOMID_MAX; domid++)
 		if (machine->guests[domid])
 			sim_guest_destroy(machine->guests[domid]);
@@ -119,6 +121,8 @@ int sim_guest_create(struct sim_machine *machine, const struct sim_guest_options
 	created->references = 1;
 	for (uint32_t port = 0; port < SIM_GUEST_PORTS_MAX; port++)
 		created->ports[port].fd = -1;
+	pthread_mutex_init(&created->models_lock, NULL);
+	pthread_cond_init(&created->models_answered, NULL);
 	error = sim_memory_init(created);
 	if (error < 0)
 		goto fail;
@@ -155,9 +159,23 @@ void sim_guest_destroy(struct sim_guest *guest)
 
 void sim_guest_free(struct sim_guest *guest)
 {
+	assert(!guest->models);
+	sim_dirty_destroy(guest);
 	sim_grant_table_destroy(guest);
 	sim_memory_destroy(guest);
 	free(guest);
+}
+
+struct sim_guest *sim_guest_hold(struct sim_machine *machine, uint16_t domid)
+{
+	struct sim_guest *guest;
+
+	pthread_mutex_lock(&machine->lock);
+	guest = sim_guest_find(machine, domid);
+	if (guest)
+		sim_guest_reference(guest);
+	pthread_mutex_unlock(&machine->lock);
+	return guest;
 }
 
 uint16_t sim_guest_domid(const struct sim_guest *guest)

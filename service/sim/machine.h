@@ -7,6 +7,8 @@
  *   machine->ports_lock     event channels are bound and unbound (for writing), used (for reading)
  *   event_channels->lock    which ports of a handle are masked
  *   guest->memory_lock      frames are taken, given back, ballooned
+ *   guest->models_lock      device models come and go, guests wait for them; alone
+ *   foreign->lock           what a handle has mapped; before machine->lock
  * A struct sim_lock is held for some instructions, and nothing is called under it but what belongs to it: a grant
  * handle's records, an active entry of a grant table, a guest's list of free grants.
  *
@@ -33,6 +35,7 @@
 #define SIM_GUEST_PORTS_MAX 1024u
 #define SIM_HOST_PORTS_MAX 4096u
 #define SIM_GRANT_FRAMES_MAX 64u /* of a guest's table, as Xen's default is */
+#define SIM_STATUS_FRAMES_MAX 8u /* two bytes for each entry of 16 bytes */
 #define SIM_MAPTRACK_MAX 262144u /* grants that a handle has mapped at a time, as Xen's default for Dom0 */
 #define SIM_NO_PAGE UINT32_MAX
 
@@ -72,7 +75,8 @@ struct sim_machine {
 	struct platform platform;
 	uint64_t random;
 	pthread_mutex_t lock;
-	struct sim_guest **guests;   /* by domid */
+	struct sim_guest **guests; /* by domid */
+	struct foreign *foreign;
 	struct grants *grants;	     /* open handles */
 	uint64_t next_machine_frame; /* of the next PV guest's memory */
 	pthread_rwlock_t ports_lock;
@@ -107,6 +111,8 @@ void sim_ports_destroy(struct sim_guest *guest);
 /* grant_table.c */
 int sim_grant_table_init(struct sim_guest *guest);
 void sim_grant_table_destroy(struct sim_guest *guest);
+/* sim_grant_frame_page - the page of a frame of the table, which grows to it; SIM_NO_PAGE beyond its limit. */
+uint32_t sim_grant_frame_page(struct sim_guest *guest, enum grant_frames which, uint32_t number);
 
 /* grants.c */
 void sim_grants_platform(struct platform *platform);
@@ -115,11 +121,29 @@ void sim_grants_quiesce(struct sim_machine *machine);
 
 /* ---- guests ---- */
 
-/* Something of a gref is in use: what Xen calls an active entry. */
+/* What a grant leads to, as Xen found it when its first use began; it stays, whatever the guest makes of the entry. */
+struct sim_found {
+	uint16_t domid; /* who uses it */
+	uint16_t offset, length;
+	uint16_t other_domid; /* whose grant it leads to ... */
+	uint32_t other_gref;
+	uint32_t page; /* ... if there is none of its own: SIM_NO_PAGE */
+};
+
+/* A gref that is in use: what Xen calls an active entry. */
 struct sim_active {
 	struct sim_lock lock;
 	uint32_t readers, writers;
-	uint32_t page; /* that was found when the first of them came; it stays, whatever the entry says */
+	struct sim_found found;
+};
+
+/* How a grant is to be used. */
+struct sim_use {
+	uint32_t gref;
+	uint16_t domid; /* by whom */
+	bool writable;
+	bool copy;	    /* or map */
+	bool by_transitive; /* since another domain's grant says so */
 };
 
 struct sim_guest_port {
@@ -151,9 +175,10 @@ struct sim_guest {
 	char *host_view[2];  /* read-only, writable */
 	uint64_t first_frame;
 	uint32_t slot_count;
-	uint32_t *page_of_slot;	   /* SIM_NO_PAGE: the guest has no such frame */
-	uint32_t *page_references; /* the guest's own and the mappings' */
-	uint32_t *free_slots;	   /* not taken, in no order */
+	uint32_t *page_of_slot;	     /* SIM_NO_PAGE: the guest has no such frame */
+	uint32_t *last_page_of_slot; /* that it had before it was ballooned away */
+	uint32_t *page_references;   /* the guest's own and the mappings' */
+	uint32_t *free_slots;	     /* not taken, in no order */
 	uint32_t free_slot_count;
 	uint8_t *slot_taken;
 	uint32_t *xen_pages; /* the guest's no more or not yet, in no order */
@@ -169,6 +194,14 @@ struct sim_guest {
 	uint32_t *free_grefs;
 	uint32_t free_gref_count;
 	uint8_t *gref_taken;
+
+	/* Live migration and ballooning. */
+	bool migrating;
+	struct sim_migration *migration; /* made by the first one */
+	pthread_mutex_t models_lock;
+	pthread_cond_t models_answered;
+	struct device_model *models;
+	uint64_t invalidations;
 
 	struct sim_guest_port ports[SIM_GUEST_PORTS_MAX];
 };
@@ -195,10 +228,19 @@ static inline void sim_guest_drop(struct sim_guest *guest)
 		sim_guest_free(guest);
 }
 
+/* sim_guest_hold - the domain of this number with a reference, or NULL. */
+struct sim_guest *sim_guest_hold(struct sim_machine *machine, uint16_t domid);
+
 /* ---- memory.c ---- */
 
 int sim_memory_init(struct sim_guest *guest);
 void sim_memory_destroy(struct sim_guest *guest);
+
+/* sim_take_random - take one of `*count` numbers out of a list in no order. */
+uint32_t sim_take_random(struct sim_machine *machine, uint32_t *numbers, uint32_t *count);
+
+/* sim_page_find - the page behind a frame at this moment, or SIM_NO_PAGE. */
+uint32_t sim_page_find(const struct sim_guest *guest, uint64_t frame);
 
 /* sim_page_get - find a frame's page and keep it; false if the guest has no such frame. */
 bool sim_page_get(struct sim_guest *guest, uint64_t frame, uint32_t *page);
@@ -215,11 +257,38 @@ static inline void *sim_page_host(const struct sim_guest *guest, uint32_t page, 
 
 /* ---- grant_use.c: what Xen does with a grant ---- */
 
-/*
- * sim_grant_use - begin to use the host domain's grant, as each mapping does. `*page` is kept until
- * sim_grant_use_end.
- */
-enum grant_status sim_grant_use(struct sim_guest *guest, uint32_t gref, bool writable, uint32_t *page);
+/* sim_grant_use - begin to use a grant; `*found` is what it leads to, and is kept until sim_grant_use_end. */
+enum grant_status sim_grant_use(struct sim_guest *guest, const struct sim_use *use, struct sim_found *found);
 void sim_grant_use_end(struct sim_guest *guest, uint32_t gref, bool writable);
+
+/* ---- dirty.c: live migration ---- */
+
+void sim_dirty_destroy(struct sim_guest *guest);
+
+/* sim_dirty_mark - Xen knows that this page is written; what sim_dirty_page does while a migration is under way. */
+void sim_dirty_mark(struct sim_guest *guest, uint32_t page);
+
+static inline void sim_dirty_page(struct sim_guest *guest, uint32_t page)
+{
+	if (__atomic_load_n(&guest->migrating, __ATOMIC_ACQUIRE))
+		sim_dirty_mark(guest, page);
+}
+
+/* ---- the other files' parts of the platform ---- */
+
+/* grant_copy.c */
+int sim_grants_copy(struct grants *grants, uint16_t domid, struct grant_copy *copies, uint32_t count);
+/* grants.c: the machine of a handle, and a guest of it with a reference, or NULL. */
+struct sim_machine *sim_grants_machine(struct grants *grants);
+struct sim_guest *sim_grants_guest(struct grants *grants, uint16_t domid);
+
+/* foreign.c */
+void sim_foreign_platform(struct platform *platform);
+
+/* device_model.c */
+void sim_device_model_platform(struct platform *platform);
+
+/* sim_invalidate - tell the guest's device models that it gave memory away, and wait for their answers. */
+void sim_invalidate(struct sim_guest *guest);
 
 #endif

@@ -19,13 +19,9 @@
 #define PAGES_MAX (1u << 26) /* 256 GiB; a place in the memfd stays far from 32 bits */
 #define FIRST_FRAME 256	     /* of a guest that is not PV: no memory below 1 MiB */
 
-/* Status frames of a table of version 2: two bytes for each entry of 16 bytes. */
-#define STATUS_FRAMES_MAX (SIM_GRANT_FRAMES_MAX / 8)
-
 /* ---- beginning and end ---- */
 
-/* take_random - take one of `*count` numbers out of a list in no order. */
-static uint32_t take_random(struct sim_machine *machine, uint32_t *numbers, uint32_t *count)
+uint32_t sim_take_random(struct sim_machine *machine, uint32_t *numbers, uint32_t *count)
 {
 	uint32_t at = (uint32_t)(sim_random(machine) % *count), number = numbers[at];
 
@@ -58,12 +54,13 @@ static int map_views(struct sim_guest *guest)
 static int allocate_lists(struct sim_guest *guest)
 {
 	guest->page_of_slot = calloc(guest->slot_count, sizeof(guest->page_of_slot[0]));
+	guest->last_page_of_slot = calloc(guest->slot_count, sizeof(guest->last_page_of_slot[0]));
 	guest->free_slots = calloc(guest->slot_count, sizeof(guest->free_slots[0]));
 	guest->slot_taken = calloc(guest->slot_count, sizeof(guest->slot_taken[0]));
 	guest->page_references = calloc(guest->page_count, sizeof(guest->page_references[0]));
 	guest->xen_pages = calloc(guest->page_count, sizeof(guest->xen_pages[0]));
-	if (!guest->page_of_slot || !guest->free_slots || !guest->slot_taken || !guest->page_references ||
-	    !guest->xen_pages)
+	if (!guest->page_of_slot || !guest->last_page_of_slot || !guest->free_slots || !guest->slot_taken ||
+	    !guest->page_references || !guest->xen_pages)
 		return -ENOMEM;
 	return 0;
 }
@@ -71,6 +68,7 @@ static int allocate_lists(struct sim_guest *guest)
 static void free_lists(struct sim_guest *guest)
 {
 	free(guest->page_of_slot);
+	free(guest->last_page_of_slot);
 	free(guest->free_slots);
 	free(guest->slot_taken);
 	free(guest->page_references);
@@ -85,7 +83,7 @@ static void scatter(struct sim_guest *guest)
 	for (uint32_t page = 0; page < guest->page_count; page++)
 		guest->xen_pages[guest->xen_page_count++] = page;
 	for (uint32_t i = 0; i < guest->options.pages; i++) {
-		uint32_t page = take_random(guest->machine, guest->xen_pages, &guest->xen_page_count);
+		uint32_t page = sim_take_random(guest->machine, guest->xen_pages, &guest->xen_page_count);
 		uint32_t slot = guest->options.pv ? page : i;
 
 		guest->page_of_slot[slot] = page;
@@ -114,7 +112,8 @@ int sim_memory_init(struct sim_guest *guest)
 	guest->page_count = guest->options.pages * 2;
 	guest->slot_count = guest->options.pv ? guest->page_count : guest->options.pages;
 	guest->table_page = guest->page_count;
-	guest->bytes = ((uint64_t)guest->page_count + SIM_GRANT_FRAMES_MAX + STATUS_FRAMES_MAX) * PAGE_BYTES;
+	guest->bytes = ((uint64_t)guest->page_count + SIM_GRANT_FRAMES_MAX + SIM_STATUS_FRAMES_MAX) *
+		       PAGE_BYTES;
 	guest->memory_fd = memfd_create("guest", MFD_CLOEXEC);
 	if (guest->memory_fd < 0)
 		return -errno;
@@ -146,8 +145,7 @@ void sim_memory_destroy(struct sim_guest *guest)
 
 /* ---- frames and pages ---- */
 
-/* find_page - the page behind a frame at this moment, or SIM_NO_PAGE. */
-static uint32_t find_page(const struct sim_guest *guest, uint64_t frame)
+uint32_t sim_page_find(const struct sim_guest *guest, uint64_t frame)
 {
 	uint64_t slot = frame - guest->first_frame;
 
@@ -172,14 +170,14 @@ static bool keep_page(struct sim_guest *guest, uint32_t page)
 bool sim_page_get(struct sim_guest *guest, uint64_t frame, uint32_t *page)
 {
 	for (;;) {
-		uint32_t found = find_page(guest, frame);
+		uint32_t found = sim_page_find(guest, frame);
 
 		if (found == SIM_NO_PAGE)
 			return false;
 		if (!keep_page(guest, found))
 			continue;
 		*page = found;
-		if (find_page(guest, frame) == found)
+		if (sim_page_find(guest, frame) == found)
 			return true;
 		/* It was ballooned away in between. */
 		sim_page_put(guest, found);
@@ -223,7 +221,7 @@ void *sim_page_map(struct sim_guest *guest, const uint32_t *pages, uint32_t coun
 
 void *sim_page(struct sim_guest *guest, uint64_t frame)
 {
-	uint32_t page = find_page(guest, frame);
+	uint32_t page = sim_page_find(guest, frame);
 
 	return page == SIM_NO_PAGE ? NULL : guest->view + (size_t)page * PAGE_BYTES;
 }
@@ -238,12 +236,12 @@ static bool are_neighbours(const struct sim_guest *guest, uint32_t slot, uint32_
 /* take_slot - a free slot by chance, and, if that can be had with some tries, not beside the last one. */
 static uint32_t take_slot(struct sim_guest *guest, uint32_t last)
 {
-	uint32_t slot = take_random(guest->machine, guest->free_slots, &guest->free_slot_count);
+	uint32_t slot = sim_take_random(guest->machine, guest->free_slots, &guest->free_slot_count);
 
 	for (int tries = 0; tries < 8 && last != SIM_NO_PAGE && guest->free_slot_count > 0 &&
 			    are_neighbours(guest, slot, last);
 	     tries++) {
-		uint32_t other = take_random(guest->machine, guest->free_slots, &guest->free_slot_count);
+		uint32_t other = sim_take_random(guest->machine, guest->free_slots, &guest->free_slot_count);
 
 		guest->free_slots[guest->free_slot_count++] = slot;
 		slot = other;
@@ -275,6 +273,7 @@ void sim_pages_give_back(struct sim_guest *guest, uint32_t count, const uint64_t
 		uint64_t slot = frames[i] - guest->first_frame;
 
 		assert(slot < guest->slot_count && guest->slot_taken[slot]);
+		assert(guest->page_of_slot[slot] != SIM_NO_PAGE);
 		guest->slot_taken[slot] = false;
 		guest->free_slots[guest->free_slot_count++] = (uint32_t)slot;
 	}

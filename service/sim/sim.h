@@ -76,10 +76,54 @@ void sim_pages_give_back(struct sim_guest *guest, uint32_t count, const uint64_t
 /* sim_page - where the guest sees a frame of its own; NULL if it has no such frame (any more). */
 void *sim_page(struct sim_guest *guest, uint64_t frame);
 
+/*
+ * sim_balloon_out - give frames that were taken to Xen. What the host has mapped of them stays until it is unmapped.
+ * In a guest that is not PV the call then waits until the host's device models have answered. -EINVAL at the first
+ * frame that the guest does not have; those before it are gone.
+ */
+int sim_balloon_out(struct sim_guest *guest, uint32_t count, const uint64_t *frames);
+
+/*
+ * sim_balloon_in - get frames back, taken, zero, with other memory behind them. A guest that is not PV names the
+ * frames; a PV guest gets other ones. -ENOMEM: Xen has no memory, as long as the host has it mapped.
+ */
+int sim_balloon_in(struct sim_guest *guest, uint32_t count, uint64_t *frames);
+
+/* ---- live migration of the guest ---- */
+
+/*
+ * While a migration is under way Xen must know of each page that is written. It sees what the guest does and what is
+ * done by grants; what the host writes through foreign mappings is reported to it, or lost.
+ * Here nobody sees what the guest does itself, so who writes to a page on the guest's side says so by
+ * sim_migration_wrote. All this but sim_migration_wrote is for times when nobody writes.
+ */
+int sim_migration_begin(struct sim_guest *guest);
+void sim_migration_wrote(struct sim_guest *guest, uint64_t frame);
+
+/* sim_migration_round - copy what is known to be written since the last round. Returns the number of pages. */
+uint32_t sim_migration_round(struct sim_guest *guest);
+
+/*
+ * sim_migration_missed - which frames have another content than was copied, and nobody knows? Returns how many, and
+ * the first `max` of them.
+ */
+uint32_t sim_migration_missed(struct sim_guest *guest, uint64_t *frames, uint32_t max);
+
+/* sim_migration_knows - is this frame as it was copied, or known to be written? For one frame that has just been
+ * read, in the moment when the host says so. */
+bool sim_migration_knows(struct sim_guest *guest, uint64_t frame);
+void sim_migration_end(struct sim_guest *guest);
+
 /* ---- the guest's grants (grant_table.h) ---- */
 
 /* sim_grant - let a domain map this frame. Returns the gref, or -ENOSPC. */
 int64_t sim_grant(struct sim_guest *guest, uint16_t domid, uint64_t frame, bool read_only);
+
+/* Grants of version 2, which can be copied but not mapped; -EINVAL for a table of version 1. */
+int64_t sim_grant_sub_page(struct sim_guest *guest, uint16_t domid, uint64_t frame, uint16_t offset,
+			   uint16_t length, bool read_only);
+int64_t sim_grant_transitive(struct sim_guest *guest, uint16_t domid, uint16_t other_domid,
+			     uint32_t other_gref, bool read_only);
 
 /*
  * sim_grant_end - withdraw a grant. Returns -EBUSY and does nothing as long as it is mapped, as Linux's frontends
@@ -87,7 +131,7 @@ int64_t sim_grant(struct sim_guest *guest, uint16_t domid, uint64_t frame, bool 
  */
 int sim_grant_end(struct sim_guest *guest, uint32_t gref);
 
-/* sim_grant_entry - the entry itself, in the shared table, to be written in any way; NULL beyond the table. */
+/* sim_grant_entry - the entry itself (grant_entry.h), to be written in any way; NULL beyond the table. */
 void *sim_grant_entry(struct sim_guest *guest, uint32_t gref);
 
 /* ---- the guest's event channels (event_channel.h) ---- */

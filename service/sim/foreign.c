@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * foreign.c - the host's handle of foreign memory: frames mapped by number, as Linux's privcmd does it
+ *
+ * A frame's mapping keeps its page, as Xen's reference does: the guest may give the frame away, or end. What one call
+ * has mapped is one mapping, and is unmapped whole, since privcmd can't split it.
+ */
+#include "sim/machine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* Addresses that are reserved. */
+struct range {
+	struct range *next;
+	char *start;
+	size_t bytes;
+};
+
+/* What one call has mapped. */
+struct mapping {
+	struct mapping *next;
+	char *start;
+	uint32_t count;
+	struct sim_guest *guest;
+	bool counted;	  /* its pages have references: they are no grant table's */
+	uint32_t pages[]; /* SIM_NO_PAGE where there is an error */
+};
+
+struct foreign {
+	struct foreign *next;
+	struct sim_machine *machine;
+	pthread_mutex_t lock;
+	int64_t restricted_to; /* a domain, or -1 */
+	struct range *ranges;
+	struct mapping *mappings;
+};
+
+/* ---- addresses ---- */
+
+/* reserve_at - pages that fault; at `address` if that is not NULL. */
+static void *reserve_at(void *address, size_t bytes)
+{
+	void *reserved = mmap(address, bytes, PROT_NONE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (address ? MAP_FIXED : 0), -1, 0);
+
+	return reserved == MAP_FAILED ? NULL : reserved;
+}
+
+static int foreign_reserve(struct foreign *foreign, uint32_t pages, void **address)
+{
+	struct range *range = pages > 0 ? malloc(sizeof(*range)) : NULL;
+
+	if (!range)
+		return pages > 0 ? -ENOMEM : -EINVAL;
+	range->bytes = (size_t)pages * PAGE_BYTES;
+	range->start = reserve_at(NULL, range->bytes);
+	if (!range->start) {
+		free(range);
+		return -ENOMEM;
+	}
+	pthread_mutex_lock(&foreign->lock);
+	range->next = foreign->ranges;
+	foreign->ranges = range;
+	pthread_mutex_unlock(&foreign->lock);
+	*address = range->start;
+	return 0;
+}
+
+static bool overlap(const char *start, size_t bytes, const char *other, size_t other_bytes)
+{
+	return start < other + other_bytes && other < start + bytes;
+}
+
+/* check_place - may something be mapped there? The handle is locked. */
+static int check_place(const struct foreign *foreign, const char *start, uint32_t count)
+{
+	size_t bytes = (size_t)count * PAGE_BYTES;
+	const struct range *range = foreign->ranges;
+
+	if (count == 0 || (uintptr_t)start % PAGE_BYTES)
+		return -EINVAL;
+	while (range && (start < range->start || start + bytes > range->start + range->bytes))
+		range = range->next;
+	if (!range)
+		return -EINVAL;
+	for (const struct mapping *mapping = foreign->mappings; mapping; mapping = mapping->next)
+		if (overlap(start, bytes, mapping->start, (size_t)mapping->count * PAGE_BYTES))
+			return -EBUSY;
+	return 0;
+}
+
+/* ---- map and unmap ---- */
+
+/* begin - check the call, and find the guest. Returns a mapping of no pages yet; or NULL with *error, which is 0 when
+ * only the guest is missing. */
+static struct mapping *begin(struct foreign *foreign, uint16_t domid, char *start, uint32_t count, int *error)
+{
+	struct mapping *mapping = NULL;
+	struct sim_guest *guest;
+
+	if (foreign->restricted_to >= 0 && foreign->restricted_to != domid)
+		*error = -EPERM;
+	else
+		*error = check_place(foreign, start, count);
+	if (*error < 0)
+		return NULL;
+	guest = sim_guest_hold(foreign->machine, domid);
+	if (!guest)
+		return NULL;
+	mapping = malloc(sizeof(*mapping) + count * sizeof(mapping->pages[0]));
+	if (!mapping) {
+		sim_guest_drop(guest);
+		*error = -ENOMEM;
+		return NULL;
+	}
+	*mapping = (struct mapping){
+		.next = foreign->mappings, .start = start, .count = count, .guest = guest};
+	foreign->mappings = mapping;
+	return mapping;
+}
+
+/* map_page - put one page in its place. */
+static int map_page(const struct mapping *mapping, uint32_t at, uint32_t page, bool writable)
+{
+	void *mapped = mmap(mapping->start + (size_t)at * PAGE_BYTES, PAGE_BYTES,
+			    PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED,
+			    mapping->guest->memory_fd, (off_t)page * PAGE_BYTES);
+
+	return mapped == MAP_FAILED ? -errno : 0;
+}
+
+/* map_frame - Xen's -EINVAL for a frame that the guest does not have. */
+static int map_frame(struct mapping *mapping, uint32_t at, uint64_t frame, bool writable)
+{
+	uint32_t page;
+	int error;
+
+	mapping->pages[at] = SIM_NO_PAGE;
+	if (!sim_page_get(mapping->guest, frame, &page))
+		return -EINVAL;
+	error = map_page(mapping, at, page, writable);
+	if (error < 0)
+		sim_page_put(mapping->guest, page);
+	else
+		mapping->pages[at] = page;
+	return error;
+}
+
+static void map_frames(struct mapping *mapping, const uint64_t *frames, bool writable, uint32_t most,
+		       int rest_error, int *errors)
+{
+	mapping->counted = true;
+	for (uint32_t i = 0; i < mapping->count; i++) {
+		mapping->pages[i] = SIM_NO_PAGE;
+		errors[i] = i < most ? map_frame(mapping, i, frames[i], writable) : rest_error;
+	}
+}
+
+static int foreign_map(struct foreign *foreign, uint16_t domid, void *address, const uint64_t *frames,
+		       uint32_t count, bool writable, int *errors)
+{
+	uint32_t most = count;
+	int error, fault = sim_fault_part(foreign->machine, SIM_FOREIGN_MAP, &most);
+	struct mapping *mapping;
+
+	if (fault < 0 && most == count)
+		return fault;
+	pthread_mutex_lock(&foreign->lock);
+	mapping = begin(foreign, domid, address, count, &error);
+	if (mapping)
+		map_frames(mapping, frames, writable, most, fault < 0 ? fault : -ENOMEM, errors);
+	/* Linux asks Xen for each frame, and so each has the error that there is no such domain. */
+	for (uint32_t i = 0; !mapping && error == 0 && i < count; i++)
+		errors[i] = -ESRCH;
+	pthread_mutex_unlock(&foreign->lock);
+	return error;
+}
+
+/* unmap - the handle is locked. */
+static void unmap(struct foreign *foreign, struct mapping *mapping)
+{
+	struct mapping **link = &foreign->mappings;
+
+	while (*link != mapping)
+		link = &(*link)->next;
+	*link = mapping->next;
+	if (!reserve_at(mapping->start, (size_t)mapping->count * PAGE_BYTES))
+		abort();
+	for (uint32_t i = 0; mapping->counted && i < mapping->count; i++)
+		if (mapping->pages[i] != SIM_NO_PAGE)
+			sim_page_put(mapping->guest, mapping->pages[i]);
+	sim_guest_drop(mapping->guest);
+	free(mapping);
+}
+
+static int foreign_map_grant_frames(struct foreign *foreign, uint16_t domid, void *address,
+				    enum grant_frames which, uint32_t first, uint32_t count)
+{
+	int error = sim_fault_check(foreign->machine, SIM_FOREIGN_MAP_GRANT_FRAMES);
+	struct mapping *mapping;
+
+	if (error < 0)
+		return error;
+	pthread_mutex_lock(&foreign->lock);
+	mapping = begin(foreign, domid, address, count, &error);
+	if (!mapping && error == 0)
+		error = -ESRCH;
+	for (uint32_t i = 0; mapping && error == 0 && i < count; i++) {
+		uint32_t page = sim_grant_frame_page(mapping->guest, which, first + i);
+
+		error = page == SIM_NO_PAGE ? -EINVAL : map_page(mapping, i, page, false);
+	}
+	if (mapping && error < 0)
+		unmap(foreign, mapping);
+	pthread_mutex_unlock(&foreign->lock);
+	return error;
+}
+
+static int foreign_unmap(struct foreign *foreign, void *address, uint32_t count)
+{
+	int error = sim_fault_check(foreign->machine, SIM_FOREIGN_UNMAP);
+	struct mapping *mapping;
+
+	if (error < 0)
+		return error;
+	pthread_mutex_lock(&foreign->lock);
+	mapping = foreign->mappings;
+	while (mapping && mapping->start != address)
+		mapping = mapping->next;
+	if (!mapping || mapping->count != count)
+		error = -EINVAL;
+	else
+		unmap(foreign, mapping);
+	pthread_mutex_unlock(&foreign->lock);
+	return error;
+}
+
+/* release - what is mapped there is unmapped. The handle is locked. */
+static void release(struct foreign *foreign, struct range *range)
+{
+	struct range **link = &foreign->ranges;
+
+	for (struct mapping *mapping = foreign->mappings, *next; mapping; mapping = next) {
+		next = mapping->next;
+		if (overlap(range->start, range->bytes, mapping->start, PAGE_BYTES))
+			unmap(foreign, mapping);
+	}
+	while (*link != range)
+		link = &(*link)->next;
+	*link = range->next;
+	munmap(range->start, range->bytes);
+	free(range);
+}
+
+static int foreign_release(struct foreign *foreign, void *address, uint32_t pages)
+{
+	struct range *range;
+	int error = 0;
+
+	pthread_mutex_lock(&foreign->lock);
+	range = foreign->ranges;
+	while (range && range->start != address)
+		range = range->next;
+	if (!range || range->bytes != (size_t)pages * PAGE_BYTES)
+		error = -EINVAL;
+	else
+		release(foreign, range);
+	pthread_mutex_unlock(&foreign->lock);
+	return error;
+}
+
+/* ---- the handle ---- */
+
+static int foreign_open(const struct platform *platform, struct foreign **foreign)
+{
+	struct sim_machine *machine = platform->context;
+	int error = sim_fault_check(machine, SIM_FOREIGN_OPEN);
+	struct foreign *opened;
+
+	if (error < 0)
+		return error;
+	opened = calloc(1, sizeof(*opened));
+	if (!opened)
+		return -ENOMEM;
+	opened->machine = machine;
+	opened->restricted_to = -1;
+	pthread_mutex_init(&opened->lock, NULL);
+	pthread_mutex_lock(&machine->lock);
+	opened->next = machine->foreign;
+	machine->foreign = opened;
+	pthread_mutex_unlock(&machine->lock);
+	*foreign = opened;
+	return 0;
+}
+
+static void foreign_close(struct foreign *foreign)
+{
+	struct sim_machine *machine = foreign->machine;
+	struct foreign **link = &machine->foreign;
+
+	pthread_mutex_lock(&foreign->lock);
+	while (foreign->ranges)
+		release(foreign, foreign->ranges);
+	pthread_mutex_unlock(&foreign->lock);
+	pthread_mutex_lock(&machine->lock);
+	while (*link != foreign)
+		link = &(*link)->next;
+	*link = foreign->next;
+	pthread_mutex_unlock(&machine->lock);
+	pthread_mutex_destroy(&foreign->lock);
+	free(foreign);
+}
+
+/* Linux: to another domain than the first is -EINVAL. */
+static int foreign_restrict(struct foreign *foreign, uint16_t domid)
+{
+	int error = sim_fault_check(foreign->machine, SIM_FOREIGN_RESTRICT);
+
+	if (error < 0)
+		return error;
+	pthread_mutex_lock(&foreign->lock);
+	if (foreign->restricted_to >= 0 && foreign->restricted_to != domid)
+		error = -EINVAL;
+	else
+		foreign->restricted_to = domid;
+	pthread_mutex_unlock(&foreign->lock);
+	return error;
+}
+
+void sim_foreign_platform(struct platform *platform)
+{
+	platform->foreign_open = foreign_open;
+	platform->foreign_close = foreign_close;
+	platform->foreign_restrict = foreign_restrict;
+	platform->foreign_reserve = foreign_reserve;
+	platform->foreign_release = foreign_release;
+	platform->foreign_map = foreign_map;
+	platform->foreign_unmap = foreign_unmap;
+	platform->foreign_map_grant_frames = foreign_map_grant_frames;
+}
