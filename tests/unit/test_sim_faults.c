@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "sim/faults.h"
+#include "sim/xenstore.h"
 
 #define DOMID 5
 #define SLOW_US 60000
@@ -120,6 +122,46 @@ START_TEST(each_call)
 }
 END_TEST
 
+/* The host's calls only: not the toolstack's, nor the guest's. */
+START_TEST(each_call_of_xenstore)
+{
+	struct xenstore *host, *toolstack;
+	unsigned count;
+	uint32_t transaction;
+	char *value;
+
+	for (enum sim_call call = SIM_XENSTORE_OPEN; call <= SIM_XENSTORE_UNWATCH; call++)
+		sim_fault_set(machine, &(struct sim_fault){.call = call, .times = 1, .error = -EIO});
+	ck_assert_int_eq(sim_xenstore_open(machine, 0, &toolstack), 0);
+	ck_assert_int_eq(platform->xenstore_open(platform, &host), -EIO);
+	ck_assert_int_eq(platform->xenstore_open(platform, &host), 0);
+	ck_assert_int_eq(sim_xenstore_write(toolstack, 0, "/local/domain/5/a", "1"), 0);
+	ck_assert_int_eq(platform->xenstore_write(host, 0, "/local/domain/5/a", "2"), -EIO);
+	ck_assert_ptr_null(platform->xenstore_read(host, 0, "/local/domain/5/a"));
+	ck_assert_int_eq(errno, EIO);
+	value = platform->xenstore_read(host, 0, "/local/domain/5/a");
+	ck_assert_str_eq(value, "1");
+	free(value);
+	ck_assert_ptr_null(platform->xenstore_directory(host, 0, "/local/domain/5", &count));
+	ck_assert_int_eq(errno, EIO);
+	ck_assert_uint_eq(platform->xenstore_transaction_start(host), 0);
+	ck_assert_int_eq(errno, EIO);
+	transaction = platform->xenstore_transaction_start(host);
+	ck_assert_int_eq(platform->xenstore_remove(host, transaction, "/local/domain/5/a"), -EIO);
+	ck_assert_int_eq(platform->xenstore_remove(host, transaction, "/local/domain/5/a"), 0);
+	ck_assert_int_eq(platform->xenstore_transaction_end(host, transaction, false), -EIO);
+	value = platform->xenstore_read(host, 0, "/local/domain/5/a");
+	ck_assert_str_eq(value, "1");
+	free(value);
+	ck_assert_int_eq(platform->xenstore_watch(host, "/local", "t"), -EIO);
+	ck_assert_int_eq(platform->xenstore_watch(host, "/local", "t"), 0);
+	ck_assert_int_eq(platform->xenstore_unwatch(host, "/local", "t"), -EIO);
+	ck_assert_int_eq(platform->xenstore_unwatch(host, "/local", "t"), 0);
+	platform->xenstore_close(host);
+	sim_xenstore_close(toolstack);
+}
+END_TEST
+
 START_TEST(slow)
 {
 	int64_t before;
@@ -181,6 +223,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_checked_fixture(test_case, setup, teardown);
 	tcase_add_test(test_case, nth_use);
 	tcase_add_test(test_case, each_call);
+	tcase_add_test(test_case, each_call_of_xenstore);
 	tcase_add_test(test_case, slow);
 	tcase_add_test(test_case, late_event);
 	tcase_add_test(test_case, by_chance);

@@ -3,9 +3,11 @@
 #include "check_main.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim/sim.h"
+#include "sim/xenstore.h"
 
 #define PAGES 256
 
@@ -48,6 +50,31 @@ START_TEST(guests_of_a_machine)
 	sim_guest_destroy(guest);
 	/* The number is free again; the machine ends its guests. */
 	make_guest(machine, 7, true);
+}
+END_TEST
+
+/* A guest has a home in xenstore as long as it is there, and may write below it. */
+START_TEST(home)
+{
+	struct sim_guest *guest = make_guest(machine, 7, false);
+	struct xenstore *host, *own;
+	char *value;
+
+	ck_assert_int_eq(sim_platform(machine)->xenstore_open(sim_platform(machine), &host), 0);
+	ck_assert_int_eq(sim_xenstore_open(machine, 7, &own), 0);
+	value = sim_xenstore_read(host, 0, "/local/domain/7/domid");
+	ck_assert_str_eq(value, "7");
+	free(value);
+	ck_assert_int_eq(sim_xenstore_write(own, 0, "data/a", "b"), 0);
+	ck_assert_int_eq(sim_xenstore_write(own, 0, "/local/domain/0/a", "b"), -EACCES);
+	value = sim_xenstore_read(host, 0, "/local/domain/7/data/a");
+	ck_assert_str_eq(value, "b");
+	free(value);
+	sim_guest_destroy(guest);
+	ck_assert_ptr_null(sim_xenstore_read(host, 0, "/local/domain/7"));
+	ck_assert_int_eq(errno, ENOENT);
+	sim_xenstore_close(own);
+	sim_xenstore_close(host);
 }
 END_TEST
 
@@ -127,6 +154,7 @@ static void add_tests(TCase *test_case)
 {
 	tcase_add_checked_fixture(test_case, setup, teardown);
 	tcase_add_test(test_case, guests_of_a_machine);
+	tcase_add_test(test_case, home);
 	tcase_add_loop_test(test_case, all_pages, 0, 2);
 	tcase_add_loop_test(test_case, scattered, 0, 2);
 	tcase_add_loop_test(test_case, seed, 0, 2);
