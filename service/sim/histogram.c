@@ -31,6 +31,9 @@ static uint64_t last_of(uint32_t bucket)
 
 	if (bucket < 2 * HISTOGRAM_SUB)
 		return bucket;
+	/* The last one has all that is larger, too. */
+	if (bucket == HISTOGRAM_BUCKETS - 1)
+		return UINT64_MAX;
 	shift = bucket / HISTOGRAM_SUB - 1;
 	return ((uint64_t)(bucket % HISTOGRAM_SUB + HISTOGRAM_SUB + 1) << shift) - 1;
 }
