@@ -76,12 +76,16 @@ endif
 
 warnings := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wvla \
 	-Wwrite-strings -Wpointer-arith -Wundef -Wformat=2 -Wno-format-nonliteral
+comma := ,
 harden := -fstack-protector-strong -fstack-clash-protection
 optimise := -O2 -g
-ifeq ($(CONFIG_SANITIZE),y)
+# The full fences of rings order wake-ups only. Data is passed by acquire and release, which the thread sanitizer knows.
+no-fence-warning := $(if $(findstring clang,$(CC)),,-Wno-tsan)
+sanitize := $(if $(CONFIG_SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all) \
+	$(if $(CONFIG_SANITIZE_THREAD),-fsanitize=thread $(no-fence-warning))
+ifneq ($(strip $(sanitize)),)
 # The sanitizers' own code leads compilers to warnings that are wrong, so they are no errors.
 optimise := -O1 -g -fno-omit-frame-pointer
-sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all
 else
 warnings += $(if $(filter y,$(CONFIG_WERROR)),-Werror)
 harden += $(if $(filter y,$(CONFIG_DEBUG)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
@@ -263,7 +267,7 @@ deps: ## install the Debian packages of configs/debian-packages that are missing
 	$(Q)configs/install-packages
 
 clean: ## remove what was built; the configuration and the lab's images stay
-	$(Q)rm -rf $(addprefix $(O)/,bin lib obj backends man share tests settings kconfig config.mk config.h sanitize \
+	$(Q)rm -rf $(addprefix $(O)/,bin lib obj backends man share tests settings kconfig config.mk config.h sanitize thread \
 		fuzz-build lab-root)
 
 distclean: clean ## remove everything that is not part of the sources

@@ -40,7 +40,7 @@ $(unit-programs) $(sim-programs):
 	$(Q)mkdir -p $(@D) && $(call link,check)
 
 check: deps ## run all tests; installs what is missing first
-	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize try fuzz headers scripts lab
+	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize thread memcheck try fuzz headers scripts lab
 
 check-fast: ## run the tests that need no lab: unit tests, again with sanitizers, xvhost-try, fuzzers, headers, scripts
 	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize try fuzz headers scripts
@@ -71,7 +71,7 @@ fuzz-build:
 fuzz-programs: $(fuzz-programs)
 $(fuzz-objects): includes = -Iinclude -Iservice
 $(fuzz-programs): sanitize += -fsanitize=fuzzer
-$(fuzz-programs): $(O)/tests/%: $(O)/obj/tests/fuzz/%.o $(libraries)
+$(fuzz-programs): $(O)/tests/%: $(O)/obj/tests/fuzz/%.o $(sim-libraries)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(call link)
 
