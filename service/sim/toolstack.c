@@ -208,16 +208,23 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* take_watches - all that have fired. */
+static void take_watches(struct xenstore *toolstack)
+{
+	char path[XENSTORE_PATH_MAX], token[sizeof(TOKEN)];
+
+	while (sim_xenstore_next_watch(toolstack, path, sizeof(path), token, sizeof(token)))
+		;
+}
+
 /* sleep_for_watch - until a watch fires, or that time has come. */
 static void sleep_for_watch(struct xenstore *toolstack, int64_t end_ms)
 {
 	struct pollfd polled = {.fd = sim_xenstore_fd(toolstack), .events = POLLIN};
-	char path[XENSTORE_PATH_MAX], token[sizeof(TOKEN)];
 	int64_t left_ms = end_ms - now_ms();
 
 	poll(&polled, 1, left_ms > 0 ? (int)left_ms : 0);
-	while (sim_xenstore_next_watch(toolstack, path, sizeof(path), token, sizeof(token)))
-		;
+	take_watches(toolstack);
 }
 
 /*
@@ -252,6 +259,7 @@ static int await_node(struct xenstore *toolstack, const struct sim_block *block,
 		sleep_for_watch(toolstack, end_ms);
 	}
 	sim_xenstore_unwatch(toolstack, directories.back, TOKEN);
+	take_watches(toolstack);
 	return result;
 }
 
@@ -310,13 +318,13 @@ int sim_block_detach(struct xenstore *toolstack, const struct sim_block *block, 
 	int error, error_of_removal;
 
 	error = sim_block_begin_detach(toolstack, block, force);
-	if (error < 0)
-		return error;
-	error = await_node(toolstack, block, "state", "6", "6", end_ms);
-	/* A driver domain removes it itself. */
-	if (error == -ENOENT)
-		error = 0;
-	if (error < 0 && !force)
+	if (error == 0) {
+		error = await_node(toolstack, block, "state", "6", "6", end_ms);
+		/* A driver domain has removed it itself, but for the directory above. */
+		if (error == -ENOENT)
+			error = 0;
+	}
+	if (error < 0 && error != -ENOENT && !force)
 		return error;
 	error_of_removal = transact(toolstack, block, remove_block);
 	return error < 0 ? error : error_of_removal;

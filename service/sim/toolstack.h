@@ -45,7 +45,7 @@ int sim_block_begin_detach(struct xenstore *toolstack, const struct sim_block *b
 /*
  * sim_block_detach - `xl block-detach`, with `force` also if the guest does not take part: begin, wait for state 6, remove
  * all nodes. -ETIMEDOUT: the state was not reached; the nodes stay, but with `force` they are removed all the same.
- * -ENOENT: there is no such disk.
+ * -ENOENT: there is no such disk; what is left of its nodes is removed.
  */
 int sim_block_detach(struct xenstore *toolstack, const struct sim_block *block, bool force, int timeout_ms);
 

@@ -95,6 +95,9 @@ static void remove_tree(const struct store_table *table, struct store_transactio
 	struct store_node *node = access->node;
 	char child_path[STORE_ABSOLUTE_MAX];
 
+	/* Somebody has removed it since the transaction has seen the one above, and so it can't be committed. */
+	if (node == NULL)
+		return;
 	access->node = NULL;
 	access->changed = true;
 	access->fires_exactly = !first && (access->fires_exactly || !access->fires);
@@ -110,7 +113,8 @@ void store_remove(const struct store_table *table, struct store_transaction *tra
 {
 	char parent[STORE_ABSOLUTE_MAX];
 
-	if (store_parent(path, parent, sizeof(parent)))
+	/* The one above may be gone in the same way. */
+	if (store_parent(path, parent, sizeof(parent)) && store_look(table, transaction, parent) != NULL)
 		store_node_drop_child(store_change(table, transaction, parent, false), store_name(path));
 	remove_tree(table, transaction, path, true);
 }

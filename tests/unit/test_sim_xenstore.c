@@ -497,6 +497,29 @@ START_TEST(test_isolation)
 }
 END_TEST
 
+START_TEST(test_views_that_do_not_fit)
+{
+	uint32_t transaction;
+
+	/* A transaction sees each node as it was when it looked; what it makes of that can't be committed. */
+	write_ok(dom0, 0, "/a/b/c", "1");
+	transaction = sim_xenstore_transaction_start(dom0);
+	check_value(dom0, transaction, "/a/b", "");
+	sim_xenstore_remove(dom0, 0, "/a/b/c");
+	ck_assert_int_eq(sim_xenstore_remove(dom0, transaction, "/a/b"), 0);
+	ck_assert_int_eq(sim_xenstore_transaction_end(dom0, transaction, false), -EAGAIN);
+
+	write_ok(dom0, 0, "/a/b/c", "1");
+	transaction = sim_xenstore_transaction_start(dom0);
+	check_value(dom0, transaction, "/a/b/c", "1");
+	sim_xenstore_remove(dom0, 0, "/a");
+	ck_assert_int_eq(sim_xenstore_remove(dom0, transaction, "/a/b/c"), 0);
+	write_ok(dom0, transaction, "/a/b/d", "1");
+	ck_assert_int_eq(sim_xenstore_transaction_end(dom0, transaction, false), -EAGAIN);
+	check_children(dom0, "/", "local");
+}
+END_TEST
+
 /* ---- domains and threads ---- */
 
 START_TEST(test_release)
@@ -605,6 +628,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, test_transaction);
 	tcase_add_test(test_case, test_conflicts);
 	tcase_add_test(test_case, test_isolation);
+	tcase_add_test(test_case, test_views_that_do_not_fit);
 	tcase_add_test(test_case, test_release);
 	tcase_add_test(test_case, test_threads);
 }

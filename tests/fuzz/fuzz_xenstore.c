@@ -1,0 +1,574 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * fuzz_xenstore.c - a guest that writes anything into xenstore, in any order, against all of xvhostd
+ *
+ * xvhostd runs on this thread, a turn at a time, over the simulated xenstore; the harness is its workers, the toolstack
+ * and the clock, so nothing is waited for. An input is a program: steps of the guest (sim/nonsense.h) and, between them,
+ * turns, time that passes, workers that fail, the disk being detached, attached anew, xvhostd being started again.
+ *
+ * What must hold besides memory: the disk of another guest stays connected, and its worker hears nothing; what is asked
+ * of a worker is possible and within limits; an error names its cause; xvhostd comes to rest; and when the guest is gone
+ * nothing is left of it, here or in xenstore.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/clock.h"
+#include "daemon/daemon.h"
+#include "daemon/device.h"
+#include "daemon/worker_process.h"
+#include "sim/nonsense.h"
+#include "sim/toolstack.h"
+#include "sim/xenstore.h"
+
+#define HOSTILE 3
+#define INNOCENT 4
+#define DRIVER_DOMAIN 2
+#define DEVICE 51712
+#define RING_REF 8
+#define EVENT_CHANNEL 9
+#define TURNS_TO_REST 30 /* without time passing */
+#define STEPS_MAX 300	 /* of one input */
+#define END_STEP_MS 1000
+#define END_STEPS_MAX 120
+#define FAKES_MAX 16
+
+/* ---- the world: one for each domain that xvhostd may run in ---- */
+
+/* What the hostile guest's worker does with what it is asked. */
+enum mood {
+	GOOD,
+	OPEN_FAILS,
+	CONNECT_FAILS,
+	BREAKS,
+	DIES_OPENING,
+	DIES_CONNECTING,
+	SILENT,
+	MOODS
+};
+
+/* A worker that is not one. It has one disk at most. */
+struct fake {
+	bool used;
+	uint16_t domid;
+	int socket; /* -1: closed */
+	int end_fd;
+	bool opened, connected, hung;
+};
+
+struct world {
+	struct sim_store *store;
+	uint16_t host_domid;
+	struct xenstore *toolstack;
+	struct platform platform;
+	struct worker_kind kind;
+	struct daemon_settings settings;
+	struct daemon *daemon;
+	char directory[32], lock_path[64];
+	struct fake fakes[FAKES_MAX];
+	enum mood mood;
+	bool innocent_is_left_alone;
+	unsigned calls; /* of xenstore */
+	unsigned nodes, watches;
+};
+
+static struct world worlds[2];
+static struct world *world;
+static struct config config;
+static int64_t clock_ms;
+
+/* clock_now_ms - in the place of clock.c's. */
+int64_t clock_now_ms(void)
+{
+	return clock_ms;
+}
+
+__attribute__((format(printf, 2, 3))) static void must(bool holds, const char *format, ...)
+{
+	va_list arguments;
+
+	if (holds)
+		return;
+	va_start(arguments, format);
+	fprintf(stderr, "does not hold: ");
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+	va_end(arguments);
+	abort();
+}
+
+/* ---- xenstore, whose calls are counted ---- */
+
+static int open_store(const struct platform *platform, struct xenstore **xenstore)
+{
+	(void)platform;
+	return sim_store_connect(world->store, world->host_domid, xenstore);
+}
+
+static char *read_node(struct xenstore *xenstore, uint32_t transaction, const char *path)
+{
+	world->calls++;
+	return sim_xenstore_read(xenstore, transaction, path);
+}
+
+static uint32_t start_transaction(struct xenstore *xenstore)
+{
+	world->calls++;
+	return sim_xenstore_transaction_start(xenstore);
+}
+
+static const struct platform platform = {
+	.name = "fuzz",
+	.xenstore_open = open_store,
+	.xenstore_close = sim_xenstore_close,
+	.xenstore_read = read_node,
+	.xenstore_write = sim_xenstore_write,
+	.xenstore_remove = sim_xenstore_remove,
+	.xenstore_directory = sim_xenstore_directory,
+	.xenstore_transaction_start = start_transaction,
+	.xenstore_transaction_end = sim_xenstore_transaction_end,
+	.xenstore_watch = sim_xenstore_watch,
+	.xenstore_unwatch = sim_xenstore_unwatch,
+	.xenstore_fd = sim_xenstore_fd,
+	.xenstore_next_watch = sim_xenstore_next_watch,
+};
+
+/* node - a node as the toolstack sees it, good until the next call; "" if it is not there. */
+static const char *node(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static const char *node(const char *format, ...)
+{
+	static char value[XENSTORE_VALUE_MAX];
+	char path[XENSTORE_PATH_MAX];
+	va_list arguments;
+	char *read;
+
+	va_start(arguments, format);
+	vsnprintf(path, sizeof(path), format, arguments);
+	va_end(arguments);
+	read = sim_xenstore_read(world->toolstack, 0, path);
+	snprintf(value, sizeof(value), "%s", read != NULL ? read : "");
+	free(read);
+	return value;
+}
+
+/* ---- workers ---- */
+
+static int fake_start(struct worker *worker, const struct config *unused, int socket)
+{
+	struct fake *fake = world->fakes;
+
+	(void)unused;
+	while (fake->used)
+		must(++fake < world->fakes + FAKES_MAX, "workers that are not needed end");
+	*fake = (struct fake){.used = true, .domid = worker->domid, .socket = socket};
+	fake->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	must(fake->end_fd >= 0, "eventfd: %s", strerror(errno));
+	worker->end_fd = fake->end_fd;
+	worker->thread = fake;
+	snprintf(worker->name, sizeof(worker->name), "fake");
+	return 0;
+}
+
+static void fake_end(struct fake *fake)
+{
+	const uint64_t one = 1;
+
+	if (fake->socket < 0)
+		return;
+	close(fake->socket);
+	fake->socket = -1;
+	must(write(fake->end_fd, &one, sizeof(one)) == sizeof(one), "an eventfd takes a 1");
+}
+
+static void fake_kill(struct worker *worker)
+{
+	fake_end(worker->thread);
+}
+
+static bool fake_reap(struct worker *worker, char end[WORKER_END_MAX])
+{
+	struct fake *fake = worker->thread;
+	uint64_t value;
+
+	if (read(fake->end_fd, &value, sizeof(value)) < 0)
+		return false;
+	snprintf(end, WORKER_END_MAX, "the fake ended");
+	close(fake->end_fd);
+	fake->used = false;
+	return true;
+}
+
+static void answer(const struct fake *fake, struct message *message, enum message_type type)
+{
+	message->type = type;
+	/* xvhostd may just have closed its end. */
+	if (send(fake->socket, message, sizeof(*message), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		must(errno == EPIPE || errno == ECONNRESET, "an answer: %s", strerror(errno));
+}
+
+static void fake_open(struct fake *fake, struct message *message, enum mood mood)
+{
+	must(!fake->opened, "a disk is opened once");
+	must(strcmp(message->open.target, "file:path=/x") == 0, "the target is the toolstack's");
+	if (mood == DIES_OPENING) {
+		fake_end(fake);
+		return;
+	}
+	memset(&message->opened, 0, sizeof(message->opened));
+	if (mood == OPEN_FAILS) {
+		message->opened.error = -ENOENT;
+		snprintf(message->opened.text, sizeof(message->opened.text), "the fake has no disk");
+	} else {
+		fake->opened = true;
+		message->opened.size_bytes = 1 << 20;
+		message->opened.block_bytes = 512;
+		message->opened.flush = true;
+	}
+	answer(fake, message, MESSAGE_DISK_OPENED);
+}
+
+/* check_rings - what a worker may rely on. */
+static void check_rings(const struct message_disk_connect *connect)
+{
+	must(connect->protocol == BLKIF_X86_64 || connect->protocol == BLKIF_X86_32, "protocol %d",
+	     (int)connect->protocol);
+	must(connect->ring_pages >= 1 && connect->ring_pages <= 1u << config.max_ring_page_order &&
+		     (connect->ring_pages & (connect->ring_pages - 1)) == 0,
+	     "%" PRIu32 " pages", connect->ring_pages);
+	must(connect->queue_count >= 1 && connect->queue_count <= config.max_queues, "%" PRIu32 " queues",
+	     connect->queue_count);
+	for (uint32_t i = 0; i < connect->queue_count; i++)
+		must(connect->queues[i].event_channel >= 1 && connect->queues[i].event_channel < 1u << 17,
+		     "event channel %" PRIu32, connect->queues[i].event_channel);
+}
+
+static void fake_connect(struct fake *fake, struct message *message, enum mood mood)
+{
+	must(fake->opened && !fake->connected, "an open disk is connected, once");
+	check_rings(&message->connect);
+	if (mood == DIES_CONNECTING) {
+		fake_end(fake);
+		return;
+	}
+	memset(&message->error, 0, sizeof(message->error));
+	if (mood == CONNECT_FAILS) {
+		message->error.error = -EINVAL;
+		snprintf(message->error.text, sizeof(message->error.text), "the fake has no ring");
+	} else {
+		fake->connected = true;
+	}
+	answer(fake, message, MESSAGE_DISK_CONNECTED);
+	if (mood == BREAKS) {
+		message->error.error = -EPROTO;
+		snprintf(message->error.text, sizeof(message->error.text), "the fake is broken");
+		answer(fake, message, MESSAGE_DISK_BROKEN);
+	}
+}
+
+/* fake_hear - do what a worker is asked. */
+static void fake_hear(struct fake *fake, struct message *message)
+{
+	enum mood mood = fake->domid == INNOCENT ? GOOD : world->mood;
+
+	if (fake->domid == INNOCENT)
+		must(!world->innocent_is_left_alone || message->type == MESSAGE_STOP,
+		     "the other guest's worker is asked nothing, but it was: %d", (int)message->type);
+	must(message->device_id == (message->type == MESSAGE_STOP ? 0 : DEVICE), "device %" PRIu32,
+	     message->device_id);
+	fake->hung = fake->hung || mood == SILENT;
+	if (fake->hung)
+		return;
+	switch (message->type) {
+	case MESSAGE_DISK_OPEN:
+		fake_open(fake, message, mood);
+		break;
+	case MESSAGE_DISK_CONNECT:
+		fake_connect(fake, message, mood);
+		break;
+	case MESSAGE_DISK_DISCONNECT:
+		must(fake->opened, "an open disk is disconnected");
+		fake->connected = false;
+		answer(fake, message, MESSAGE_DISK_DISCONNECTED);
+		break;
+	case MESSAGE_DISK_CLOSE:
+		must(fake->opened && !fake->connected, "a disk is closed that is not connected");
+		fake->opened = false;
+		answer(fake, message, MESSAGE_DISK_CLOSED);
+		break;
+	default:
+		must(message->type == MESSAGE_STOP, "message %d", (int)message->type);
+		fake_end(fake);
+	}
+}
+
+static void serve_workers(void)
+{
+	struct message message;
+
+	for (struct fake *fake = world->fakes; fake < world->fakes + FAKES_MAX; fake++)
+		while (fake->used && fake->socket >= 0) {
+			ssize_t got = recv(fake->socket, &message, sizeof(message), MSG_DONTWAIT);
+
+			if (got < 0)
+				break;
+			if (got == 0)
+				fake_end(fake);
+			else
+				fake_hear(fake, &message);
+		}
+}
+
+/* ---- xvhostd ---- */
+
+static void turn(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		must(daemon_turn(world->daemon, 0), "xvhostd goes on");
+		serve_workers();
+	}
+}
+
+static void start_daemon(void)
+{
+	world->daemon = daemon_create(&world->settings);
+	must(world->daemon != NULL, "xvhostd starts");
+}
+
+static void stop_daemon(void)
+{
+	unsigned turns = 0;
+
+	daemon_stop(world->daemon);
+	while (daemon_turn(world->daemon, 0)) {
+		serve_workers();
+		must(++turns < END_STEPS_MAX, "xvhostd ends");
+		clock_ms += END_STEP_MS;
+	}
+	must(daemon_destroy(world->daemon), "xvhostd has ended because it was asked to");
+	for (const struct fake *fake = world->fakes; fake < world->fakes + FAKES_MAX; fake++)
+		must(!fake->used, "no worker is left");
+}
+
+/* start_again - the innocent's disk is found connected, and is so again. */
+static void start_again(void)
+{
+	stop_daemon();
+	world->innocent_is_left_alone = false;
+	start_daemon();
+	turn(8);
+	world->innocent_is_left_alone = true;
+}
+
+static void make_world(struct world *made, uint16_t host_domid)
+{
+	static const struct sim_block innocent = {
+		.domid = INNOCENT, .device_id = DEVICE, .target = "file:path=/x"};
+	struct sim_block block = innocent;
+	struct xenstore *guest;
+
+	world = made;
+	*made = (struct world){.host_domid = host_domid, .platform = platform, .store = sim_store_create()};
+	must(made->store != NULL && sim_store_connect(made->store, 0, &made->toolstack) == 0, "a store");
+	snprintf(made->directory, sizeof(made->directory), "/tmp/xvhost-fuzz-XXXXXX");
+	must(mkdtemp(made->directory) != NULL, "mkdtemp: %s", strerror(errno));
+	snprintf(made->lock_path, sizeof(made->lock_path), "%s/lock", made->directory);
+	made->kind = (struct worker_kind){.start = fake_start, .kill = fake_kill, .reap = fake_reap};
+	made->settings = (struct daemon_settings){
+		.platform = &made->platform,
+		.config = &config,
+		.lock_path = made->lock_path,
+		.sysfs_path = "/nowhere",
+		.worker_kind = &made->kind,
+	};
+	if (host_domid != 0)
+		sim_store_introduce(made->store, host_domid);
+	sim_store_introduce(made->store, INNOCENT);
+	start_daemon();
+	block.host_domid = host_domid;
+	must(sim_block_create(made->toolstack, &block) == 0, "the other guest's disk");
+	turn(8);
+	must(sim_store_connect(made->store, INNOCENT, &guest) == 0, "the other guest");
+	sim_xenstore_write(guest, 0, "device/vbd/51712/ring-ref", "8");
+	sim_xenstore_write(guest, 0, "device/vbd/51712/event-channel", "9");
+	sim_xenstore_write(guest, 0, "device/vbd/51712/state", "3");
+	turn(8);
+	sim_xenstore_write(guest, 0, "device/vbd/51712/state", "4");
+	turn(8);
+	sim_xenstore_close(guest);
+	made->innocent_is_left_alone = true;
+	made->nodes = sim_store_nodes(made->store);
+	made->watches = sim_store_watches(made->store);
+}
+
+static void end_worlds(void)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		world = &worlds[i];
+		if (world->daemon == NULL)
+			continue;
+		stop_daemon();
+		sim_xenstore_close(world->toolstack);
+		sim_store_destroy(world->store);
+	}
+}
+
+static void make_worlds(void)
+{
+	config_set_defaults(&config);
+	config.max_queues = 4;
+	/* Not a line. */
+	log_init("xvhostd", (enum log_level)0);
+	make_world(&worlds[0], 0);
+	make_world(&worlds[1], DRIVER_DOMAIN);
+	atexit(end_worlds);
+}
+
+/* ---- what must hold ---- */
+
+static void check_innocent(void)
+{
+	must(strcmp(node("/local/domain/%u/backend/vbd/%u/%u/state", world->host_domid, INNOCENT, DEVICE),
+		    "4") == 0,
+	     "the other guest's disk is connected");
+	must(node("/local/domain/%u/error/backend/vbd/%u/%u/error", world->host_domid, INNOCENT, DEVICE)[0] ==
+		     '\0',
+	     "the other guest's disk has no error");
+}
+
+/* check_error - it is a number and a sentence that names its cause. */
+static void check_error(void)
+{
+	static const char *const causes[] = {"frontend node ", "the fake ", "the worker ", "backend node "};
+	const char *text = node("/local/domain/%u/error/backend/vbd/%u/%u/error", world->host_domid, HOSTILE,
+				DEVICE);
+	bool named = text[0] == '\0';
+
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+		named = named || strstr(text, causes[i]) != NULL;
+	must(named && (text[0] == '\0' || (text[0] >= '1' && text[0] <= '9')), "an error has a cause: \"%s\"",
+	     text);
+	for (; *text != '\0'; text++)
+		must(*text >= ' ' && *text <= '~', "an error can be printed");
+}
+
+/* check_rest - nothing is done when nothing happens. */
+static void check_rest(void)
+{
+	unsigned calls;
+
+	turn(TURNS_TO_REST);
+	calls = world->calls;
+	turn(1);
+	must(world->calls == calls, "xvhostd comes to rest");
+}
+
+/* check_nothing_left - of the guest, which is gone, after some time. */
+static void check_nothing_left(void)
+{
+	unsigned nodes = 0, watches = 0, fakes = 0;
+
+	for (unsigned i = 0; i < END_STEPS_MAX; i++) {
+		turn(2);
+		nodes = sim_store_nodes(world->store);
+		watches = sim_store_watches(world->store);
+		fakes = 0;
+		for (const struct fake *fake = world->fakes; fake < world->fakes + FAKES_MAX; fake++)
+			fakes += fake->used;
+		if (nodes == world->nodes && watches == world->watches && fakes == 1)
+			return;
+		clock_ms += END_STEP_MS;
+	}
+	must(false, "nothing is left: %u nodes, not %u; %u watches, not %u; %u workers, not 1", nodes,
+	     world->nodes, watches, world->watches, fakes);
+}
+
+/* ---- an input ---- */
+
+/* toolstack_step - the disk is detached, or attached anew. */
+static void toolstack_step(const struct sim_block *block, uint8_t choice)
+{
+	switch (choice % 4) {
+	case 0:
+		sim_block_begin_detach(world->toolstack, block, false);
+		break;
+	case 1:
+		sim_block_begin_detach(world->toolstack, block, true);
+		break;
+	case 2:
+		sim_block_detach(world->toolstack, block, false, 0);
+		break;
+	case 3:
+		sim_block_detach(world->toolstack, block, true, 0);
+		turn(choice / 4 % 4);
+		sim_block_create(world->toolstack, block);
+		break;
+	}
+}
+
+/* step - one of the guest's, or one of the world around it. */
+static void step(struct sim_nonsense *nonsense, const struct sim_block *block, uint8_t choice)
+{
+	static const unsigned times_ms[] = {100,
+					    OPEN_PAUSE_MS,
+					    2500,
+					    OPEN_TIMEOUT_MS,
+					    DISCONNECT_TIMEOUT_MS,
+					    TELL_TIMEOUT_MS,
+					    ANSWER_TIMEOUT_MS};
+
+	if (choice < 160) {
+		sim_nonsense_step(nonsense);
+	} else if (choice < 220) {
+		turn(1 + choice % 3);
+		check_innocent();
+		check_error();
+	} else if (choice < 230) {
+		clock_ms += times_ms[choice % (sizeof(times_ms) / sizeof(times_ms[0]))];
+		turn(1);
+	} else if (choice < 242) {
+		world->mood = choice % MOODS;
+	} else if (choice < 253) {
+		toolstack_step(block, sim_nonsense_byte(nonsense));
+	} else {
+		start_again();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct sim_block block = {.domid = HOSTILE, .device_id = DEVICE, .target = "file:path=/x"};
+	struct sim_nonsense nonsense = {.device_id = DEVICE,
+					.domid = HOSTILE,
+					.ring_ref = RING_REF,
+					.event_channel = EVENT_CHANNEL,
+					.bytes = data,
+					.left = size};
+
+	if (worlds[0].daemon == NULL)
+		make_worlds();
+	world = &worlds[sim_nonsense_byte(&nonsense) % 2];
+	world->mood = GOOD;
+	block.host_domid = nonsense.host_domid = world->host_domid;
+	sim_store_introduce(world->store, HOSTILE);
+	must(sim_store_connect(world->store, HOSTILE, &nonsense.guest) == 0, "a guest");
+	must(sim_block_create(world->toolstack, &block) == 0, "a disk");
+	turn(4);
+	for (unsigned steps = 0; nonsense.left > 0 && steps < STEPS_MAX; steps++)
+		step(&nonsense, &block, sim_nonsense_byte(&nonsense));
+	sim_nonsense_end(&nonsense);
+	check_rest();
+	check_error();
+	sim_block_detach(world->toolstack, &block, true, 0);
+	sim_xenstore_close(nonsense.guest);
+	sim_store_release(world->store, HOSTILE);
+	check_nothing_left();
+	check_innocent();
+	return 0;
+}
