@@ -10,7 +10,7 @@
 #     config.mk config.h         the configuration, for make and for C (configs/kconfig.mk makes them)
 #     settings/                  see `remember` below
 
-VERSION := 0.1
+VERSION := 0.2
 O := build
 V := 0
 

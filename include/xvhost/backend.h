@@ -13,7 +13,8 @@
  *
  * The control thread may block: it opens files and connects to servers. A loop thread serves rings and
  * must never block: no sleeping, no waiting for a lock that is held during I/O, no system call that can
- * wait. queue_start, submit, io_done and queue_stop of one queue are always called on the same thread.
+ * wait. queue_start, submit, io_done and queue_stop of one queue are always called on the same thread. Queues of
+ * one disk may be on different loop threads at the same time: what they share is the backend's to protect.
  * queue_stop comes when the queue has no request left; it may be followed by another queue_start. A guest
  * that goes away without connecting leads from open straight to close.
  *
@@ -57,10 +58,12 @@ enum xvhost_parameter_type {
 	XVHOST_BOOL = 2,   /* bool; on, off, yes, no, true, false, 1, 0 */
 	XVHOST_NUMBER = 3, /* uint64_t; decimal, within minimum and maximum */
 	XVHOST_BYTES = 4,  /* uint64_t; decimal with an optional suffix K, M, G or T (powers of 1024) */
-	XVHOST_TARGET =
-		5 /* const char *; the target string of the disk below, for wrappers. It is the last that
-			      the string gives, takes all that follows, and commas in it are written once. A
-			      backend has at most one, with XVHOST_REQUIRED */
+	/*
+	 * const char *; the target string of the disk below, for wrappers. It is the last that the string
+	 * gives, takes all that follows, and commas in it are written once. A backend has at most one, with
+	 * XVHOST_REQUIRED. Since xvhost 0.2.
+	 */
+	XVHOST_TARGET = 5
 };
 
 enum {
@@ -90,9 +93,9 @@ enum xvhost_operation {
 	XVHOST_READ = 1,  /* fill the memory from the disk */
 	XVHOST_WRITE = 2, /* put the memory on the disk; may stay in a cache until a flush */
 	XVHOST_FLUSH = 3, /* all writes that were completed before are durable when this completes */
-	XVHOST_DISCARD =
-		4 /* what the range held is not needed any more; until it is written, it may read as anything.
-			      Without memory. Since xvhost 0.2 */
+	/* What the range held is not needed any more; until it is written, it may read as anything. Has no memory.
+	 * Since xvhost 0.2. */
+	XVHOST_DISCARD = 4
 };
 
 enum {
@@ -187,7 +190,7 @@ struct xvhost_host {
 
 /* One disk of one guest. The host owns it; it lives from open to the end of close. */
 struct xvhost_disk {
-	uint32_t size;	/* bytes of this structure that the host has */
+	uint32_t size; /* bytes of this structure that the host has */
 	uint32_t flags; /* XVHOST_DISK_READ_ONLY: the guest may not write; open for reading only, and say so in the
 			   properties */
 	const struct xvhost_host *host;
