@@ -23,7 +23,7 @@ static char own[2 * PAGE_BYTES];
 static void setup(uint32_t version)
 {
 	struct sim_guest_options options = {.domid = DOMID, .pages = PAGES, .grant_version = version};
-	struct sim_guest_options other_options = {.domid = OTHER, .pages = 1};
+	struct sim_guest_options other_options = {.domid = OTHER, .pages = 1, .grant_version = version};
 
 	machine = sim_machine_create(version);
 	ck_assert_ptr_nonnull(machine);
@@ -143,7 +143,7 @@ END_TEST
 
 START_TEST(transitive)
 {
-	int64_t source, gref, self, twice, read_only;
+	int64_t source, gref, self, twice, wrong, read_only;
 
 	setup(2);
 	strcpy(sim_page(other, other_frame), "of another domain");
@@ -160,9 +160,14 @@ START_TEST(transitive)
 	ck_assert_int_eq(copy(read_only, 0, 20, true), -EINVAL);
 	ck_assert_int_eq(copy(self, 0, 20, false), -EINVAL);
 	ck_assert_int_eq(map(gref), -EINVAL);
-	/* The other domain can forbid it, or be gone; we can't use its grant directly. */
-	twice = sim_grant_transitive(guest, SIM_HOST_DOMID, OTHER, (uint32_t)source + 1, false);
+	/* It leads once to another domain, not twice; and to what that one has granted to the first, not to us. */
+	twice = sim_grant_transitive(other, DOMID, 9, 8, false);
+	twice = sim_grant_transitive(guest, SIM_HOST_DOMID, OTHER, (uint32_t)twice, false);
 	ck_assert_int_eq(copy(twice, 0, 20, false), -EINVAL);
+	wrong = sim_grant(other, SIM_HOST_DOMID, other_frame, false);
+	wrong = sim_grant_transitive(guest, SIM_HOST_DOMID, OTHER, (uint32_t)wrong, false);
+	ck_assert_int_eq(copy(wrong, 0, 20, false), -EINVAL);
+	/* The other domain can withdraw it, or be gone. */
 	ck_assert_int_eq(sim_grant_end(other, (uint32_t)source), 0);
 	ck_assert_int_eq(copy(gref, 0, 20, false), -EINVAL);
 	sim_guest_destroy(other);
