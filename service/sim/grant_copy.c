@@ -37,8 +37,6 @@ static enum grant_status copy_found(struct sim_guest *guest, const struct sim_fo
 		memcpy(page + copy->offset, copy->own, copy->length);
 	else
 		memcpy(copy->own, page + copy->offset, copy->length);
-	if (copy->to_guest)
-		sim_dirty_page(guest, found->page);
 	return GRANT_STATUS_OKAY;
 }
 

@@ -204,6 +204,25 @@ START_TEST(withdrawn_while_mapped)
 }
 END_TEST
 
+/* As long as one domain uses a grant another one can't, whatever the entry says by then. */
+START_TEST(used_by_one_domain)
+{
+	void *page, *mapping;
+	uint32_t source;
+	int64_t gref;
+
+	setup(2);
+	source = (uint32_t)sim_grant(other, SIM_HOST_DOMID, other_frame, false);
+	gref = sim_grant_transitive(guest, SIM_HOST_DOMID, OTHER, source, false);
+	ck_assert_int_eq(platform->grants_map(grants, OTHER, &source, 1, false, false, &page, &mapping), 0);
+	__atomic_store_n((uint16_t *)sim_grant_entry(other, source) + 1, DOMID, __ATOMIC_SEQ_CST);
+	ck_assert_int_eq(copy(gref, 0, 8, false), -EINVAL);
+	ck_assert_int_eq(platform->grants_unmap(grants, mapping, 1), 0);
+	ck_assert_int_eq(copy(gref, 0, 8, false), 0);
+	teardown();
+}
+END_TEST
+
 START_TEST(in_part)
 {
 	struct grant_copy pieces[4];
@@ -240,6 +259,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, transitive);
 	tcase_add_test(test_case, not_in_version_1);
 	tcase_add_loop_test(test_case, withdrawn_while_mapped, 1, 3);
+	tcase_add_test(test_case, used_by_one_domain);
 	tcase_add_test(test_case, in_part);
 }
 
