@@ -35,6 +35,11 @@ enum sim_call {
 	 * fewer ports than have events.
 	 */
 	SIM_EVENT,
+	/*
+	 * The host's writing to unmask. One that is slow fails, with EAGAIN, from the next event on and for that time.
+	 * (It can't be done in part: the socket takes an array whole or not at all.)
+	 */
+	SIM_UNMASK,
 	SIM_GRANTS_OPEN,
 	SIM_GRANTS_MAP,
 	SIM_GRANTS_UNMAP,

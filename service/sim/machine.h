@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include "sim/faults.h"
 #include "sim/grant_entry.h"
@@ -71,6 +72,20 @@ struct sim_host_port {
 	bool late;   /* an event that a fault keeps back */
 };
 
+/* The host's handle of event channels. */
+struct event_channels {
+	struct event_channels *next;
+	struct sim_machine *machine;
+	int fd;		       /* the host's end ... */
+	int own_fd;	       /* ... and ours */
+	int64_t restricted_to; /* a domain, or -1 */
+	pthread_mutex_t lock;
+	uint32_t held; /* events that wait for the host to unmask their ports */
+	bool watched;  /* the unmasker waits for the host to write */
+	bool full;     /* the socket takes no more events */
+	bool blocked;  /* a fault: it takes nothing of the host's */
+};
+
 struct sim_machine {
 	struct platform platform;
 	uint64_t random;
@@ -102,9 +117,23 @@ static inline bool sim_faulty(struct sim_machine *machine)
 /* xenstore_platform.c */
 void sim_store_platform(struct platform *platform);
 
-/* events.c */
+/* event_delivery.c */
 int sim_events_init(struct sim_machine *machine);
 void sim_events_destroy(struct sim_machine *machine);
+/* sim_raise_event - an event for a port of the host's. ports_lock is held. */
+void sim_raise_event(struct sim_machine *machine, uint32_t number);
+/* sim_take_unmasks - see what the host has written. The handle is locked. */
+void sim_take_unmasks(struct event_channels *channels);
+
+/* sim_clear - forget that this eventfd or timer has gone off. Returns true if it had. */
+static inline bool sim_clear(int fd)
+{
+	uint64_t count;
+
+	return read(fd, &count, sizeof(count)) == sizeof(count);
+}
+
+/* events.c */
 void sim_events_platform(struct platform *platform);
 void sim_ports_destroy(struct sim_guest *guest);
 
