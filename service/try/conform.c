@@ -206,7 +206,8 @@ static void set_result(struct result *result, enum conform_verdict verdict, cons
  * take_report - what the report means for the results. A promise may be stopped by the breach of another one; that one is
  * then broken, and this one could not be looked at.
  */
-static void take_report(struct result results[CONFORM_PROMISES], enum conform_promise_number number)
+static void take_report(const struct conform_options *options, struct result results[CONFORM_PROMISES],
+			enum conform_promise_number number)
 {
 	enum conform_verdict verdict = (enum conform_verdict)atomic_load(&conform_report->verdict);
 	enum conform_promise_number broken = (enum conform_promise_number)conform_report->broken;
@@ -219,7 +220,7 @@ static void take_report(struct result results[CONFORM_PROMISES], enum conform_pr
 		set_result(&results[number], verdict, "%s%s%s", conform_report->text, log_intro, log);
 	} else if (results[broken].verdict == CONFORM_BROKEN) {
 		set_result(&results[number], CONFORM_SKIPPED, "stopped by what breaks '%s'", owner);
-	} else if (broken > number) {
+	} else if (broken > number && !options->only) {
 		set_result(&results[broken], verdict, "%s%s%s", conform_report->text, log_intro, log);
 		set_result(&results[number], CONFORM_SKIPPED, "stopped by what breaks '%s'", owner);
 	} else {
@@ -252,8 +253,9 @@ static void print_json(const struct conform_options *options, const struct resul
 	json_t *list = json_array(), *all;
 
 	for (uint32_t i = 0; i < CONFORM_PROMISES; i++)
-		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:s, s:s}", "name", promises[i].promise.name,
+		if (results[i].verdict != CONFORM_NO_VERDICT)
+			json_array_append_new(
+				list, json_pack("{s:s, s:s, s:s, s:s}", "name", promises[i].promise.name,
 						"text", promises[i].promise.text, "result",
 						verdict_words[results[i].verdict], "seen", results[i].text));
 	all = json_pack("{s:s, s:o, s:i, s:i, s:i}", "target", options->target, "promises", list, "kept",
@@ -281,7 +283,7 @@ static void find_out(const struct conform_options *options, struct result result
 	look_at(options, number, promises[number].check);
 	if (atomic_load(&conform_report->verdict) == CONFORM_KEPT && promises[number].check_after)
 		look_at(options, number, promises[number].check_after);
-	take_report(results, number);
+	take_report(options, results, number);
 }
 
 int conform_run(const struct conform_options *options)
@@ -298,6 +300,8 @@ int conform_run(const struct conform_options *options)
 	}
 	fflush(stdout);
 	for (uint32_t i = 0; i < CONFORM_PROMISES; i++) {
+		if (options->only && strcmp(options->only, promises[i].promise.name) != 0)
+			continue;
 		find_out(options, results, i);
 		counts[results[i].verdict]++;
 		if (!options->json)

@@ -40,6 +40,7 @@ struct conform_options {
 	const char *target;	/* as people write it: NAME:PARAMETERS or FILE.so:PARAMETERS */
 	const char *directory;	/* where loadable backends are; NULL: nowhere */
 	enum conform_data data; /* what the disk is meant to keep */
+	const char *only;	/* the name of the one promise to look at; NULL: all */
 	bool json;		/* print one JSON object rather than lines */
 };
 
@@ -53,7 +54,7 @@ struct conform_promise {
 const struct conform_promise *conform_promise(uint32_t number);
 
 /*
- * conform_run - look at all promises and print a line for each. Returns the exit status: 0 when no promise is
+ * conform_run - look at the promises and print a line for each. Returns the exit status: 0 when no promise is
  * broken, else 1.
  */
 int conform_run(const struct conform_options *options);

@@ -18,7 +18,7 @@ extern struct conform_part *conform_parts[CONFORM_ARENAS_MAX];
 
 /* When a call of a backend began. */
 struct conform_call {
-	int64_t wall_ns, running_ns, waiting_ns;
+	int64_t wall_ns, running_ns, waiting_ns, switches;
 };
 
 /* conform_enter - a backend is about to be called; for this request, unless it is NULL. */

@@ -118,16 +118,21 @@ static void fill(struct conform_image *image, struct conform_request *request, u
 	}
 }
 
+static bool is_filled(const uint8_t *block, uint8_t byte)
+{
+	return block[0] == byte && memcmp(block, block + 1, BLOCK_BYTES - 1) == 0;
+}
+
 /* origin - what this is, if it is not what it should be: helps to find out what went wrong. */
 static void origin(const struct conform_image *image, const uint8_t *found, char *text, size_t size)
 {
 	uint64_t words[64];
 
-	if (found[0] == 0xe7 && memcmp(found, found + 1, BLOCK_BYTES - 1) == 0) {
+	if (is_filled(found, CONFORM_UNREAD)) {
 		snprintf(text, size, "the memory was not filled");
 		return;
 	}
-	if (found[0] == 0 && memcmp(found, found + 1, BLOCK_BYTES - 1) == 0) {
+	if (is_filled(found, 0)) {
 		snprintf(text, size, "it reads as zeroes");
 		return;
 	}
@@ -166,9 +171,9 @@ static void verify(const struct conform_image *image, struct conform_request *re
 		content(image, area->first_block + request->first_block + i, generation, words);
 		if (memcmp(words, found, sizeof(words)) == 0)
 			continue;
-		if (image->promise == CONFORM_DATA)
+		if (image->promise == CONFORM_DATA && is_filled(found, 0))
 			hint = "; a disk that is not meant to keep anything is looked at with --keeps never";
-		if (image->promise == CONFORM_KEEPS)
+		if (image->promise == CONFORM_KEEPS && is_filled(found, 0))
 			hint = "; a disk that is not meant to keep it is looked at with --keeps while-open";
 		conform_request_text(request, text, sizeof(text));
 		origin(image, found, what, sizeof(what));

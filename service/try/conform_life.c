@@ -217,7 +217,10 @@ void conform_check_fresh(struct conform_context *context)
 	conform_image_load(&context->image, seconds, 1, 100);
 	conform_end(&first, &first_queue);
 	context->image.verify = context->options->data != CONFORM_DATA_NEVER;
-	conform_image_load(&context->image, seconds, 1, 300);
+	conform_image_load(&context->image, seconds, 1, 200);
+	if (conform_open_target(context, &first, context->subject.target, 0) == 0)
+		conform_close(&first);
+	conform_image_load(&context->image, seconds, 1, 200);
 	conform_end(&second, &second_queue);
 }
 

@@ -18,7 +18,6 @@
 
 #define BLOCK_BYTES 512u
 #define BETWEEN 0xc5 /* in memory between the pieces of a request's data */
-#define UNREAD 0xe7  /* in memory that is to be read into */
 #define RING_ENTRIES 256
 
 void conform_request_text(const struct conform_request *request, char *text, size_t size)
@@ -156,28 +155,43 @@ void conform_idle(struct conform_loop *loop, uint32_t time_ms)
 
 /* ---- queues ---- */
 
+/* take_parts - when a request is used for the first time. */
+static void take_parts(struct conform_request *request)
+{
+	const struct conform_disk *disk = request->queue->disk;
+
+	request->parts = calloc(disk->layer_count, sizeof(request->parts[0]));
+	if (!request->parts)
+		conform_skip("no memory");
+	for (uint32_t layer = 0; layer < disk->layer_count; layer++) {
+		struct conform_part *part = &request->parts[layer];
+
+		part->request = request;
+		part->layer = layer;
+		conform_arena_take(&part->arena, disk->layers[layer].backend->request_size);
+		conform_parts[part->arena.number] = part;
+	}
+}
+
+static void give_parts_back(struct conform_request *request)
+{
+	if (!request->parts)
+		return;
+	for (uint32_t layer = 0; layer < request->queue->disk->layer_count; layer++) {
+		conform_parts[request->parts[layer].arena.number] = NULL;
+		conform_arena_give_back(&request->parts[layer].arena);
+	}
+	free(request->parts);
+}
+
 void conform_queue_start(struct conform_queue *queue, struct conform_loop *loop, struct conform_disk *disk,
 			 uint32_t index)
 {
 	memset(queue, 0, sizeof(*queue));
 	queue->loop = loop;
 	queue->disk = disk;
-	for (uint32_t i = 0; i < CONFORM_DEPTH; i++) {
-		struct conform_request *request = &queue->requests[i];
-
-		request->queue = queue;
-		request->parts = calloc(disk->layer_count, sizeof(request->parts[0]));
-		if (!request->parts)
-			conform_skip("no memory");
-		for (uint32_t layer = 0; layer < disk->layer_count; layer++) {
-			struct conform_part *part = &request->parts[layer];
-
-			part->request = request;
-			part->layer = layer;
-			conform_arena_take(&part->arena, disk->layers[layer].backend->request_size);
-			conform_parts[part->arena.number] = part;
-		}
-	}
+	for (uint32_t i = 0; i < CONFORM_DEPTH; i++)
+		queue->requests[i].queue = queue;
 	for (uint32_t layer = disk->layer_count; layer-- > 0;) {
 		const struct xvhost_disk_backend *backend = disk->layers[layer].backend;
 		struct conform_call call;
@@ -211,15 +225,8 @@ void conform_queue_stop(struct conform_queue *queue)
 		disk->layers[layer].backend->queue_stop(&queue->seen[layer]);
 		conform_leave(queue->loop, "queue_stop()", call);
 	}
-	for (uint32_t i = 0; i < CONFORM_DEPTH; i++) {
-		struct conform_request *request = &queue->requests[i];
-
-		for (uint32_t layer = 0; layer < disk->layer_count; layer++) {
-			conform_parts[request->parts[layer].arena.number] = NULL;
-			conform_arena_give_back(&request->parts[layer].arena);
-		}
-		free(request->parts);
-	}
+	for (uint32_t i = 0; i < CONFORM_DEPTH; i++)
+		give_parts_back(&queue->requests[i]);
 	/* Nobody may look at it any more. */
 	memset(queue->seen, 0xff, sizeof(queue->seen));
 }
@@ -251,6 +258,8 @@ struct conform_request *conform_request_make(struct conform_queue *queue, uint32
 	if (!request)
 		return NULL;
 	assert(count <= CONFORM_IOV_MAX);
+	if (!request->parts)
+		take_parts(request);
 	part = &request->parts[0];
 	conform_arena_access(&part->arena, CONFORM_OPEN_ALL);
 	request->state = CONFORM_MADE;
@@ -265,7 +274,7 @@ struct conform_request *conform_request_make(struct conform_queue *queue, uint32
 	request->span = at;
 	memset(part->arena.data, BETWEEN, at);
 	for (uint32_t i = 0; i < count; i++)
-		memset(request->given[i].iov_base, UNREAD, pieces[i]);
+		memset(request->given[i].iov_base, CONFORM_UNREAD, pieces[i]);
 	part->operation = operation;
 	part->offset = offset;
 	part->length = length;

@@ -18,6 +18,7 @@
 #include "try/conform_disk.h"
 #include "try/conform_memory.h"
 
+#define CONFORM_UNREAD 0xe7	/* in memory that is to be read into */
 #define CONFORM_DEPTH 16	/* requests of one queue */
 #define CONFORM_TIMEOUT_MS 5000 /* what takes longer never ends */
 
@@ -87,7 +88,7 @@ struct conform_request {
 	struct iovec given[CONFORM_IOV_MAX]; /* as it was submitted */
 	uint32_t given_count;
 	uint32_t span;		    /* bytes of the arena's data in which its pieces lie */
-	struct conform_part *parts; /* one for each layer */
+	struct conform_part *parts; /* one for each layer; NULL until it is first used */
 
 	/* Its place in an image. */
 	uint32_t area, first_block, generation;

@@ -102,9 +102,11 @@ static void on_signal(int number, siginfo_t *info, void *context)
 void conform_memory_catch(void)
 {
 	static _Thread_local uint8_t stack[STACK_BYTES];
-	stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
+	stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)}, present;
 
-	sigaltstack(&alternate, NULL);
+	/* The address sanitizer has its own, and wants it back. */
+	if (sigaltstack(NULL, &present) == 0 && (present.ss_flags & SS_DISABLE))
+		sigaltstack(&alternate, NULL);
 }
 
 /* ---- arenas ---- */

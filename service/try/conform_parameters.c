@@ -105,32 +105,18 @@ static void check_row(const struct xvhost_disk_backend *backend, uint32_t number
 		conform_broken(CONFORM_TABLE,
 			       "parameter %s has the minimum %" PRIu64 " and the maximum %" PRIu64, one->name,
 			       one->minimum, one->maximum);
-	if (one->type == XVHOST_TARGET && !(one->flags & XVHOST_REQUIRED))
-		conform_broken(CONFORM_TABLE,
-			       "parameter %s names the disk below, so it must have XVHOST_REQUIRED",
-			       one->name);
-	if (one->type == XVHOST_TARGET && !backend->forwarded)
-		conform_broken(CONFORM_TABLE,
-			       "parameter %s names the disk below, but the backend has no forwarded()",
-			       one->name);
 	check_member(backend, number);
 }
 
 void conform_check_table(struct conform_context *context)
 {
 	const struct xvhost_disk_backend *backend = context->subject.backend;
-	uint32_t targets = 0;
 
 	if (backend->parameter_count > PARAMETERS_MAX)
 		conform_broken(CONFORM_TABLE, "there are %u parameters, at most %u can be used",
 			       backend->parameter_count, PARAMETERS_MAX);
-	for (uint32_t i = 0; i < backend->parameter_count; i++) {
+	for (uint32_t i = 0; i < backend->parameter_count; i++)
 		check_row(backend, i);
-		targets += backends_parameter(backend, i)->type == XVHOST_TARGET;
-	}
-	if (targets > 1)
-		conform_broken(CONFORM_TABLE, "%u parameters have the type XVHOST_TARGET, at most one can",
-			       targets);
 	conform_note("%u parameter%s", backend->parameter_count, backend->parameter_count == 1 ? "" : "s");
 }
 

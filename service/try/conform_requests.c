@@ -58,6 +58,7 @@ void conform_check_memory(struct conform_context *context)
 	conform_begin(context, &disk, &queue);
 	context->image.verify = false;
 	conform_image_narrow(&context->image);
+	context->image.one_piece = false;
 	for (uint32_t i = 0; i < 8; i++) {
 		conform_image_load(&context->image, queues, 1, CONFORM_DEPTH / 2);
 		conform_idle(&context->loop, AFTERWARDS_MS / 3);

@@ -41,6 +41,7 @@ enum option_key {
 	OPTION_DESCRIBE,
 	OPTION_CONFORM,
 	OPTION_KEEPS,
+	OPTION_PROMISE,
 	OPTION_JSON,
 	OPTION_BACKEND_DIRECTORY,
 	OPTION_LOG_LEVEL,
@@ -73,6 +74,8 @@ static const struct argp_option option_table[] = {
 	{"keeps", OPTION_KEEPS, "WHEN", 0,
 	 "With --conform: the disk is meant to keep what is written always (default), while-open, or never",
 	 3},
+	{"promise", OPTION_PROMISE, "NAME", 0, "With --conform: look at this one only", 3},
+
 	{NULL, 0, NULL, 0, "And:", 4},
 	{"json", OPTION_JSON, NULL, 0, "Report as JSON", 4},
 	{"quiet", OPTION_QUIET, NULL, 0, "No report and no progress, only errors and the exit status", 4},
@@ -136,7 +139,7 @@ static const struct {
 /* What the parser remembers beside the options. */
 struct parsing {
 	struct try_options *options;
-	bool mixed, load_given, keeps_given;
+	bool mixed, load_given, conform_given;
 	int rw_mix;	/* -1: not given */
 	int ring_order; /* the same */
 };
@@ -168,6 +171,19 @@ static void set_keeps(struct argp_state *state, struct try_options *options, con
 		}
 	}
 	argp_error(state, "--keeps is '%s', it must be always, while-open or never", text);
+}
+
+static void set_promise(struct argp_state *state, struct try_options *options, const char *text)
+{
+	const struct conform_promise *promise;
+
+	for (uint32_t i = 0; (promise = conform_promise(i)) != NULL; i++) {
+		if (strcmp(text, promise->name) == 0) {
+			options->conform.only = promise->name;
+			return;
+		}
+	}
+	argp_error(state, "--promise is '%s', but there is none of that name (--conform prints them)", text);
 }
 
 /* ---- what goes together ---- */
@@ -226,8 +242,8 @@ static void settle(struct argp_state *state, const struct parsing *parsing)
 		argp_error(state, "--list, --describe and --conform take no target and no options of a load");
 	else if (options->json && options->action != TRY_CONFORM)
 		argp_error(state, "--json goes with a load and with --conform");
-	if (parsing->keeps_given && options->action != TRY_CONFORM)
-		argp_error(state, "--keeps goes with --conform");
+	if (parsing->conform_given && options->action != TRY_CONFORM)
+		argp_error(state, "--keeps and --promise go with --conform");
 	if (!options->backend_directory)
 		options->backend_directory = subject_directory();
 	options->conform.target = options->target;
@@ -316,8 +332,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		set_action(state, options, TRY_CONFORM, argument);
 		return 0;
 	case OPTION_KEEPS:
-		parsing->keeps_given = true;
+		parsing->conform_given = true;
 		set_keeps(state, options, argument);
+		return 0;
+	case OPTION_PROMISE:
+		parsing->conform_given = true;
+		set_promise(state, options, argument);
 		return 0;
 	case OPTION_JSON:
 		options->json = true;
