@@ -58,7 +58,7 @@ include configs/kconfig.mk
 
 # These look after the tree, or call make again for the rest: they need no compiler, library or configuration.
 light-goals := help deps clean distclean uninstall format format-check check check-fast check-unit demo lab \
-	lab-root lab-shell fuzz fuzz-build $(kconfig-goals)
+	lab-root lab-shell fuzz fuzz-build new-backend $(kconfig-goals)
 goals := $(or $(MAKECMDGOALS),all)
 build-goals := $(filter-out $(light-goals) %_defconfig,$(goals))
 tools := $(if $(filter $(kconfig-goals) %_defconfig,$(goals))$(build-goals),kconfig-conf) \
@@ -117,7 +117,7 @@ version := $(or $(git-version:v%=%),$(VERSION))
 path-words := XVHOST_VERSION XVHOST_SYSCONFDIR XVHOST_LIBEXECDIR XVHOST_BACKEND_DIR
 path-defines := -DXVHOST_VERSION='"$(version)"' -DXVHOST_SYSCONFDIR='"$(SYSCONFDIR)"' \
 	-DXVHOST_LIBEXECDIR='"$(LIBEXECDIR)"' -DXVHOST_BACKEND_DIR='"$(BACKENDDIR)"'
-fill-in = sed $(foreach v,SBINDIR LIBDIR LIBEXECDIR BACKENDDIR SYSCONFDIR,-e 's|@$v@|$($v)|g') \
+fill-in = sed $(foreach v,PREFIX INCLUDEDIR SBINDIR LIBDIR LIBEXECDIR BACKENDDIR SYSCONFDIR,-e 's|@$v@|$($v)|g') \
 	-e 's|@VERSION@|$(version)|g'
 
 # ---- what there is ---------------------------------------------------------------------------------------------
@@ -145,6 +145,7 @@ page-sources := $(wildcard service/*/*.[1-8].scd backends/*/*.[1-8].scd docs/*.[
 pages := $(patsubst %.scd,$(O)/man/%,$(notdir $(page-sources)))
 units := $(O)/share/xvhostd.service
 sample := $(O)/share/xvhost.conf
+pkg-config-file := $(O)/share/xvhost.pc
 
 # What programs and tests are linked with, in the order in which one uses the next.
 libraries := $(O)/lib/libdaemon.a $(O)/lib/libworker.a $(O)/lib/libcommon.a
@@ -168,7 +169,7 @@ endif
 
 # ---- rules -----------------------------------------------------------------------------------------------------
 
-all: $(programs) $(modules) $(pages) $(units) $(sample)
+all: $(programs) $(modules) $(pages) $(units) $(sample) $(pkg-config-file)
 
 .PHONY: man
 man: $(pages) ## build the manual pages
@@ -232,6 +233,10 @@ $(units) $(sample): $(O)/share/%: service/daemon/% $(O)/settings/paths
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D) && $(fill-in) $< >$@
 
+$(pkg-config-file): $(O)/share/%: include/% $(O)/settings/paths
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && $(fill-in) $< >$@
+
 # ---- installing ------------------------------------------------------------------------------------------------
 
 # MODE:FROM:TO of each file; install and uninstall both go by it.
@@ -243,7 +248,8 @@ installed := \
 	$(foreach f,$(modules),644:$f:$(BACKENDDIR)/$(notdir $f)) \
 	$(foreach f,$(wildcard include/xvhost/*.h),644:$f:$(INCLUDEDIR)/xvhost/$(notdir $f)) \
 	$(foreach f,$(pages),644:$f:$(MANDIR)/man$(patsubst .%,%,$(suffix $f))/$(notdir $f)) \
-	$(foreach f,$(units),644:$f:$(UNITDIR)/$(notdir $f))
+	$(foreach f,$(units),644:$f:$(UNITDIR)/$(notdir $f)) \
+	644:$(pkg-config-file):$(LIBDIR)/pkgconfig/xvhost.pc
 sample-at := $(SYSCONFDIR)/xvhost/xvhost.conf
 
 .PHONY: install uninstall
@@ -261,6 +267,10 @@ uninstall: ## remove what install put there, but not the configuration file
 		$(LIBEXECDIR) $(INCLUDEDIR)/xvhost)) 2>/dev/null
 
 # ---- care ------------------------------------------------------------------------------------------------------
+
+.PHONY: new-backend
+new-backend: ## write the skeleton of a backend: NAME=foo KIND=disk
+	$(Q)backends/new-backend '$(NAME)' '$(KIND)'
 
 .PHONY: deps clean distclean format format-check help
 deps: ## install the Debian packages of configs/debian-packages that are missing

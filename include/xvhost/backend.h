@@ -213,7 +213,7 @@ struct xvhost_queue {
  * One request. The host owns it and has checked it: offset and length lie within the disk and are multiples
  * of block_bytes, the iovecs sum up to length, a disk that is read-only is not written. From submit to
  * complete a backend may change iov and the iovecs that it points to (to go on after a short read, for
- * example), and nothing else.
+ * example), and nothing else. The memory of a write may only be read.
  */
 struct xvhost_request {
 	struct xvhost_queue *queue;
