@@ -39,9 +39,6 @@ static void watch(struct event_channels *channels)
 		.data.ptr = channels,
 	};
 
-	/* Who is woken later looks after it then. */
-	if (channels->blocked)
-		return;
 	must(epoll_ctl(channels->machine->unmasker_epoll, EPOLL_CTL_MOD, channels->own_fd, &event) == 0);
 	channels->watched = true;
 }
@@ -63,25 +60,16 @@ static void deliver(struct event_channels *channels, uint32_t number)
 	port->held = true;
 }
 
-/* wake_later - have the unmasker look at everything that a fault keeps back. */
+/* wake_later - have the unmasker send what a fault keeps back, all together when the first is due. */
 static void wake_later(struct sim_machine *machine, uint32_t delay_us)
 {
 	struct itimerspec due = {
 		.it_value = {.tv_sec = delay_us / 1000000, .tv_nsec = (long)(delay_us % 1000000) * 1000},
 	};
 
+	if (__atomic_exchange_n(&machine->late_timer_set, true, __ATOMIC_SEQ_CST))
+		return;
 	must(timerfd_settime(machine->late_timer, 0, &due, NULL) == 0);
-}
-
-/* block - let the host's writes fail for some time: there is no room left. The handle is locked. */
-static void block(struct event_channels *channels, uint32_t delay_us)
-{
-	const uint32_t nothing = UINT32_MAX;
-
-	while (send(channels->fd, &nothing, sizeof(nothing), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
-		;
-	channels->blocked = true;
-	wake_later(channels->machine, delay_us);
 }
 
 static void unmask(struct event_channels *channels, uint32_t number)
@@ -101,8 +89,6 @@ void sim_take_unmasks(struct event_channels *channels)
 	uint32_t numbers[UNMASK_BATCH];
 	ssize_t bytes;
 
-	if (channels->blocked)
-		return;
 	do {
 		bytes = recv(channels->own_fd, numbers, sizeof(numbers), MSG_DONTWAIT);
 		for (ssize_t i = 0; i < bytes / (ssize_t)sizeof(numbers[0]); i++)
@@ -132,11 +118,8 @@ void sim_raise_event(struct sim_machine *machine, uint32_t number)
 	struct sim_host_port *port = &machine->host_ports[number];
 	struct event_channels *channels = port->owner;
 	uint32_t late_us = sim_faulty(machine) ? sim_fault_delay(machine, SIM_EVENT) : 0;
-	uint32_t blocked_us = sim_faulty(machine) ? sim_fault_delay(machine, SIM_UNMASK) : 0;
 
 	pthread_mutex_lock(&channels->lock);
-	if (blocked_us > 0)
-		block(channels, blocked_us);
 	if (late_us > 0) {
 		port->late = true;
 		wake_later(machine, late_us);
@@ -158,9 +141,16 @@ static void deliver_rest(struct event_channels *channels)
 	}
 }
 
-/* look_at - the host has written, or read. ports_lock is held. */
-static void look_at(struct event_channels *channels)
+/* look_after - the host has written, or read, unless the handle was closed meanwhile. ports_lock is held. */
+static void look_after(struct sim_machine *machine, const void *watched)
 {
+	struct event_channels *channels = machine->channels;
+
+	/* Another one of the same address does not mind. */
+	while (channels && channels != watched)
+		channels = channels->next;
+	if (!channels)
+		return;
 	pthread_mutex_lock(&channels->lock);
 	channels->watched = false;
 	sim_take_unmasks(channels);
@@ -171,34 +161,12 @@ static void look_at(struct event_channels *channels)
 	pthread_mutex_unlock(&channels->lock);
 }
 
-/* look_after - the same, for a handle that may have been closed meanwhile. ports_lock is held. */
-static void look_after(struct sim_machine *machine, const void *watched)
-{
-	struct event_channels *channels = machine->channels;
-
-	/* Another one of the same address does not mind. */
-	while (channels && channels != watched)
-		channels = channels->next;
-	if (channels)
-		look_at(channels);
-}
-
-/* unblock - what the host wrote before it was blocked is taken now. ports_lock is held. */
-static void unblock(struct sim_machine *machine)
-{
-	for (struct event_channels *channels = machine->channels; channels; channels = channels->next) {
-		pthread_mutex_lock(&channels->lock);
-		channels->blocked = false;
-		pthread_mutex_unlock(&channels->lock);
-		look_at(channels);
-	}
-}
-
 /* send_late - the events that were kept back. ports_lock is held. */
 static void send_late(struct sim_machine *machine)
 {
 	sim_clear(machine->late_timer);
-	unblock(machine);
+	/* An event that is kept back from here on is seen below, or sets the timer anew. */
+	__atomic_store_n(&machine->late_timer_set, false, __ATOMIC_SEQ_CST);
 	for (uint32_t number = 0; number < SIM_HOST_PORTS_MAX; number++) {
 		struct sim_host_port *port = &machine->host_ports[number];
 

@@ -32,14 +32,9 @@ enum sim_call {
 	SIM_EVENT_CHANNELS_NOTIFY,
 	/*
 	 * An event on its way to the host. It can't fail. One that is slow comes later, and the host's read gives
-	 * fewer ports than have events.
+	 * fewer ports than have events. (Writing to unmask has no fault: Linux's driver takes all that is written.)
 	 */
 	SIM_EVENT,
-	/*
-	 * The host's writing to unmask. One that is slow fails, with EAGAIN, from the next event on and for that time.
-	 * (It can't be done in part: the socket takes an array whole or not at all.)
-	 */
-	SIM_UNMASK,
 	SIM_GRANTS_OPEN,
 	SIM_GRANTS_MAP,
 	SIM_GRANTS_UNMAP,

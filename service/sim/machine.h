@@ -83,7 +83,6 @@ struct event_channels {
 	uint32_t held; /* events that wait for the host to unmask their ports */
 	bool watched;  /* the unmasker waits for the host to write */
 	bool full;     /* the socket takes no more events */
-	bool blocked;  /* a fault: it takes nothing of the host's */
 };
 
 struct sim_machine {
@@ -99,6 +98,7 @@ struct sim_machine {
 	struct event_channels *channels;  /* open handles */
 	pthread_t unmasker;
 	int unmasker_epoll, unmasker_end, late_timer;
+	bool late_timer_set;
 	struct sim_store *store;
 	struct sim_faults *faults;
 	uint32_t faults_set; /* how many; most of the time none, and then nobody looks at them */

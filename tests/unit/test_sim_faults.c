@@ -199,34 +199,6 @@ START_TEST(late_event)
 }
 END_TEST
 
-/* For a time the host can't unmask; what it has written before is taken afterwards, and no event is lost. */
-START_TEST(blocked_unmask)
-{
-	int fd = platform->event_channels_fd(channels);
-	struct pollfd polled = {.fd = fd, .events = POLLIN};
-	uint32_t port, read_port;
-	int64_t before;
-
-	port = (uint32_t)platform->event_channels_bind(channels, DOMID, remote);
-	ck_assert_int_eq(read(fd, &read_port, sizeof(read_port)), sizeof(read_port));
-	ck_assert_int_eq(write(fd, &port, sizeof(port)), sizeof(port));
-	sim_fault_set(machine, &(struct sim_fault){.call = SIM_UNMASK, .times = 1, .delay_us = SLOW_US});
-	before = now_us();
-	/* The port was unmasked in time, but that is not seen yet. */
-	ck_assert_int_eq(sim_port_notify(guest, remote), 0);
-	ck_assert_int_eq(write(fd, &port, sizeof(port)), -1);
-	ck_assert_int_eq(errno, EAGAIN);
-	ck_assert_int_eq(poll(&polled, 1, 5000), 1);
-	ck_assert_int_ge(now_us() - before, SLOW_US);
-	ck_assert_int_eq(read(fd, &read_port, sizeof(read_port)), sizeof(read_port));
-	ck_assert_uint_eq(read_port, port);
-	ck_assert_int_eq(sim_port_notify(guest, remote), 0);
-	ck_assert_int_eq(poll(&polled, 1, 50), 0);
-	ck_assert_int_eq(write(fd, &port, sizeof(port)), sizeof(port));
-	ck_assert_int_eq(poll(&polled, 1, 5000), 1);
-}
-END_TEST
-
 /* By chance: some fail, some don't, and the same seed gives the same. */
 START_TEST(by_chance)
 {
@@ -254,7 +226,6 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, each_call_of_xenstore);
 	tcase_add_test(test_case, slow);
 	tcase_add_test(test_case, late_event);
-	tcase_add_test(test_case, blocked_unmask);
 	tcase_add_test(test_case, by_chance);
 }
 
