@@ -25,6 +25,7 @@ struct mapping {
 	char *start;
 	uint32_t count;
 	struct sim_guest *guest;
+	bool writable;
 	bool counted;	  /* its pages have references: they are no grant table's */
 	uint32_t pages[]; /* SIM_NO_PAGE where there is an error */
 };
@@ -94,26 +95,24 @@ static int check_place(const struct foreign *foreign, const char *start, uint32_
 
 /* ---- map and unmap ---- */
 
-/* begin - check the call, and find the guest. Returns a mapping of no pages yet; or NULL with *error, which is 0 when
- * only the guest is missing. */
-static struct mapping *begin(struct foreign *foreign, uint16_t domid, char *start, uint32_t count, int *error)
+/* begin - check the call. Returns a mapping of no pages yet, which has taken the reference to the guest; or NULL with
+ * *error, which is 0 when only the guest is missing. The handle is locked. */
+static struct mapping *begin(struct foreign *foreign, uint16_t domid, struct sim_guest *guest, char *start,
+			     uint32_t count, int *error)
 {
 	struct mapping *mapping = NULL;
-	struct sim_guest *guest;
 
 	if (foreign->restricted_to >= 0 && foreign->restricted_to != domid)
 		*error = -EPERM;
 	else
 		*error = check_place(foreign, start, count);
-	if (*error < 0)
-		return NULL;
-	guest = sim_guest_hold(foreign->machine, domid);
-	if (!guest)
-		return NULL;
-	mapping = malloc(sizeof(*mapping) + count * sizeof(mapping->pages[0]));
+	if (*error == 0 && guest) {
+		mapping = malloc(sizeof(*mapping) + count * sizeof(mapping->pages[0]));
+		*error = mapping ? 0 : -ENOMEM;
+	}
 	if (!mapping) {
-		sim_guest_drop(guest);
-		*error = -ENOMEM;
+		if (guest)
+			sim_guest_drop(guest);
 		return NULL;
 	}
 	*mapping = (struct mapping){
@@ -153,6 +152,7 @@ static void map_frames(struct mapping *mapping, const uint64_t *frames, bool wri
 		       int rest_error, int *errors)
 {
 	mapping->counted = true;
+	mapping->writable = writable;
 	for (uint32_t i = 0; i < mapping->count; i++) {
 		mapping->pages[i] = SIM_NO_PAGE;
 		errors[i] = i < most ? map_frame(mapping, i, frames[i], writable) : rest_error;
@@ -164,12 +164,14 @@ static int foreign_map(struct foreign *foreign, uint16_t domid, void *address, c
 {
 	uint32_t most = count;
 	int error, fault = sim_fault_part(foreign->machine, SIM_FOREIGN_MAP, &most);
+	struct sim_guest *guest;
 	struct mapping *mapping;
 
 	if (fault < 0 && most == count)
 		return fault;
+	guest = sim_guest_hold(foreign->machine, domid);
 	pthread_mutex_lock(&foreign->lock);
-	mapping = begin(foreign, domid, address, count, &error);
+	mapping = begin(foreign, domid, guest, address, count, &error);
 	if (mapping)
 		map_frames(mapping, frames, writable, most, fault < 0 ? fault : -ENOMEM, errors);
 	/* Linux asks Xen for each frame, and so each has the error that there is no such domain. */
@@ -200,12 +202,14 @@ static int foreign_map_grant_frames(struct foreign *foreign, uint16_t domid, voi
 				    enum grant_frames which, uint32_t first, uint32_t count)
 {
 	int error = sim_fault_check(foreign->machine, SIM_FOREIGN_MAP_GRANT_FRAMES);
+	struct sim_guest *guest;
 	struct mapping *mapping;
 
 	if (error < 0)
 		return error;
+	guest = sim_guest_hold(foreign->machine, domid);
 	pthread_mutex_lock(&foreign->lock);
-	mapping = begin(foreign, domid, address, count, &error);
+	mapping = begin(foreign, domid, guest, address, count, &error);
 	if (!mapping && error == 0)
 		error = -ESRCH;
 	for (uint32_t i = 0; mapping && error == 0 && i < count; i++) {
@@ -328,6 +332,31 @@ static int foreign_restrict(struct foreign *foreign, uint16_t domid)
 		foreign->restricted_to = domid;
 	pthread_mutex_unlock(&foreign->lock);
 	return error;
+}
+
+/* writes - does this handle have the page mapped writable? The handle is locked. */
+static bool writes(const struct foreign *foreign, const struct sim_guest *guest, uint32_t page)
+{
+	for (const struct mapping *mapping = foreign->mappings; mapping; mapping = mapping->next)
+		for (uint32_t i = 0; mapping->guest == guest && mapping->writable && i < mapping->count; i++)
+			if (mapping->pages[i] == page)
+				return true;
+	return false;
+}
+
+bool sim_foreign_writes(struct sim_guest *guest, uint32_t page)
+{
+	struct sim_machine *machine = guest->machine;
+	bool found = false;
+
+	pthread_mutex_lock(&machine->lock);
+	for (struct foreign *foreign = machine->foreign; foreign && !found; foreign = foreign->next) {
+		pthread_mutex_lock(&foreign->lock);
+		found = writes(foreign, guest, page);
+		pthread_mutex_unlock(&foreign->lock);
+	}
+	pthread_mutex_unlock(&machine->lock);
+	return found;
 }
 
 void sim_foreign_platform(struct platform *platform)

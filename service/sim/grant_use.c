@@ -192,3 +192,18 @@ void sim_grant_use_end(struct sim_guest *guest, uint32_t gref, bool writable)
 	if (page != SIM_NO_PAGE)
 		sim_page_put(guest, page);
 }
+
+bool sim_grants_write(struct sim_guest *guest, uint32_t page)
+{
+	uint32_t count = __atomic_load_n(&guest->grant_entry_count, __ATOMIC_ACQUIRE);
+	bool found = false;
+
+	for (uint32_t gref = 0; gref < count && !found; gref++) {
+		struct sim_active *active = &guest->active[gref];
+
+		sim_lock(&active->lock);
+		found = active->writers > 0 && active->found.page == page;
+		sim_unlock(&active->lock);
+	}
+	return found;
+}

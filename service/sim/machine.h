@@ -8,7 +8,7 @@
  *   event_channels->lock    which ports of a handle are masked
  *   guest->memory_lock      frames are taken, given back, ballooned
  *   guest->models_lock      device models come and go, guests wait for them; alone
- *   foreign->lock           what a handle has mapped; before machine->lock
+ *   foreign->lock           what a handle has mapped; after machine->lock
  * A struct sim_lock is held for some instructions, and nothing is called under it but what belongs to it: a grant
  * handle's records, an active entry of a grant table, a guest's list of free grants.
  *
@@ -290,6 +290,9 @@ static inline void *sim_page_host(const struct sim_guest *guest, uint32_t page, 
 enum grant_status sim_grant_use(struct sim_guest *guest, const struct sim_use *use, struct sim_found *found);
 void sim_grant_use_end(struct sim_guest *guest, uint32_t gref, bool writable);
 
+/* sim_grants_write - is a page in use for writing by any grant? */
+bool sim_grants_write(struct sim_guest *guest, uint32_t page);
+
 /* ---- dirty.c: live migration ---- */
 
 void sim_dirty_destroy(struct sim_guest *guest);
@@ -313,6 +316,8 @@ struct sim_guest *sim_grants_guest(struct grants *grants, uint16_t domid);
 
 /* foreign.c */
 void sim_foreign_platform(struct platform *platform);
+/* sim_foreign_writes - is a page mapped writable by any handle of foreign memory? */
+bool sim_foreign_writes(struct sim_guest *guest, uint32_t page);
 
 /* device_model.c */
 void sim_device_model_platform(struct platform *platform);

@@ -279,3 +279,12 @@ void sim_pages_give_back(struct sim_guest *guest, uint32_t count, const uint64_t
 	}
 	pthread_mutex_unlock(&guest->memory_lock);
 }
+
+int sim_page_use_as_table(struct sim_guest *guest, uint64_t frame)
+{
+	uint32_t page = sim_page_find(guest, frame);
+
+	if (page == SIM_NO_PAGE || !guest->options.pv)
+		return -EINVAL;
+	return sim_grants_write(guest, page) || sim_foreign_writes(guest, page) ? -EBUSY : 0;
+}

@@ -77,6 +77,12 @@ void sim_pages_give_back(struct sim_guest *guest, uint32_t count, const uint64_t
 void *sim_page(struct sim_guest *guest, uint64_t frame);
 
 /*
+ * sim_page_use_as_table - what a PV guest does when it makes a page table of one of its frames. -EBUSY: the host has
+ * it mapped writable, and a real guest would have crashed. For tests; it looks at all that is mapped.
+ */
+int sim_page_use_as_table(struct sim_guest *guest, uint64_t frame);
+
+/*
  * sim_balloon_out - give frames that were taken to Xen. What the host has mapped of them stays until it is unmapped.
  * In a guest that is not PV the call then waits until the host's device models have answered. -EINVAL at the first
  * frame that the guest does not have; those before it are gone.

@@ -230,6 +230,33 @@ START_TEST(destroyed)
 }
 END_TEST
 
+/* A PV guest can't make a page table of a page as long as somebody may write to it. */
+START_TEST(page_tables)
+{
+	void *page, *mapping;
+	uint32_t gref;
+
+	setup_guest(true, 1);
+	ck_assert_int_eq(map(0, frames[0], false), 0);
+	ck_assert_int_eq(sim_page_use_as_table(guest, frames[0]), 0);
+	ck_assert_int_eq(map(1, frames[0], true), 0);
+	ck_assert_int_eq(sim_page_use_as_table(guest, frames[0]), -EBUSY);
+	ck_assert_int_eq(sim_page_use_as_table(guest, frames[1]), 0);
+	ck_assert_int_eq(platform->foreign_unmap(foreign, at(1), 1), 0);
+	ck_assert_int_eq(sim_page_use_as_table(guest, frames[0]), 0);
+	gref = (uint32_t)sim_grant(guest, SIM_HOST_DOMID, frames[1], false);
+	ck_assert_int_eq(platform->grants_map(grants, DOMID, &gref, 1, true, false, &page, &mapping), 0);
+	ck_assert_int_eq(sim_page_use_as_table(guest, frames[1]), -EBUSY);
+	ck_assert_int_eq(platform->grants_unmap(grants, mapping, 1), 0);
+	ck_assert_int_eq(sim_page_use_as_table(guest, frames[1]), 0);
+	ck_assert_int_eq(sim_page_use_as_table(guest, 1), -EINVAL);
+	teardown();
+	setup_guest(false, 1);
+	ck_assert_int_eq(sim_page_use_as_table(guest, frames[0]), -EINVAL);
+	teardown();
+}
+END_TEST
+
 /* ---- ballooning ---- */
 
 static void clear_balloon_frames(uint32_t count)
@@ -570,6 +597,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, grant_frames, 1, 3);
 	tcase_add_test(test_case, status_frames);
 	tcase_add_loop_test(test_case, destroyed, 0, 2);
+	tcase_add_test(test_case, page_tables);
 	tcase_add_loop_test(test_case, balloon, 0, 2);
 	tcase_add_test(test_case, other_memory);
 	tcase_add_test(test_case, no_memory);
