@@ -4,7 +4,8 @@
  *
  * xvhostd runs on this thread, a turn at a time, over the simulated xenstore; the harness is its workers, the toolstack
  * and the clock, so nothing is waited for. An input is a program: steps of the guest (sim/nonsense.h) and, between them,
- * turns, time that passes, workers that fail, the disk being detached, attached anew, xvhostd being started again.
+ * turns, time that passes, workers that fail or that the guest has broken into, the disk being detached, attached anew,
+ * xvhostd being started again.
  *
  * What must hold besides memory: the disk of another guest stays connected, and its worker hears nothing; what is asked
  * of a worker is possible and within limits; an error names its cause; xvhostd comes to rest; and when the guest is gone
@@ -33,7 +34,8 @@
 #define DEVICE 51712
 #define RING_REF 8
 #define EVENT_CHANNEL 9
-#define TURNS_TO_REST 30 /* without time passing */
+#define TURNS_TO_REST 12 /* without time passing */
+#define STARTS_MAX 2	 /* of xvhostd by one input: they take long */
 #define STEPS_MAX 300	 /* of one input */
 #define END_STEP_MS 1000
 #define END_STEPS_MAX 120
@@ -60,6 +62,7 @@ struct fake {
 	int socket; /* -1: closed */
 	int end_fd;
 	bool opened, connected, hung;
+	bool broken_into; /* it has said what was not so, and what it is asked means nothing any more */
 };
 
 struct world {
@@ -74,7 +77,9 @@ struct world {
 	struct fake fakes[FAKES_MAX];
 	enum mood mood;
 	bool innocent_is_left_alone;
-	unsigned calls; /* of xenstore */
+	unsigned starts; /* of xvhostd, since the hostile guest is there */
+	bool lied_to;	 /* by a worker, since the hostile guest is there */
+	unsigned calls;	 /* of xenstore */
 	unsigned nodes, watches;
 };
 
@@ -284,6 +289,11 @@ static void fake_hear(struct fake *fake, struct message *message)
 	fake->hung = fake->hung || mood == SILENT;
 	if (fake->hung)
 		return;
+	if (fake->broken_into) {
+		if (message->type == MESSAGE_STOP)
+			fake_end(fake);
+		return;
+	}
 	switch (message->type) {
 	case MESSAGE_DISK_OPEN:
 		fake_open(fake, message, mood);
@@ -304,6 +314,31 @@ static void fake_hear(struct fake *fake, struct message *message)
 	default:
 		must(message->type == MESSAGE_STOP, "message %d", (int)message->type);
 		fake_end(fake);
+	}
+}
+
+/* lie - what is in the program comes from the hostile guest's worker. */
+static void lie(struct sim_nonsense *program)
+{
+	struct message message;
+	size_t length = sizeof(message) - (sim_nonsense_byte(program) == 0);
+
+	memset(&message, 0, sizeof(message));
+	message.type = sim_nonsense_byte(program) % (MESSAGE_STOP + 2);
+	message.device_id = sim_nonsense_byte(program) == 0 ? DEVICE + 1 : DEVICE;
+	for (uint8_t *at = (uint8_t *)&message.opened; at < (uint8_t *)&message.opened.text[16]; at++)
+		*at = sim_nonsense_byte(program);
+	message.opened.text[ERROR_TEXT_MAX - 1] = 'x';
+	message.opened.size_bytes = (uint64_t)sim_nonsense_byte(program) << 5;
+	message.opened.block_bytes = (uint32_t)sim_nonsense_byte(program) << 8;
+	for (struct fake *fake = world->fakes; fake < world->fakes + FAKES_MAX; fake++) {
+		if (!fake->used || fake->socket < 0 || fake->domid != HOSTILE)
+			continue;
+		fake->broken_into = true;
+		world->lied_to = true;
+		if (send(fake->socket, &message, length, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+			must(errno == EPIPE || errno == ECONNRESET || errno == EAGAIN, "a lie: %s",
+			     strerror(errno));
 	}
 }
 
@@ -358,6 +393,9 @@ static void stop_daemon(void)
 /* start_again - the innocent's disk is found connected, and is so again. */
 static void start_again(void)
 {
+	if (world->starts == STARTS_MAX)
+		return;
+	world->starts++;
 	stop_daemon();
 	world->innocent_is_left_alone = false;
 	start_daemon();
@@ -375,7 +413,7 @@ static void make_world(struct world *made, uint16_t host_domid)
 	world = made;
 	*made = (struct world){.host_domid = host_domid, .platform = platform, .store = sim_store_create()};
 	must(made->store != NULL && sim_store_connect(made->store, 0, &made->toolstack) == 0, "a store");
-	snprintf(made->directory, sizeof(made->directory), "/tmp/xvhost-fuzz-XXXXXX");
+	snprintf(made->directory, sizeof(made->directory), "/dev/shm/xvhost-fuzz-XXXXXX");
 	must(mkdtemp(made->directory) != NULL, "mkdtemp: %s", strerror(errno));
 	snprintf(made->lock_path, sizeof(made->lock_path), "%s/lock", made->directory);
 	made->kind = (struct worker_kind){.start = fake_start, .kill = fake_kill, .reap = fake_reap};
@@ -447,10 +485,11 @@ static void check_error(void)
 	static const char *const causes[] = {"frontend node ", "the fake ", "the worker ", "backend node "};
 	const char *text = node("/local/domain/%u/error/backend/vbd/%u/%u/error", world->host_domid, HOSTILE,
 				DEVICE);
-	bool named = text[0] == '\0';
+	bool named = text[0] == '\0' || world->lied_to;
 
 	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
 		named = named || strstr(text, causes[i]) != NULL;
+	/* What a worker says is passed on. */
 	must(named && (text[0] == '\0' || (text[0] >= '1' && text[0] <= '9')), "an error has a cause: \"%s\"",
 	     text);
 	for (; *text != '\0'; text++)
@@ -531,8 +570,10 @@ static void step(struct sim_nonsense *nonsense, const struct sim_block *block, u
 	} else if (choice < 230) {
 		clock_ms += times_ms[choice % (sizeof(times_ms) / sizeof(times_ms[0]))];
 		turn(1);
-	} else if (choice < 242) {
+	} else if (choice < 238) {
 		world->mood = choice % MOODS;
+	} else if (choice < 242) {
+		lie(nonsense);
 	} else if (choice < 253) {
 		toolstack_step(block, sim_nonsense_byte(nonsense));
 	} else {
@@ -555,6 +596,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		make_worlds();
 	world = &worlds[sim_nonsense_byte(&nonsense) % 2];
 	world->mood = GOOD;
+	world->lied_to = false;
+	world->starts = 0;
 	block.host_domid = nonsense.host_domid = world->host_domid;
 	sim_store_introduce(world->store, HOSTILE);
 	must(sim_store_connect(world->store, HOSTILE, &nonsense.guest) == 0, "a guest");

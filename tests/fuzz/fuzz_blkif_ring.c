@@ -1,0 +1,567 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * fuzz_blkif_ring.c - a guest's ring: any program of requests, counters and grants
+ *
+ * The input is a program. Its first byte says what the ring and the disk are like; then come steps, each a byte that says
+ * which and what that step needs (struct input). The queue is driven without a loop: the program says when a turn is
+ * taken, and which of the backend's requests is completed next.
+ *
+ * What must hold besides memory: the backend gets only what lies on the disk, in memory that it may use; each request
+ * that is taken is answered once; and when all is answered nothing is mapped.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xen/io/blkif.h>
+
+#include "log.h"
+#include "rings/blkif.h"
+#include "sim/front_ring.h"
+
+#define DOMID 9
+#define OTHER_DOMID 10
+#define GOOD_PAGES 16u
+#define PAGES 22u /* these, and those with something wrong */
+#define DISK_SECTORS 1000u
+#define ORDERS 3u /* rings of 1, 2 and 4 pages */
+#define STEPS_MAX 400u
+#define IN_FLIGHT_MAX 1024u
+#define FIRST_COUNTER (UINT32_MAX - 20) /* of every second ring: the counters wrap */
+
+/* What the first byte says. */
+enum {
+	SHAPE_32_BIT = 1u << 0,
+	SHAPE_ORDER_AT = 1, /* 2 bits */
+	SHAPE_FLUSH = 1u << 3,
+	SHAPE_READ_ONLY = 1u << 4,
+	SHAPE_DISCARD = 1u << 5,
+	SHAPE_STRICT = 1u << 6, /* what is unmapped can't be touched */
+	SHAPE_WRAP = 1u << 7,
+};
+
+enum page_kind {
+	PAGE_READ_ONLY = GOOD_PAGES,
+	PAGE_OTHER_DOMAIN,
+	PAGE_WITHDRAWN,
+	PAGE_LOST,     /* of a frame that there is not */
+	PAGE_INDIRECT, /* describes segments */
+	PAGE_RING,     /* the ring's own first page */
+};
+
+/* One guest and how the host reaches it. Made once. */
+struct world {
+	struct sim_guest *guest;
+	struct memory *memory;
+	void *pages[PAGES];
+	uint64_t frames[PAGES];
+	uint32_t grefs[PAGES];
+	struct front_ring rings[2][ORDERS];
+	struct memory_ring mapped[2][ORDERS];
+	struct blkif_queue *queues[2][ORDERS]; /* made when they are used first */
+};
+
+struct input {
+	const uint8_t *at;
+	size_t left;
+};
+
+static struct world worlds[2]; /* the second is strict */
+static struct platform platform;
+static const struct platform *below;
+static int64_t mapped; /* grants */
+
+static struct world *world;
+static struct front_ring *ring;
+static struct blkif_queue *queue;
+static struct blkif_turn turn;
+static struct memory_mapping *mappings[IN_FLIGHT_MAX], *gone[IN_FLIGHT_MAX];
+static struct xvhost_request *submitted[IN_FLIGHT_MAX];
+static uint32_t submitted_count;
+static bool complete_at_once;
+static uint32_t taken_before; /* the ring's counter when the program began */
+static struct xvhost_disk_properties properties;
+
+static void must(bool holds, const char *what)
+{
+	if (holds)
+		return;
+	fprintf(stderr, "does not hold: %s\n", what);
+	abort();
+}
+
+/* ---- the input ---- */
+
+static uint8_t next_u8(struct input *input)
+{
+	if (input->left == 0)
+		return 0;
+	input->left--;
+	return *input->at++;
+}
+
+static uint16_t next_u16(struct input *input)
+{
+	uint16_t low = next_u8(input);
+
+	return (uint16_t)(low | next_u8(input) << 8);
+}
+
+static uint32_t next_u32(struct input *input)
+{
+	uint32_t low = next_u16(input);
+
+	return low | (uint32_t)next_u16(input) << 16;
+}
+
+/* next_sector - mostly one of the disk's. */
+static uint64_t next_sector(struct input *input)
+{
+	uint16_t number = next_u16(input);
+
+	if (number < 0xff00)
+		return number % (DISK_SECTORS + 16);
+	return (uint64_t)next_u32(input) << 32 | next_u32(input);
+}
+
+/* next_gref - of one of the pages, or one that is none. */
+static uint32_t next_gref(struct input *input)
+{
+	uint8_t which = next_u8(input);
+
+	if (which == PAGE_RING)
+		return ring->grefs[0];
+	return which < PAGES ? world->grefs[which] : which == 0xff ? next_u32(input) : which;
+}
+
+/* ---- the backend ---- */
+
+static int fuzz_open(struct xvhost_disk *disk, const void *config, struct xvhost_disk_properties *with)
+{
+	(void)disk;
+	(void)config;
+	(void)with;
+	return 0;
+}
+
+static void fuzz_close(struct xvhost_disk *disk)
+{
+	(void)disk;
+}
+
+/* check_memory - all of it may be used: a disk's data is written to it, or it is read. */
+static void check_memory(const struct xvhost_request *request)
+{
+	uint64_t length = 0;
+	uint8_t seen = 0;
+
+	for (uint32_t i = 0; i < request->iov_count; i++) {
+		uint8_t *bytes = request->iov[i].iov_base;
+
+		must(request->iov[i].iov_len > 0 && request->iov[i].iov_len % 512 == 0,
+		     "iovecs are whole sectors");
+		length += request->iov[i].iov_len;
+		for (size_t at = 0; at < request->iov[i].iov_len; at += 256) {
+			if (request->operation == XVHOST_READ)
+				bytes[at] = 0x11;
+			else
+				seen ^= *(volatile uint8_t *)&bytes[at];
+		}
+	}
+	(void)seen;
+	must(length == request->length, "the iovecs sum up to the length");
+}
+
+static void fuzz_submit(struct xvhost_request *request)
+{
+	const bool data = request->operation == XVHOST_READ || request->operation == XVHOST_WRITE;
+
+	must(data || request->operation == XVHOST_FLUSH || request->operation == XVHOST_DISCARD,
+	     "a known operation");
+	must(request->offset % 512 == 0 && request->length % 512 == 0, "whole sectors");
+	must(request->offset <= properties.size_bytes &&
+		     request->length <= properties.size_bytes - request->offset,
+	     "on the disk");
+	must(request->operation == XVHOST_FLUSH || request->length > 0, "something to do");
+	must(request->operation != XVHOST_FLUSH || properties.flags & XVHOST_DISK_FLUSH,
+	     "flushes where they are wanted");
+	must(request->operation != XVHOST_DISCARD || properties.flags & XVHOST_DISK_DISCARD,
+	     "discards where they are offered");
+	must(request->operation == XVHOST_READ || request->operation == XVHOST_FLUSH ||
+		     !(properties.flags & XVHOST_DISK_READ_ONLY),
+	     "a read-only disk is not written");
+	if (data)
+		check_memory(request);
+	if (complete_at_once) {
+		blkif_complete(request, 0);
+		return;
+	}
+	for (uint32_t i = 0; i < submitted_count; i++)
+		must(submitted[i] != request, "a request is submitted once");
+	must(submitted_count < IN_FLIGHT_MAX, "no more than can be in flight");
+	submitted[submitted_count++] = request;
+}
+
+static const struct xvhost_disk_backend backend = {
+	.size = sizeof(backend),
+	.abi = XVHOST_BACKEND_ABI,
+	.name = "fuzz",
+	.request_size = 8,
+	.open = fuzz_open,
+	.close = fuzz_close,
+	.submit = fuzz_submit,
+};
+
+/* ---- the guest and its host ---- */
+
+static int counted_map(struct grants *grants, uint16_t domid, const uint32_t *grefs, uint32_t count,
+		       bool writable, bool consecutive, void **pages, void **mapping)
+{
+	int error = below->grants_map(grants, domid, grefs, count, writable, consecutive, pages, mapping);
+
+	if (error == 0)
+		mapped += count;
+	return error;
+}
+
+static int counted_unmap(struct grants *grants, void *mapping, uint32_t count)
+{
+	mapped -= count;
+	return below->grants_unmap(grants, mapping, count);
+}
+
+/* restore_grants - as they were before the program changed them. Nothing is mapped but rings. */
+static void restore_grants(struct world *of)
+{
+	for (uint32_t i = 0; i < PAGE_RING; i++) {
+		const grant_entry_v1_t entry = {
+			.flags = i == PAGE_WITHDRAWN   ? 0
+				 : i == PAGE_READ_ONLY ? GTF_permit_access | GTF_readonly
+						       : GTF_permit_access,
+			.domid = i == PAGE_OTHER_DOMAIN ? OTHER_DOMID : SIM_HOST_DOMID,
+			.frame = i == PAGE_LOST ? 0x7ffffff0 : (uint32_t)of->frames[i],
+		};
+
+		memcpy(sim_grant_entry(of->guest, of->grefs[i]), &entry, sizeof(entry));
+	}
+}
+
+static void make_world(struct sim_machine *machine, struct world *of, uint16_t domid, bool strict)
+{
+	const struct sim_guest_options options = {.domid = domid, .pages = 256, .strict = strict};
+
+	must(sim_guest_create(machine, &options, &of->guest) == 0, "a guest");
+	must(sim_pages_take(of->guest, PAGE_RING, of->frames) == 0, "pages");
+	for (uint32_t i = 0; i < PAGE_RING; i++) {
+		of->pages[i] = sim_page(of->guest, of->frames[i]);
+		of->grefs[i] = (uint32_t)sim_grant(of->guest, SIM_HOST_DOMID, of->frames[i], false);
+	}
+	must(memory_open(&platform, domid, IN_FLIGHT_MAX, &of->memory) == 0, "memory");
+	for (uint32_t i = 0; i < 2 * ORDERS; i++) {
+		struct front_ring *made = &of->rings[i % 2][i / 2];
+
+		must(front_ring_create(made, of->guest, SIM_HOST_DOMID, i % 2 ? BLKIF_X86_32 : BLKIF_X86_64,
+				       1u << i / 2) == 0,
+		     "a ring");
+		must(memory_map_ring(of->memory, made->grefs, made->page_count, &of->mapped[i % 2][i / 2]) ==
+			     0,
+		     "a mapped ring");
+	}
+}
+
+static void make_worlds(void)
+{
+	struct sim_machine *machine = sim_machine_create(1);
+
+	must(machine != NULL, "a machine");
+	log_set_level((enum log_level)0);
+	below = sim_platform(machine);
+	platform = *below;
+	platform.grants_map = counted_map;
+	platform.grants_unmap = counted_unmap;
+	make_world(machine, &worlds[0], DOMID, false);
+	make_world(machine, &worlds[1], DOMID + 5, true);
+	mapped = 0; /* the rings stay mapped, and are not counted */
+}
+
+/* ---- the steps ---- */
+
+static void put_wire(struct front_wire *wire)
+{
+	/* A guest may write over requests that were not answered. */
+	ring->response_consumer = ring->request_producer;
+	front_ring_put(ring, wire);
+}
+
+static void read_segments(struct input *input, uint32_t count, struct front_segment *segments)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint8_t sectors;
+
+		segments[i].gref = next_gref(input);
+		sectors = next_u8(input);
+		segments[i].first_sector = sectors >> 4;
+		segments[i].last_sector = sectors & 15;
+	}
+}
+
+static void put_direct(struct input *input)
+{
+	struct front_segment segments[FRONT_DIRECT_SEGMENTS] = {{0}};
+	struct front_wire wire = {.segments = segments};
+
+	wire.operation = next_u8(input);
+	wire.segment_count = next_u8(input);
+	wire.id = next_u8(input);
+	wire.sector = next_sector(input);
+	read_segments(input,
+		      wire.segment_count < FRONT_DIRECT_SEGMENTS ? wire.segment_count : FRONT_DIRECT_SEGMENTS,
+		      segments);
+	put_wire(&wire);
+}
+
+static void put_indirect(struct input *input)
+{
+	struct front_wire wire = {.operation = BLKIF_OP_INDIRECT};
+	uint32_t described;
+
+	wire.indirect_operation = next_u8(input);
+	wire.segment_count = next_u16(input);
+	wire.id = next_u8(input);
+	wire.sector = next_sector(input);
+	wire.indirect_grefs[0] = next_gref(input);
+	/* The page keeps the segments of the request before. */
+	described = next_u8(input) % 32;
+	read_segments(input, described, world->pages[PAGE_INDIRECT]);
+	put_wire(&wire);
+}
+
+static void put_discard(struct input *input)
+{
+	struct front_wire wire = {.operation = BLKIF_OP_DISCARD};
+
+	wire.flag = next_u8(input);
+	wire.id = next_u8(input);
+	wire.sector = next_sector(input);
+	wire.discard_sectors = next_sector(input);
+	put_wire(&wire);
+}
+
+static void put_raw(struct input *input)
+{
+	uint8_t entry[FRONT_ENTRY_MAX];
+
+	for (uint32_t i = 0; i < ring->entry_bytes; i++)
+		entry[i] = next_u8(input);
+	front_ring_write(ring, ring->request_producer++, entry, ring->entry_bytes);
+}
+
+static void check_counts(void)
+{
+	must(queue->in_flight == turn.in_flight && queue->in_flight <= queue->ring.size,
+	     "as many are in flight as can be");
+	must(queue->ring.request_consumer - queue->ring.response_producer == queue->in_flight,
+	     "each request that was taken is in flight or answered");
+	must((uint32_t)queue->counters.requests == queue->ring.request_consumer - taken_before,
+	     "each request is taken once");
+	must(queue->in_flight > 0 || (mapped == 0 && turn.grants == 0),
+	     "nothing is mapped when nothing is in flight");
+}
+
+/* take_turn - as the loop does it. */
+static void take_turn(uint32_t budget)
+{
+	blkif_take(queue, budget);
+	do {
+		blkif_start(&turn);
+		blkif_finish(&turn);
+	} while (turn.taken.first || turn.completed.first);
+	blkif_publish(queue);
+	check_counts();
+}
+
+static void complete_one(uint32_t which, int error)
+{
+	struct xvhost_request *request;
+
+	if (submitted_count == 0)
+		return;
+	which %= submitted_count;
+	request = submitted[which];
+	submitted[which] = submitted[--submitted_count];
+	blkif_complete(request, error);
+}
+
+static void change_grant(struct input *input)
+{
+	uint16_t *entry = sim_grant_entry(world->guest, world->grefs[next_u8(input) % PAGE_RING]);
+	uint8_t what = next_u8(input);
+	uint16_t value = next_u16(input);
+
+	/* Of the flags, domain and frame. */
+	entry[what % 4] = value;
+}
+
+static void poke(struct input *input)
+{
+	uint8_t which = next_u8(input) % PAGES;
+	uint8_t *page = which == PAGE_RING ? ring->pages[0] : world->pages[which];
+	uint16_t at = next_u16(input) % PAGE_BYTES;
+
+	page[at] = next_u8(input);
+}
+
+static void step(struct input *input)
+{
+	struct ring_header *header = (struct ring_header *)ring->pages[0];
+
+	switch (next_u8(input) % 12) {
+	case 0:
+		put_direct(input);
+		break;
+	case 1:
+		put_indirect(input);
+		break;
+	case 2:
+		put_discard(input);
+		break;
+	case 3:
+		put_raw(input);
+		break;
+	case 4:
+		front_ring_push(ring);
+		break;
+	case 5:
+		take_turn(next_u8(input));
+		break;
+	case 6: {
+		uint8_t which = next_u8(input);
+
+		complete_one(which, -(next_u8(input) % 100));
+		break;
+	}
+	case 7:
+		header->request_producer += (uint32_t)(int8_t)next_u8(input);
+		break;
+	case 8: {
+		uint32_t *counters = (uint32_t *)header;
+		uint8_t which = next_u8(input);
+
+		counters[which % 4] = next_u32(input);
+		break;
+	}
+	case 9:
+		change_grant(input);
+		break;
+	case 10:
+		poke(input);
+		break;
+	case 11:
+		complete_at_once = next_u8(input) & 1;
+		break;
+	}
+}
+
+/* ---- a program ---- */
+
+static struct blkif_queue *make_queue(enum blkif_protocol protocol, const struct memory_ring *with)
+{
+	static struct xvhost_disk disk = {.size = sizeof(disk), .name = "fuzz"};
+	static struct log_limit limit;
+	struct blkif_queue_parameters parameters = {
+		.layers = {{&disk, &backend, &properties}},
+		.layer_count = 1,
+		.protocol = protocol,
+		.pages = with->pages[0],
+		.page_count = with->count,
+		.limit = &limit,
+	};
+	struct blkif_queue *made;
+
+	must(blkif_queue_create(&parameters, &made) == 0, "a queue");
+	return made;
+}
+
+/* renew_queue - as blkif_queue_create leaves it. To make one for each program would take most of the time. */
+static void renew_queue(const struct memory_ring *with)
+{
+	must(ring_attach(&queue->ring, with->pages[0], with->count * PAGE_BYTES, ring->entry_bytes) == 0,
+	     "a new ring");
+	queue->read_only = properties.flags & XVHOST_DISK_READ_ONLY;
+	queue->flush = properties.flags & XVHOST_DISK_FLUSH;
+	queue->discard = properties.flags & XVHOST_DISK_DISCARD;
+	queue->broken = queue->ready = queue->unpublished = false;
+	queue->barrier = NULL;
+	memset(&queue->counters, 0, sizeof(queue->counters));
+	queue->free_slots = NULL;
+	for (uint32_t i = 0; i < queue->ring.size; i++) {
+		queue->slots[i].next = queue->free_slots;
+		queue->free_slots = &queue->slots[i];
+	}
+	queue->turn = &turn;
+}
+
+static void begin(uint8_t shape)
+{
+	uint32_t order = (shape >> SHAPE_ORDER_AT & 3u) % ORDERS, layout = shape & SHAPE_32_BIT;
+	const struct memory_ring *with;
+
+	world = &worlds[shape & SHAPE_STRICT ? 1 : 0];
+	ring = &world->rings[layout][order];
+	with = &world->mapped[layout][order];
+	for (uint32_t i = 0; i < ring->page_count; i++)
+		memset(ring->pages[i], 0, PAGE_BYTES);
+	memset(world->pages[PAGE_INDIRECT], 0, PAGE_BYTES);
+	front_ring_begin_at(ring, shape & SHAPE_WRAP ? FIRST_COUNTER : 0);
+	properties = (struct xvhost_disk_properties){
+		.size_bytes = DISK_SECTORS * 512,
+		.block_bytes = 512,
+		.flags = (shape & SHAPE_FLUSH ? XVHOST_DISK_FLUSH : 0) |
+			 (shape & SHAPE_READ_ONLY ? XVHOST_DISK_READ_ONLY : 0) |
+			 (shape & SHAPE_DISCARD ? XVHOST_DISK_DISCARD : 0),
+	};
+	if (!world->queues[layout][order])
+		world->queues[layout][order] = make_queue(layout ? BLKIF_X86_32 : BLKIF_X86_64, with);
+	queue = world->queues[layout][order];
+	turn = (struct blkif_turn){
+		.memory = world->memory,
+		.mappings = mappings,
+		.gone = gone,
+		.in_flight_max = IN_FLIGHT_MAX,
+		.grants_max = UINT32_MAX,
+	};
+	renew_queue(with);
+	taken_before = queue->ring.request_consumer;
+	submitted_count = 0;
+	complete_at_once = false;
+}
+
+/* end - all that was taken is answered, and nothing is left. */
+static void end(void)
+{
+	/* What was completed since the last turn is answered by one. */
+	for (take_turn(0); queue->in_flight > 0; take_turn(0)) {
+		must(submitted_count > 0, "what is in flight is the backend's");
+		complete_one(0, 0);
+	}
+	check_counts();
+	must(queue->ring.response_published == queue->ring.response_producer, "all answers are shown");
+	restore_grants(world);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input input = {data, size};
+
+	if (below == NULL) {
+		make_worlds();
+		restore_grants(&worlds[0]);
+		restore_grants(&worlds[1]);
+	}
+	begin(next_u8(&input));
+	for (uint32_t steps = 0; input.left > 0 && steps < STEPS_MAX; steps++)
+		step(&input);
+	end();
+	return 0;
+}

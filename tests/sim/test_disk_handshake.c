@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A guest's disk connected by xenstore, in all ways that blkif knows to describe its rings, by one frontend after the
+ * other; and frontends that end without a word.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "check_main.h"
+#include "log.h"
+#include "sim/blkif_handshake.h"
+#include "sim/host.h"
+#include "sim/load.h"
+#include "sim/toolstack.h"
+
+#define DOMID 11
+#define DEVICE 51712
+#define WAIT_MS 10000
+
+static struct sim_machine *machine;
+static struct sim_host *host;
+static struct sim_guest *guest;
+static struct xenstore *toolstack, *xenstore;
+static struct blkif_handshake_options handshake;
+static struct blkif_frontend *frontend;
+static struct sim_block block = {.domid = DOMID, .device_id = DEVICE};
+static char text[ERROR_TEXT_MAX];
+static int file;
+
+static void start(void)
+{
+	const struct sim_guest_options with = {.domid = DOMID, .pages = 8192};
+	static char target[64];
+
+	log_set_level(LOG_LEVEL_WARNING);
+	machine = sim_machine_create(5);
+	ck_assert_int_eq(sim_guest_create(machine, &with, &guest), 0);
+	ck_assert_int_eq(sim_xenstore_open(machine, 0, &toolstack), 0);
+	ck_assert_int_eq(sim_xenstore_open(machine, DOMID, &xenstore), 0);
+	ck_assert_int_eq(sim_host_start(machine, NULL, &host), 0);
+	handshake = (struct blkif_handshake_options){
+		.platform = sim_platform(machine), .xenstore = xenstore, .timeout_ms = WAIT_MS};
+	file = memfd_create("disk", MFD_CLOEXEC);
+	ck_assert_int_eq(ftruncate(file, 4 << 20), 0);
+	snprintf(target, sizeof(target), "file:path=/proc/self/fd/%d", file);
+	block.target = target;
+	ck_assert_msg(sim_block_attach(toolstack, &block, WAIT_MS, text) == 0, "%s", text);
+}
+
+static void stop(void)
+{
+	ck_assert_int_eq(sim_block_detach(toolstack, &block, false, WAIT_MS), 0);
+	ck_assert_int_eq(sim_host_stop(host), 0);
+	handshake.platform->xenstore_close(xenstore);
+	handshake.platform->xenstore_close(toolstack);
+	sim_guest_destroy(guest);
+	sim_machine_destroy(machine);
+	close(file);
+}
+
+static void connect_frontend(const struct blkif_frontend_options *options)
+{
+	struct blkif_frontend_options all = *options;
+
+	all.guest = guest;
+	all.device_id = DEVICE;
+	all.depth = 8;
+	ck_assert_msg(blkif_handshake_connect(&handshake, &all, &frontend, text) == 0, "%s", text);
+}
+
+/* use - write, read, and read back. */
+static void use(uint64_t seed)
+{
+	const struct load_options options = {.read_percent = 50,
+					     .random = true,
+					     .block_bytes = 4096,
+					     .requests = 100,
+					     .flush_every = 10,
+					     .verify = true,
+					     .seed = seed};
+	static struct load_result result;
+	struct load *load;
+
+	ck_assert_msg(load_create(frontend, &options, &load, text) == 0, "%s", text);
+	ck_assert_int_eq(load_start(load), 0);
+	load_finish(load, &result);
+	ck_assert_msg(load_errors(&result) == 0, "%s", result.text);
+	load_verify(load, &result);
+	ck_assert_msg(load_errors(&result) == 0, "%s", result.text);
+	ck_assert_uint_gt(result.counters.blocks_verified, 0);
+	load_destroy(load);
+}
+
+/* Each form after the other one, on the same device: nothing of the one before may be left. */
+START_TEST(forms)
+{
+	static const struct {
+		struct blkif_handshake_options form;
+		struct blkif_frontend_options options;
+	} rows[] = {
+		{{0}, {.protocol = BLKIF_X86_64, .segments = 1}},
+		{{.ring_ref0 = true}, {.protocol = BLKIF_X86_64, .segments = 1}},
+		{{.num_ring_pages = true}, {.protocol = BLKIF_X86_64, .ring_order = 3, .segments = 1}},
+		{{0}, {.protocol = BLKIF_X86_32, .ring_order = 4, .segments = 1}},
+		{{.no_protocol = true}, {.protocol = BLKIF_X86_32, .segments = 1}},
+		{{0}, {.protocol = BLKIF_X86_64, .queues = 2, .segments = 1}},
+		{{.num_ring_pages = true, .ring_ref0 = true},
+		 {.protocol = BLKIF_X86_32, .queues = 2, .ring_order = 1, .segments = 1, .persistent = true}},
+		{{.ring_ref0 = true}, {.protocol = BLKIF_X86_64, .queues = 2, .segments = 1}},
+		{{.num_ring_pages = true}, {.protocol = BLKIF_X86_64, .segments = 1}},
+	};
+
+	start();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		handshake.ring_ref0 = rows[i].form.ring_ref0;
+		handshake.num_ring_pages = rows[i].form.num_ring_pages;
+		handshake.no_protocol = rows[i].form.no_protocol;
+		connect_frontend(&rows[i].options);
+		ck_assert_uint_eq(frontend->features.sectors, 8192);
+		ck_assert_uint_eq(frontend->features.indirect_segments, 256);
+		ck_assert(frontend->features.flush && frontend->features.discard &&
+			  !frontend->features.read_only);
+		ck_assert_uint_eq(frontend->options.ring_order, rows[i].options.ring_order);
+		use(i);
+		ck_assert_msg(blkif_handshake_close(&handshake, frontend, text) == 0, "%s", text);
+	}
+	stop();
+}
+END_TEST
+
+/* More than the host offers is not asked for. */
+START_TEST(fits)
+{
+	const struct blkif_frontend_options options = {
+		.protocol = BLKIF_X86_64, .queues = 16, .ring_order = 4, .segments = 4096};
+
+	start();
+	connect_frontend(&options);
+	ck_assert_uint_le(frontend->queue_count, 16);
+	ck_assert_uint_eq(frontend->options.segments, 256);
+	use(1);
+	ck_assert_msg(blkif_handshake_close(&handshake, frontend, text) == 0, "%s", text);
+	stop();
+}
+END_TEST
+
+/* A frontend that is gone without closing, with requests in flight; the next one connects. */
+START_TEST(ends_without_a_word)
+{
+	const struct blkif_frontend_options options = {
+		.protocol = BLKIF_X86_64, .segments = 1, .persistent = _i};
+
+	start();
+	for (int i = 0; i < 3; i++) {
+		struct blkif_frontend *before = frontend;
+
+		connect_frontend(&options);
+		/* The host has let go of what the one before had granted. */
+		if (i > 0)
+			ck_assert_uint_eq(blkif_frontend_destroy(before), 0);
+		use((uint64_t)i);
+		for (int j = 0; j < 8; j++) {
+			struct front_request *request = front_take(&frontend->queues[0]);
+
+			request->operation = j % 2;
+			request->sector = 0;
+			front_set_data(request, 0, 8);
+			ck_assert_int_eq(front_put(&frontend->queues[0], request), 0);
+		}
+		ck_assert_int_eq(front_push(&frontend->queues[0]), 0);
+	}
+	ck_assert_msg(blkif_handshake_close(&handshake, frontend, text) == 0, "%s", text);
+	stop();
+}
+END_TEST
+
+/* Nothing to connect to. */
+START_TEST(no_device)
+{
+	const struct blkif_frontend_options options = {
+		.guest = guest, .device_id = 768, .protocol = BLKIF_X86_64};
+
+	start();
+	ck_assert_int_eq(blkif_handshake_connect(&handshake, &options, &frontend, text), -ENOENT);
+	ck_assert_msg(strstr(text, "device/vbd/768/backend can't be read"), "%s", text);
+	stop();
+}
+END_TEST
+
+static void add_tests(TCase *test_case)
+{
+	tcase_add_test(test_case, forms);
+	tcase_add_test(test_case, fits);
+	tcase_add_loop_test(test_case, ends_without_a_word, 0, 2);
+	tcase_add_test(test_case, no_device);
+}
+
+CHECK_MAIN("disk handshake", add_tests)
