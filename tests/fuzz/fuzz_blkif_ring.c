@@ -27,12 +27,14 @@
 #define ORDERS 3u /* rings of 1, 2 and 4 pages */
 #define STEPS_MAX 400u
 #define IN_FLIGHT_MAX 1024u
+#define FEW_IN_FLIGHT 5u
+#define FEW_GRANTS 20u
 #define FIRST_COUNTER (UINT32_MAX - 20) /* of every second ring: the counters wrap */
 
 /* What the first byte says. */
 enum {
 	SHAPE_32_BIT = 1u << 0,
-	SHAPE_ORDER_AT = 1, /* 2 bits */
+	SHAPE_ORDER_AT = 1, /* 2 bits; 3: one page, and little may be under way at a time */
 	SHAPE_FLUSH = 1u << 3,
 	SHAPE_READ_ONLY = 1u << 4,
 	SHAPE_DISCARD = 1u << 5,
@@ -364,6 +366,9 @@ static void check_counts(void)
 	     "each request that was taken is in flight or answered");
 	must((uint32_t)queue->counters.requests == queue->ring.request_consumer - taken_before,
 	     "each request is taken once");
+	must(turn.in_flight <= turn.in_flight_max &&
+		     turn.grants < (uint64_t)turn.grants_max + BLKIF_SEGMENTS_MAX,
+	     "no more is under way than may be");
 	must(queue->in_flight > 0 || (mapped == 0 && turn.grants == 0),
 	     "nothing is mapped when nothing is in flight");
 }
@@ -504,6 +509,7 @@ static void renew_queue(const struct memory_ring *with)
 static void begin(uint8_t shape)
 {
 	uint32_t order = (shape >> SHAPE_ORDER_AT & 3u) % ORDERS, layout = shape & SHAPE_32_BIT;
+	bool few = (shape >> SHAPE_ORDER_AT & 3u) == 3;
 	const struct memory_ring *with;
 
 	world = &worlds[shape & SHAPE_STRICT ? 1 : 0];
@@ -527,8 +533,8 @@ static void begin(uint8_t shape)
 		.memory = world->memory,
 		.mappings = mappings,
 		.gone = gone,
-		.in_flight_max = IN_FLIGHT_MAX,
-		.grants_max = UINT32_MAX,
+		.in_flight_max = few ? FEW_IN_FLIGHT : IN_FLIGHT_MAX,
+		.grants_max = few ? FEW_GRANTS : UINT32_MAX,
 	};
 	renew_queue(with);
 	taken_before = queue->ring.request_consumer;
