@@ -59,13 +59,9 @@ static void set_flags(struct liar *liar, const struct liar_page *page, uint16_t 
 /* lose_frame - let the grant's entry name a frame that there is not. */
 static void lose_frame(struct liar *liar, const struct liar_page *page)
 {
-	uint8_t *entry = sim_grant_entry(liar->guest, page->gref);
-	const uint64_t frame = LOST_FRAME;
+	uint32_t *entry = sim_grant_entry(liar->guest, page->gref);
 
-	if (liar->options.grant_version == 2)
-		memcpy(entry + 8, &frame, 8);
-	else
-		memcpy(entry + 4, &frame, 4);
+	__atomic_store_n(&entry[liar->options.grant_version == 2 ? 2 : 1], LOST_FRAME, __ATOMIC_SEQ_CST);
 }
 
 int liar_create(const struct liar_options *options, struct liar **created)

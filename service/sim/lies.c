@@ -324,8 +324,8 @@ static void withdrawn_in_use(struct liar *liar)
 
 static void moved_in_use(struct liar *liar)
 {
-	uint8_t *entry = sim_grant_entry(liar->guest, liar->fickle.gref);
-	uint32_t *frame = (uint32_t *)(entry + (liar->options.grant_version == 2 ? 8 : 4));
+	uint32_t *entry = sim_grant_entry(liar->guest, liar->fickle.gref);
+	uint32_t *frame = &entry[liar->options.grant_version == 2 ? 2 : 1];
 	uint32_t other = (uint32_t)liar->pages[liar_random(liar, LIAR_PAGES)].frame;
 
 	use_fickle(liar);

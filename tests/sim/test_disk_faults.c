@@ -145,6 +145,30 @@ START_TEST(each_map_fails)
 }
 END_TEST
 
+/*
+ * What can't be unmapped stays mapped, and is answered all the same: the guest finds its grants in use, and nothing else is
+ * different.
+ */
+START_TEST(unmaps_fail)
+{
+	const struct sim_fault fault = {.call = SIM_GRANTS_UNMAP, .after = 5, .times = 2, .error = -EIO};
+	struct load_options options = mixed;
+
+	options.depth = 4;
+	start(_i);
+	sim_disk_connect(&disk, direct());
+	sim_fault_set(machine, &fault);
+	load_destroy(run(&options));
+	ck_assert_uint_eq(sim_fault_hits(machine, SIM_GRANTS_UNMAP), 2);
+	ck_assert_uint_ge(result.counters.errors[LOAD_GRANT_BUSY], 2);
+	ck_assert_uint_eq(load_errors(&result), result.counters.errors[LOAD_GRANT_BUSY]);
+	ck_assert_int_eq(worker_thread_disconnect(worker, disk.device_id), 0);
+	ck_assert_uint_eq(blkif_frontend_destroy(disk.frontend), 3 * result.counters.errors[LOAD_GRANT_BUSY]);
+	disk.frontend = NULL;
+	stop();
+}
+END_TEST
+
 /* Calls that wait, and events that come late or in parts, change nothing but the time. */
 START_TEST(slow_calls)
 {
@@ -215,6 +239,7 @@ static void add_tests(TCase *test_case)
 {
 	tcase_add_loop_test(test_case, maps_fail, 0, 8);
 	tcase_add_test(test_case, each_map_fails);
+	tcase_add_loop_test(test_case, unmaps_fail, 0, 2);
 	tcase_add_test(test_case, slow_calls);
 	tcase_add_loop_test(test_case, connecting_fails, 0, 7);
 }
