@@ -12,7 +12,7 @@ def xvhost:
 	 guest_cpu_ns_per_request: .cpu.guest_ns_per_request,
 	 requests_per_core_second: .cpu.requests_per_worker_core_second};
 
-# What fio says; its processor time is that of what it does for the guest as well as of what xvhost does.
+# What fio says. Its processor time is that of its own thread, without those of the kernel that work for its io_uring.
 def fio:
 	.jobs[0] as $job
 	| (if $job.read.total_ios > 0 then $job.read else $job.write end) as $side
