@@ -71,6 +71,7 @@ struct world {
 	struct xenstore *toolstack;
 	struct platform platform;
 	struct worker_kind kind;
+	struct config config;
 	struct daemon_settings settings;
 	struct daemon *daemon;
 	char directory[32], lock_path[64];
@@ -85,7 +86,6 @@ struct world {
 
 static struct world worlds[2];
 static struct world *world;
-static struct config config;
 static int64_t clock_ms;
 
 /* clock_now_ms - in the place of clock.c's. */
@@ -243,11 +243,11 @@ static void check_rings(const struct message_disk_connect *connect)
 {
 	must(connect->protocol == BLKIF_X86_64 || connect->protocol == BLKIF_X86_32, "protocol %d",
 	     (int)connect->protocol);
-	must(connect->ring_pages >= 1 && connect->ring_pages <= 1u << config.max_ring_page_order &&
+	must(connect->ring_pages >= 1 && connect->ring_pages <= 1u << world->config.max_ring_page_order &&
 		     (connect->ring_pages & (connect->ring_pages - 1)) == 0,
 	     "%" PRIu32 " pages", connect->ring_pages);
-	must(connect->queue_count >= 1 && connect->queue_count <= config.max_queues, "%" PRIu32 " queues",
-	     connect->queue_count);
+	must(connect->queue_count >= 1 && connect->queue_count <= world->config.max_queues,
+	     "%" PRIu32 " queues", connect->queue_count);
 	for (uint32_t i = 0; i < connect->queue_count; i++)
 		must(connect->queues[i].event_channel >= 1 && connect->queues[i].event_channel < 1u << 17,
 		     "event channel %" PRIu32, connect->queues[i].event_channel);
@@ -403,7 +403,8 @@ static void start_again(void)
 	world->innocent_is_left_alone = true;
 }
 
-static void make_world(struct world *made, uint16_t host_domid)
+static void make_world(struct world *made, uint16_t host_domid, uint32_t max_queues,
+		       uint32_t max_ring_page_order)
 {
 	static const struct sim_block innocent = {
 		.domid = INNOCENT, .device_id = DEVICE, .target = "file:path=/x"};
@@ -413,13 +414,16 @@ static void make_world(struct world *made, uint16_t host_domid)
 	world = made;
 	*made = (struct world){.host_domid = host_domid, .platform = platform, .store = sim_store_create()};
 	must(made->store != NULL && sim_store_connect(made->store, 0, &made->toolstack) == 0, "a store");
+	config_set_defaults(&made->config);
+	made->config.max_queues = max_queues;
+	made->config.max_ring_page_order = max_ring_page_order;
 	snprintf(made->directory, sizeof(made->directory), "/dev/shm/xvhost-fuzz-XXXXXX");
 	must(mkdtemp(made->directory) != NULL, "mkdtemp: %s", strerror(errno));
 	snprintf(made->lock_path, sizeof(made->lock_path), "%s/lock", made->directory);
 	made->kind = (struct worker_kind){.start = fake_start, .kill = fake_kill, .reap = fake_reap};
 	made->settings = (struct daemon_settings){
 		.platform = &made->platform,
-		.config = &config,
+		.config = &made->config,
 		.lock_path = made->lock_path,
 		.sysfs_path = "/nowhere",
 		.worker_kind = &made->kind,
@@ -458,12 +462,10 @@ static void end_worlds(void)
 
 static void make_worlds(void)
 {
-	config_set_defaults(&config);
-	config.max_queues = 4;
 	/* Not a line. */
 	log_init("xvhostd", (enum log_level)0);
-	make_world(&worlds[0], 0);
-	make_world(&worlds[1], DRIVER_DOMAIN);
+	make_world(&worlds[0], 0, 4, 4);
+	make_world(&worlds[1], DRIVER_DOMAIN, 1, 1);
 	atexit(end_worlds);
 }
 
