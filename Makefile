@@ -22,6 +22,7 @@ LIBEXECDIR = $(PREFIX)/libexec/xvhost
 BACKENDDIR = $(LIBDIR)/xvhost/backends
 INCLUDEDIR = $(PREFIX)/include
 MANDIR = $(PREFIX)/share/man
+DOCDIR = $(PREFIX)/share/doc/xvhost
 UNITDIR = $(PREFIX)/lib/systemd/system
 SYSCONFDIR = /etc
 
@@ -249,7 +250,9 @@ installed := \
 	$(foreach f,$(wildcard include/xvhost/*.h),644:$f:$(INCLUDEDIR)/xvhost/$(notdir $f)) \
 	$(foreach f,$(pages),644:$f:$(MANDIR)/man$(patsubst .%,%,$(suffix $f))/$(notdir $f)) \
 	$(foreach f,$(units),644:$f:$(UNITDIR)/$(notdir $f)) \
-	644:$(pkg-config-file):$(LIBDIR)/pkgconfig/xvhost.pc
+	644:$(pkg-config-file):$(LIBDIR)/pkgconfig/xvhost.pc \
+	644:docs/backend-guide.md:$(DOCDIR)/backend-guide.md \
+	$(foreach f,$(wildcard examples/*.c) examples/Makefile,644:$f:$(DOCDIR)/examples/$(notdir $f))
 sample-at := $(SYSCONFDIR)/xvhost/xvhost.conf
 
 .PHONY: install uninstall
@@ -264,13 +267,13 @@ uninstall: ## remove what install put there, but not the configuration file
 	$(Q)for entry in $(installed); do rm -fv "$(DESTDIR)$${entry##*:}"; done
 	$(Q)rm -fv $(all-backends:%="$(DESTDIR)$(BACKENDDIR)/%.so")
 	$(Q)rmdir --ignore-fail-on-non-empty $(wildcard $(addprefix $(DESTDIR),$(BACKENDDIR) $(LIBDIR)/xvhost \
-		$(LIBEXECDIR) $(INCLUDEDIR)/xvhost)) 2>/dev/null
+		$(LIBEXECDIR) $(INCLUDEDIR)/xvhost $(DOCDIR)/examples $(DOCDIR))) 2>/dev/null
 
 # ---- care ------------------------------------------------------------------------------------------------------
 
 .PHONY: new-backend
-new-backend: ## write the skeleton of a backend: NAME=foo KIND=disk
-	$(Q)backends/new-backend '$(NAME)' '$(KIND)'
+new-backend: ## write the skeleton of a backend: NAME=foo KIND=disk; out of the tree with DIR=folder
+	$(Q)backends/new-backend '$(NAME)' '$(KIND)' '$(DIR)'
 
 .PHONY: deps clean distclean format format-check help
 deps: ## install the Debian packages of configs/debian-packages that are missing

@@ -14,7 +14,7 @@
 #include "try/conform_report.h"
 
 #define CONFORM_AREAS_MAX 3
-#define CONFORM_AREA_BLOCKS 1024
+#define CONFORM_AREA_BLOCKS 2048
 
 struct conform_area {
 	uint64_t first_block; /* of the disk */

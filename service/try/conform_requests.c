@@ -153,10 +153,10 @@ static const struct {
 	{8, 1, 512},  /* a page's worth, each block apart */
 	{11, 8, 0},   /* as many as a request without indirect pages has */
 	{11, 7, 512}, /* none of them a whole page */
-	{32, 1, 3584},	{32, 8, 512},  {64, 3, 1024},
-	{256, 1, 512},	{256, 4, 512}, /* as an indirect request has */
-	{1, 1024, 0},		       /* one large piece */
-	{1, 1023, 512},		       /* the same, off by a block */
+	{32, 1, 3584},	{32, 8, 512}, {64, 3, 1024},
+	{256, 1, 512},	{256, 8, 0}, /* as an indirect request has */
+	{1, 2048, 0},		     /* one large piece */
+	{1, 2047, 512},		     /* the same, off by a block */
 };
 
 void conform_check_iovecs(struct conform_context *context)
