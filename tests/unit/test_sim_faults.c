@@ -199,6 +199,24 @@ START_TEST(late_event)
 }
 END_TEST
 
+/* Events that are late, one after the other, do not put off those before them. */
+START_TEST(late_events)
+{
+	int fd = platform->event_channels_fd(channels);
+	struct pollfd polled = {.fd = fd, .events = POLLIN};
+	uint32_t port = (uint32_t)platform->event_channels_bind(channels, DOMID, remote);
+	int64_t before = now_us();
+
+	ck_assert_int_eq(read(fd, &port, sizeof(port)), sizeof(port));
+	ck_assert_int_eq(write(fd, &port, sizeof(port)), sizeof(port));
+	sim_fault_set(machine, &(struct sim_fault){.call = SIM_EVENT, .delay_us = SLOW_US});
+	do {
+		ck_assert_int_eq(sim_port_notify(guest, remote), 0);
+		ck_assert_int_lt(now_us() - before, 50 * SLOW_US);
+	} while (poll(&polled, 1, SLOW_US / 1000 / 6) == 0);
+}
+END_TEST
+
 /* By chance: some fail, some don't, and the same seed gives the same. */
 START_TEST(by_chance)
 {
@@ -226,6 +244,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, each_call_of_xenstore);
 	tcase_add_test(test_case, slow);
 	tcase_add_test(test_case, late_event);
+	tcase_add_test(test_case, late_events);
 	tcase_add_test(test_case, by_chance);
 }
 
