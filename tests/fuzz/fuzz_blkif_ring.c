@@ -3,11 +3,12 @@
  * fuzz_blkif_ring.c - a guest's ring: any program of requests, counters and grants
  *
  * The input is a program. Its first byte says what the ring and the disk are like; then come steps, each a byte that says
- * which and what that step needs (struct input). The queue is driven without a loop: the program says when a turn is
- * taken, and which of the backend's requests is completed next.
+ * which and what that step needs (struct input). There are two disks with a ring each, of which one is spoken of at a time. Their
+ * queues are driven without a loop: the program says when a turn is taken, and which of the backend's requests is completed
+ * next.
  *
  * What must hold besides memory: the backend gets only what lies on the disk, in memory that it may use; each request
- * that is taken is answered once; and when all is answered nothing is mapped.
+ * that is taken is answered once, and waits for no request of the other ring; when all is answered nothing is mapped.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@
 #define PAGES 22u /* these, and those with something wrong */
 #define DISK_SECTORS 1000u
 #define ORDERS 3u /* rings of 1, 2 and 4 pages */
+#define DISKS 2u
 #define STEPS_MAX 400u
 #define IN_FLIGHT_MAX 1024u
 #define FEW_IN_FLIGHT 5u
@@ -51,6 +53,14 @@ enum page_kind {
 	PAGE_RING,     /* the ring's own first page */
 };
 
+/* A ring and its queue. */
+struct served {
+	struct front_ring ring;
+	struct memory_ring mapped;
+	struct blkif_queue *queue; /* made when it is used first */
+	uint32_t taken_before;	   /* the ring's counter when the program began */
+};
+
 /* One guest and how the host reaches it. Made once. */
 struct world {
 	struct sim_guest *guest;
@@ -58,9 +68,7 @@ struct world {
 	void *pages[PAGES];
 	uint64_t frames[PAGES];
 	uint32_t grefs[PAGES];
-	struct front_ring rings[2][ORDERS];
-	struct memory_ring mapped[2][ORDERS];
-	struct blkif_queue *queues[2][ORDERS]; /* made when they are used first */
+	struct served served[2][ORDERS][DISKS];
 };
 
 struct input {
@@ -74,14 +82,14 @@ static const struct platform *below;
 static int64_t mapped; /* grants */
 
 static struct world *world;
-static struct front_ring *ring;
+static struct served *disks;	/* both */
+static struct front_ring *ring; /* of the one that is spoken of */
 static struct blkif_queue *queue;
 static struct blkif_turn turn;
 static struct memory_mapping *mappings[IN_FLIGHT_MAX], *gone[IN_FLIGHT_MAX];
 static struct xvhost_request *submitted[IN_FLIGHT_MAX];
 static uint32_t submitted_count;
 static bool complete_at_once;
-static uint32_t taken_before; /* the ring's counter when the program began */
 static struct xvhost_disk_properties properties;
 
 static void must(bool holds, const char *what)
@@ -259,14 +267,14 @@ static void make_world(struct sim_machine *machine, struct world *of, uint16_t d
 		of->grefs[i] = (uint32_t)sim_grant(of->guest, SIM_HOST_DOMID, of->frames[i], false);
 	}
 	must(memory_open(&platform, domid, IN_FLIGHT_MAX, &of->memory) == 0, "memory");
-	for (uint32_t i = 0; i < 2 * ORDERS; i++) {
-		struct front_ring *made = &of->rings[i % 2][i / 2];
+	for (uint32_t i = 0; i < 2 * ORDERS * DISKS; i++) {
+		uint32_t layout = i % 2, order = i / 2 % ORDERS;
+		struct served *made = &of->served[layout][order][i / (2 * ORDERS)];
 
-		must(front_ring_create(made, of->guest, SIM_HOST_DOMID, i % 2 ? BLKIF_X86_32 : BLKIF_X86_64,
-				       1u << i / 2) == 0,
+		must(front_ring_create(&made->ring, of->guest, SIM_HOST_DOMID,
+				       layout ? BLKIF_X86_32 : BLKIF_X86_64, 1u << order) == 0,
 		     "a ring");
-		must(memory_map_ring(of->memory, made->grefs, made->page_count, &of->mapped[i % 2][i / 2]) ==
-			     0,
+		must(memory_map_ring(of->memory, made->ring.grefs, made->ring.page_count, &made->mapped) == 0,
 		     "a mapped ring");
 	}
 }
@@ -358,18 +366,35 @@ static void put_raw(struct input *input)
 	front_ring_write(ring, ring->request_producer++, entry, ring->entry_bytes);
 }
 
+/* is_submitted - has the backend a request of this queue? */
+static bool is_submitted(const struct blkif_queue *of)
+{
+	for (uint32_t i = 0; i < submitted_count; i++)
+		if (blkif_layer_of(blkif_of_seen(submitted[i]))->queue == of)
+			return true;
+	return false;
+}
+
 static void check_counts(void)
 {
-	must(queue->in_flight == turn.in_flight && queue->in_flight <= queue->ring.size,
-	     "as many are in flight as can be");
-	must(queue->ring.request_consumer - queue->ring.response_producer == queue->in_flight,
-	     "each request that was taken is in flight or answered");
-	must((uint32_t)queue->counters.requests == queue->ring.request_consumer - taken_before,
-	     "each request is taken once");
+	uint32_t in_flight = 0;
+
+	for (uint32_t i = 0; i < DISKS; i++) {
+		const struct blkif_queue *of = disks[i].queue;
+
+		in_flight += of->in_flight;
+		must(of->in_flight <= of->ring.size, "as many are in flight as can be");
+		must(of->ring.request_consumer - of->ring.response_producer == of->in_flight,
+		     "each request that was taken is in flight or answered");
+		must((uint32_t)of->counters.requests == of->ring.request_consumer - disks[i].taken_before,
+		     "each request is taken once");
+		must(of->in_flight == 0 || is_submitted(of), "a request waits for no other ring's");
+	}
+	must(in_flight == turn.in_flight, "what is in flight is counted");
 	must(turn.in_flight <= turn.in_flight_max &&
 		     turn.grants < (uint64_t)turn.grants_max + BLKIF_SEGMENTS_MAX,
 	     "no more is under way than may be");
-	must(queue->in_flight > 0 || (mapped == 0 && turn.grants == 0),
+	must(in_flight > 0 || (mapped == 0 && turn.grants == 0),
 	     "nothing is mapped when nothing is in flight");
 }
 
@@ -381,7 +406,8 @@ static void take_turn(uint32_t budget)
 		blkif_start(&turn);
 		blkif_finish(&turn);
 	} while (turn.taken.first || turn.completed.first);
-	blkif_publish(queue);
+	for (uint32_t i = 0; i < DISKS; i++)
+		blkif_publish(disks[i].queue);
 	check_counts();
 }
 
@@ -416,11 +442,17 @@ static void poke(struct input *input)
 	page[at] = next_u8(input);
 }
 
+static void speak_of(struct served *disk)
+{
+	ring = &disk->ring;
+	queue = disk->queue;
+}
+
 static void step(struct input *input)
 {
 	struct ring_header *header = (struct ring_header *)ring->pages[0];
 
-	switch (next_u8(input) % 12) {
+	switch (next_u8(input) % 13) {
 	case 0:
 		put_direct(input);
 		break;
@@ -464,6 +496,9 @@ static void step(struct input *input)
 	case 11:
 		complete_at_once = next_u8(input) & 1;
 		break;
+	case 12:
+		speak_of(&disks[next_u8(input) % DISKS]);
+		break;
 	}
 }
 
@@ -488,37 +523,45 @@ static struct blkif_queue *make_queue(enum blkif_protocol protocol, const struct
 }
 
 /* renew_queue - as blkif_queue_create leaves it. To make one for each program would take most of the time. */
-static void renew_queue(const struct memory_ring *with)
+static void renew_queue(struct blkif_queue *of, const struct served *with)
 {
-	must(ring_attach(&queue->ring, with->pages[0], with->count * PAGE_BYTES, ring->entry_bytes) == 0,
+	must(ring_attach(&of->ring, with->mapped.pages[0], with->mapped.count * PAGE_BYTES,
+			 with->ring.entry_bytes) == 0,
 	     "a new ring");
-	queue->read_only = properties.flags & XVHOST_DISK_READ_ONLY;
-	queue->flush = properties.flags & XVHOST_DISK_FLUSH;
-	queue->discard = properties.flags & XVHOST_DISK_DISCARD;
-	queue->broken = queue->ready = queue->unpublished = false;
-	queue->barrier = NULL;
-	memset(&queue->counters, 0, sizeof(queue->counters));
-	queue->free_slots = NULL;
-	for (uint32_t i = 0; i < queue->ring.size; i++) {
-		queue->slots[i].next = queue->free_slots;
-		queue->free_slots = &queue->slots[i];
+	of->read_only = properties.flags & XVHOST_DISK_READ_ONLY;
+	of->flush = properties.flags & XVHOST_DISK_FLUSH;
+	of->discard = properties.flags & XVHOST_DISK_DISCARD;
+	of->broken = of->ready = of->unpublished = false;
+	of->barrier = NULL;
+	memset(&of->counters, 0, sizeof(of->counters));
+	of->free_slots = NULL;
+	for (uint32_t i = 0; i < of->ring.size; i++) {
+		of->slots[i].next = of->free_slots;
+		of->free_slots = &of->slots[i];
 	}
-	queue->turn = &turn;
+	of->turn = &turn;
+}
+
+/* begin_disk - an empty ring. */
+static void begin_disk(struct served *disk, enum blkif_protocol protocol, uint32_t counter)
+{
+	for (uint32_t i = 0; i < disk->ring.page_count; i++)
+		memset(disk->ring.pages[i], 0, PAGE_BYTES);
+	front_ring_begin_at(&disk->ring, counter);
+	if (!disk->queue)
+		disk->queue = make_queue(protocol, &disk->mapped);
+	renew_queue(disk->queue, disk);
+	disk->taken_before = counter;
 }
 
 static void begin(uint8_t shape)
 {
-	uint32_t order = (shape >> SHAPE_ORDER_AT & 3u) % ORDERS, layout = shape & SHAPE_32_BIT;
-	bool few = (shape >> SHAPE_ORDER_AT & 3u) == 3;
-	const struct memory_ring *with;
+	uint32_t order = shape >> SHAPE_ORDER_AT & 3u, layout = shape & SHAPE_32_BIT;
+	bool few = order == 3;
 
 	world = &worlds[shape & SHAPE_STRICT ? 1 : 0];
-	ring = &world->rings[layout][order];
-	with = &world->mapped[layout][order];
-	for (uint32_t i = 0; i < ring->page_count; i++)
-		memset(ring->pages[i], 0, PAGE_BYTES);
+	disks = world->served[layout][order % ORDERS];
 	memset(world->pages[PAGE_INDIRECT], 0, PAGE_BYTES);
-	front_ring_begin_at(ring, shape & SHAPE_WRAP ? FIRST_COUNTER : 0);
 	properties = (struct xvhost_disk_properties){
 		.size_bytes = DISK_SECTORS * 512,
 		.block_bytes = 512,
@@ -526,9 +569,6 @@ static void begin(uint8_t shape)
 			 (shape & SHAPE_READ_ONLY ? XVHOST_DISK_READ_ONLY : 0) |
 			 (shape & SHAPE_DISCARD ? XVHOST_DISK_DISCARD : 0),
 	};
-	if (!world->queues[layout][order])
-		world->queues[layout][order] = make_queue(layout ? BLKIF_X86_32 : BLKIF_X86_64, with);
-	queue = world->queues[layout][order];
 	turn = (struct blkif_turn){
 		.memory = world->memory,
 		.mappings = mappings,
@@ -536,8 +576,10 @@ static void begin(uint8_t shape)
 		.in_flight_max = few ? FEW_IN_FLIGHT : IN_FLIGHT_MAX,
 		.grants_max = few ? FEW_GRANTS : UINT32_MAX,
 	};
-	renew_queue(with);
-	taken_before = queue->ring.request_consumer;
+	for (uint32_t i = 0; i < DISKS; i++)
+		begin_disk(&disks[i], layout ? BLKIF_X86_32 : BLKIF_X86_64,
+			   shape & SHAPE_WRAP ? FIRST_COUNTER : 0);
+	speak_of(&disks[0]);
 	submitted_count = 0;
 	complete_at_once = false;
 }
@@ -546,12 +588,13 @@ static void begin(uint8_t shape)
 static void end(void)
 {
 	/* What was completed since the last turn is answered by one. */
-	for (take_turn(0); queue->in_flight > 0; take_turn(0)) {
+	for (take_turn(0); turn.in_flight > 0; take_turn(0)) {
 		must(submitted_count > 0, "what is in flight is the backend's");
 		complete_one(0, 0);
 	}
-	check_counts();
-	must(queue->ring.response_published == queue->ring.response_producer, "all answers are shown");
+	for (uint32_t i = 0; i < DISKS; i++)
+		must(disks[i].queue->ring.response_published == disks[i].queue->ring.response_producer,
+		     "all answers are shown");
 	restore_grants(world);
 }
 
