@@ -18,7 +18,7 @@
 #define GOOD_DOMID 4
 #define BAD_DOMID 3
 #define SEEDS 3
-#define LIVES 6	  /* of each seed: attach, nonsense, destroy */
+#define LIVES 6		  /* of each seed: attach, nonsense, destroy */
 #define TRIES 12	  /* to connect, of each life */
 #define NONSENSE_BYTES 40 /* before each try, at most: some ten steps */
 #define PATIENCE_MS 60	  /* for a state that may never come */
