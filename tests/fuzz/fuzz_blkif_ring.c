@@ -452,7 +452,7 @@ static void step(struct input *input)
 {
 	struct ring_header *header = (struct ring_header *)ring->pages[0];
 
-	switch (next_u8(input) % 13) {
+	switch (next_u8(input) % 14) {
 	case 0:
 		put_direct(input);
 		break;
@@ -498,6 +498,10 @@ static void step(struct input *input)
 		break;
 	case 12:
 		speak_of(&disks[next_u8(input) % DISKS]);
+		break;
+	case 13:
+		/* Mapped with what is taken from the other ring, by the next turn. */
+		blkif_take(queue, next_u8(input));
 		break;
 	}
 }
