@@ -261,7 +261,6 @@ struct conform_request *conform_request_make(struct conform_queue *queue, uint32
 	if (!request->parts)
 		take_parts(request);
 	part = &request->parts[0];
-	conform_arena_access(&part->arena, CONFORM_OPEN_ALL);
 	request->state = CONFORM_MADE;
 	request->number = ++queue->loop->made;
 	request->given_count = count;
@@ -272,6 +271,8 @@ struct conform_request *conform_request_make(struct conform_queue *queue, uint32
 	}
 	assert(at <= CONFORM_SPAN_BYTES);
 	request->span = at;
+	part->arena.data_used = at;
+	conform_arena_access(&part->arena, CONFORM_OPEN_ALL);
 	memset(part->arena.data, BETWEEN, at);
 	for (uint32_t i = 0; i < count; i++)
 		memset(request->given[i].iov_base, CONFORM_UNREAD, pieces[i]);
@@ -296,12 +297,12 @@ uint8_t *conform_request_block(struct conform_request *request, uint32_t block)
 
 void conform_request_open(struct conform_request *request)
 {
-	const struct conform_part *part = &request->parts[0];
+	struct conform_part *part = &request->parts[0];
 	uint32_t at = 0;
 	char text[200];
 
 	assert(request->state == CONFORM_COMPLETED);
-	conform_arena_access(&part->arena, CONFORM_OPEN_ALL);
+	conform_arena_access(&part->arena, CONFORM_OPEN_DATA);
 	conform_request_text(request, text, sizeof(text));
 	for (uint32_t i = 0; i <= request->given_count; i++) {
 		uint32_t end = i < request->given_count

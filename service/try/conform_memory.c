@@ -146,7 +146,6 @@ void conform_arena_take(struct conform_arena *arena, uint32_t scratch_bytes)
 		.scratch_bytes = aligned,
 		.data = base + AT_DATA,
 	};
-	conform_arena_access(arena, CONFORM_CLOSED);
 }
 
 void conform_arena_give_back(const struct conform_arena *arena)
@@ -173,21 +172,29 @@ static void protect(uint8_t *base, size_t at, size_t size, int protection)
 		conform_skip("mprotect: no memory for requests");
 }
 
-void conform_arena_access(const struct conform_arena *arena, enum conform_access access)
+void conform_arena_access(struct conform_arena *arena, enum conform_access access)
 {
-	static const int data_protection[] = {
-		[CONFORM_CLOSED] = PROT_NONE,
-		[CONFORM_OPEN_ALL] = PROT_READ | PROT_WRITE,
-		[CONFORM_DATA_READABLE] = PROT_READ,
-		[CONFORM_DATA_WRITABLE] = PROT_READ | PROT_WRITE,
+	static const struct {
+		int all, data;
+	} protections[] = {
+		[CONFORM_CLOSED] = {PROT_NONE, PROT_NONE},
+		[CONFORM_OPEN_ALL] = {PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE},
+		[CONFORM_OPEN_DATA] = {PROT_NONE, PROT_READ | PROT_WRITE},
+		[CONFORM_DATA_READABLE] = {PROT_READ | PROT_WRITE, PROT_READ},
+		[CONFORM_DATA_WRITABLE] = {PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE},
 	};
-	int protection = access == CONFORM_CLOSED ? PROT_NONE : PROT_READ | PROT_WRITE;
+	int protection = protections[access].all, data_protection = protections[access].data;
 	uint8_t *base = arenas + (size_t)arena->number * ARENA_BYTES;
 
-	protect(base, AT_REQUEST, PAGE, protection);
-	protect(base, AT_IOV, CONFORM_IOV_MAX * sizeof(struct iovec), protection);
-	protect(base, AT_SCRATCH, SCRATCH_MAX, protection);
-	protect(base, AT_DATA, CONFORM_SPAN_BYTES, data_protection[access]);
+	if (protection != arena->protection) {
+		protect(base, AT_REQUEST, PAGE, protection);
+		protect(base, AT_IOV, CONFORM_IOV_MAX * sizeof(struct iovec), protection);
+		protect(base, AT_SCRATCH, SCRATCH_MAX, protection);
+	}
+	if (data_protection != arena->data_protection && arena->data_used > 0)
+		protect(base, AT_DATA, (arena->data_used + PAGE - 1) & ~(PAGE - 1), data_protection);
+	arena->protection = protection;
+	arena->data_protection = data_protection;
 }
 
 int conform_arena_of(const struct xvhost_request *request)

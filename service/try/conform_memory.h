@@ -24,16 +24,19 @@
 struct conform_arena {
 	uint32_t number;
 	struct xvhost_request *request;
-	struct iovec *iov;	/* the last one ends where the memory ends */
-	uint8_t *scratch;	/* of the size that was asked for; ends where the memory ends */
-	uint32_t scratch_bytes; /* with what aligns its start */
-	uint8_t *data;		/* CONFORM_SPAN_BYTES */
+	struct iovec *iov;		 /* the last one ends where the memory ends */
+	uint8_t *scratch;		 /* of the size that was asked for; ends where the memory ends */
+	uint32_t scratch_bytes;		 /* with what aligns its start */
+	uint8_t *data;			 /* CONFORM_SPAN_BYTES, of which ... */
+	uint32_t data_used;		 /* ... these can be opened; changed while it is closed */
+	int protection, data_protection; /* that it has, as mprotect(2) takes it */
 };
 
 /* What an arena can be used for. */
 enum conform_access {
 	CONFORM_CLOSED = 0,    /* nothing */
-	CONFORM_OPEN_ALL,      /* the host prepares or looks at it */
+	CONFORM_OPEN_ALL,      /* the host prepares it */
+	CONFORM_OPEN_DATA,     /* the host looks at the data */
 	CONFORM_DATA_READABLE, /* the backend has it, and may only read the data */
 	CONFORM_DATA_WRITABLE  /* the backend has it */
 };
@@ -51,7 +54,7 @@ void conform_arena_give_back(const struct conform_arena *arena);
 /* conform_arena_iov - where `count` iovecs lie that end at the end of the memory. */
 struct iovec *conform_arena_iov(const struct conform_arena *arena, uint32_t count);
 
-void conform_arena_access(const struct conform_arena *arena, enum conform_access access);
+void conform_arena_access(struct conform_arena *arena, enum conform_access access);
 
 /* conform_arena_of - the number of the arena whose request this is, -1: of none. Touches nothing. */
 int conform_arena_of(const struct xvhost_request *request);
