@@ -155,6 +155,7 @@ struct blkif_queue {
 	bool flush;   /* the backend wants flushes */
 	bool discard; /* it can give space back */
 	bool broken;  /* nothing more is taken, for good */
+	bool asked;   /* the frontend will notify of the next request */
 	bool ready;   /* there may be requests to take; set by the loop, and here when a barrier is done */
 	bool unpublished;	    /* responses were written since the last blkif_publish */
 	uint16_t index;		    /* of the loop's table of queues, for completions */
@@ -200,10 +201,17 @@ int blkif_queue_start(struct blkif_queue *queue);
 void blkif_queue_stop(struct blkif_queue *queue);
 
 /*
- * blkif_take - take up to `budget` requests. Returns true when more may wait in the ring, so that the
- * queue needs another turn; else the frontend was asked to notify of the next. May mark the queue broken.
+ * blkif_take - take up to `budget` requests. Returns true when more may wait in the ring, so that the queue needs
+ * another turn. May mark the queue broken.
  */
 bool blkif_take(struct blkif_queue *queue, uint32_t budget);
+
+/*
+ * blkif_ask - before the loop goes to sleep: have the frontend notify of the next request. Returns true if one has come
+ * meanwhile, so that the queue needs another turn. A frontend that is not asked saves itself an event, and us being
+ * woken by it, as long as we look by ourselves.
+ */
+bool blkif_ask(struct blkif_queue *queue);
 
 /* blkif_start - map and submit what was taken. */
 void blkif_start(struct blkif_turn *turn);

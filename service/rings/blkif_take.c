@@ -240,7 +240,6 @@ static void mark_broken(struct blkif_queue *queue, uint32_t producer)
 bool blkif_take(struct blkif_queue *queue, uint32_t budget)
 {
 	struct blkif_turn *turn = queue->turn;
-	bool asked = false;
 
 	while (!queue->broken && !queue->barrier) {
 		uint32_t producer;
@@ -250,24 +249,30 @@ bool blkif_take(struct blkif_queue *queue, uint32_t budget)
 			mark_broken(queue, producer);
 			return false;
 		}
-		if (pending == 0) {
-			if (asked)
-				return false;
-			/* Look once more after asking: what came in between is not notified. */
-			ring_ask_notification(&queue->ring);
-			asked = true;
-			continue;
-		}
+		if (pending == 0)
+			return false;
+		queue->asked = false;
 		for (; pending > 0 && !queue->barrier; pending--) {
 			if (budget == 0 || blkif_turn_full(turn))
 				return true;
 			take_one(queue);
 			budget--;
 		}
-		asked = false;
 	}
 	/* A barrier wakes the queue up when it is done. */
 	return false;
+}
+
+bool blkif_ask(struct blkif_queue *queue)
+{
+	uint32_t producer;
+
+	if (queue->asked || queue->broken || queue->barrier)
+		return false;
+	ring_ask_notification(&queue->ring);
+	queue->asked = true;
+	/* Look once more after asking: what came in between is not notified. A counter that can't be is found by taking. */
+	return ring_pending(&queue->ring, &producer) != 0;
 }
 
 /* ---- indirect requests ---- */

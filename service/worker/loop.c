@@ -431,9 +431,14 @@ static void unmask_ports(struct loop *loop)
 	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
 }
 
-/* can_wait - nothing is left to do until io_uring completes something. */
-static bool can_wait(const struct loop *loop)
+/*
+ * can_wait - nothing is left to do until io_uring completes something. Only now the frontends are asked to notify of
+ * what comes next: while the loop was at work it looked by itself.
+ */
+static bool can_wait(struct loop *loop)
 {
+	bool more = false;
+
 	if (loop->unsubmitted)
 		return false;
 	/* With all places taken nothing can be begun; then a completion is under way. */
@@ -442,7 +447,22 @@ static bool can_wait(const struct loop *loop)
 	for (uint32_t place = 0; place < loop->served_end; place++)
 		if (loop->served[place].queue && loop->served[place].queue->ready)
 			return false;
-	return true;
+	for (uint32_t place = 0; place < loop->served_end; place++) {
+		struct served *served = &loop->served[place];
+
+		if (!served->queue || served->releasing || !blkif_ask(served->queue))
+			continue;
+		served->queue->ready = true;
+		more = true;
+	}
+	return !more;
+}
+
+/* has_completions - io_uring has some, or has to be entered to find them. */
+static bool has_completions(const struct loop *loop)
+{
+	return io_uring_cq_ready(&loop->ring) > 0 || __atomic_load_n(loop->ring.sq.kflags, __ATOMIC_RELAXED) &
+							     (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
 /* submit_and_wait - the one place that waits. */
@@ -450,6 +470,8 @@ static void submit_and_wait(struct loop *loop, bool wait)
 {
 	int error;
 
+	if (!wait && io_uring_sq_ready(&loop->ring) == 0 && !has_completions(loop))
+		return;
 	if (wait)
 		error = io_uring_submit_and_wait(&loop->ring, 1);
 	else

@@ -367,7 +367,7 @@ START_TEST(limits)
 }
 END_TEST
 
-/* While requests wait in the ring the frontend is not asked to notify; it is notified only as it asked. */
+/* While the loop looks by itself the frontend is not asked to notify; it is notified only as it asked. */
 START_TEST(suppressed_notifications)
 {
 	start(BLKIF_X86_64, 1, 0);
@@ -377,9 +377,16 @@ START_TEST(suppressed_notifications)
 	small_ring_put(&frontend, BLKIF_OP_WRITE, 2, 0, 1, &page_20);
 	ck_assert(!front_ring_push(&frontend));
 	ck_assert(!one_turn());
-	/* The ring was found empty: asked again. */
+	/* The ring was found empty: asked again when there is nothing else to do, and once. */
+	ck_assert(!blkif_ask(queue));
 	small_ring_put(&frontend, BLKIF_OP_READ, 3, 0, 1, &page_20);
 	ck_assert(front_ring_push(&frontend));
+	ck_assert(!blkif_ask(queue));
+	one_turn();
+	/* What came before it was asked is found by asking. */
+	small_ring_put(&frontend, BLKIF_OP_READ, 4, 0, 1, &page_20);
+	ck_assert(!front_ring_push(&frontend));
+	ck_assert(blkif_ask(queue));
 	one_turn();
 	blkif_complete(find(XVHOST_WRITE), 0);
 	ck_assert(one_turn());
@@ -390,6 +397,7 @@ START_TEST(suppressed_notifications)
 	expect_answer(1, BLKIF_OP_READ, BLKIF_RSP_OKAY);
 	expect_no_answer();
 	blkif_complete(submitted[2], 0);
+	blkif_complete(submitted[3], 0);
 	ck_assert(one_turn());
 	one_queue_stop();
 }
