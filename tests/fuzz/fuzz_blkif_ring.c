@@ -408,6 +408,7 @@ static void take_turn(uint32_t budget)
 	} while (turn.taken.first || turn.completed.first);
 	for (uint32_t i = 0; i < DISKS; i++)
 		blkif_publish(disks[i].queue);
+	blkif_ask(queue);
 	check_counts();
 }
 
@@ -535,7 +536,7 @@ static void renew_queue(struct blkif_queue *of, const struct served *with)
 	of->read_only = properties.flags & XVHOST_DISK_READ_ONLY;
 	of->flush = properties.flags & XVHOST_DISK_FLUSH;
 	of->discard = properties.flags & XVHOST_DISK_DISCARD;
-	of->broken = of->ready = of->unpublished = false;
+	of->broken = of->asked = of->ready = of->unpublished = false;
 	of->barrier = NULL;
 	memset(&of->counters, 0, sizeof(of->counters));
 	of->free_slots = NULL;
