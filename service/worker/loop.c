@@ -348,14 +348,20 @@ static void reap(struct loop *loop)
 		complete_one(loop, done[i].data, done[i].result);
 }
 
-/* take_requests - from each queue that may have some; when not all can be taken, each queue is the first in its turn. */
+/*
+ * take_requests - from each queue that may have some: those known to be ready, and those whose frontend was not asked to
+ * notify of the next. When not all can be taken, each queue is the first in its turn; a turn that can take nothing
+ * does not count.
+ */
 static void take_requests(struct loop *loop)
 {
+	if (blkif_turn_full(&loop->turn))
+		return;
 	loop->first = loop->first + 1 < loop->served_end ? loop->first + 1 : 0;
 	for (uint32_t i = 0; i < loop->served_end; i++) {
 		struct served *served = &loop->served[(loop->first + i) % loop->served_end];
 
-		if (!served->queue || !served->queue->ready)
+		if (!served->queue || (!served->queue->ready && served->queue->asked))
 			continue;
 		if (served->releasing)
 			served->queue->ready = false;
