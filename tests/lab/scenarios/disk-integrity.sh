@@ -23,7 +23,7 @@ guest_create pv "$(xvhost_disk xvda rw file:path=/srv/pv.img)" \
 guest_create pvh "$(xvhost_disk xvda rw file:path=/srv/pvh.img)" \
 	"$(xvhost_disk xvdb rw file:path=/srv/readonly.img,readonly=on)" \
 	"$(xvhost_disk xvdc rw "file:path=$loop,direct=on")"
-grep -q 'guest 2 vbd 51712: connected, x86_64, ring of 16 pages with 512 entries' "$XVHOSTD_LOG" ||
+grep -q 'guest 2 vbd 51712: connected, x86_64, 1 ring of 16 pages with 512 entries' "$XVHOSTD_LOG" ||
 	fail "the PVH guest's ring does not have 16 pages"
 
 for name in pv pvh; do
@@ -33,6 +33,16 @@ for name in pv pvh; do
 		--name=sequential256k --rw=write --bs=256k --iodepth=8 --offset=32m --size=24m \
 		--name=sectors --rw=randwrite --bsrange=512-64k --blockalign=512 --iodepth=16 --offset=64m --size=8m \
 		--name=flushes --rw=randwrite --bs=4k --iodepth=4 --fsync=8 --offset=100m --size=1m" >/dev/null
+
+	# The guest's kernel says which requests it will make: those of 256 KiB are indirect.
+	guest_run $name 'dmesg | grep -q "xvda: .*indirect descriptors: enabled"' || fail "no indirect requests"
+
+	step "$name: what is discarded takes no space any more, the rest stays"
+	before=$(stat -c %b "/srv/$name.img")
+	guest_run $name 'blkdiscard --offset 33m --length 16m /dev/xvda'
+	expect_equal "blocks given back" $((16 * 2048)) $((before - $(stat -c %b "/srv/$name.img")))
+	expect_equal "checksum of zeroes" "$(head -c 16M /dev/zero | sha256sum)" \
+		"$(guest_run $name 'dd if=/dev/xvda bs=1M skip=33 count=16 iflag=direct status=none | sha256sum')"
 
 	step "$name: the image holds what the guest reads"
 	sum=$(guest_run $name 'dd if=/dev/xvda bs=1M iflag=direct status=none | sha256sum')

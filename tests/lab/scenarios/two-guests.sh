@@ -1,21 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# Two guests with load on their disks at the same time, one of them with kernel 6.12 and two virtual processors; each has a
-# worker of its own, and when one of these is killed the other guest does not notice.
+# Two guests with load on their disks at the same time, one of them with kernel 6.12, two virtual processors and so two
+# queues; each has a worker of its own, and when one of these is killed the other guest does not notice.
 #
 # lab: timeout=400
 # lab: guest=old type=pv
 # lab: guest=new type=pvh kernel=6.12 vcpus=2
 
-FIO='fio --name=load --filename=/dev/xvda --direct=1 --ioengine=libaio --iodepth=16 --rw=randwrite --bs=4k --size=12m \
+# Two jobs, so that a guest with two processors uses two queues.
+FIO='fio --name=load --filename=/dev/xvda --direct=1 --ioengine=libaio --iodepth=8 --numjobs=2 --offset_increment=6m --rw=randwrite --bs=4k --size=4m \
 	--verify=crc32c --verify_fatal=1 --output-format=terse'
 
 step "start xvhostd and both guests"
 truncate -s 32M /srv/old.img /srv/new.img
+mkdir -p /etc/xvhost
+printf '[disk]\nmax_queues = 2\n' >/etc/xvhost/xvhost.conf
 xvhostd_start
 guest_create old "$(xvhost_disk xvda rw file:path=/srv/old.img)"
 guest_create new "$(xvhost_disk xvda rw file:path=/srv/new.img)"
+for rings in 'guest 1 .*, 1 ring of 1 pages' 'guest 2 .*, 2 rings of 1 pages'; do
+	grep -q "$rings" "$XVHOSTD_LOG" || fail "the log does not have '$rings'"
+done
 expect_equal "workers" 2 "$(pgrep -c xvhost-worker)"
 
 step "fio with verify in both"
