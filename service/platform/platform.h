@@ -39,6 +39,12 @@ struct grant_copy {
 	int error; /* answered: 0 or a negative errno */
 };
 
+/* Pages that follow each other, in addresses that were reserved. */
+struct foreign_run {
+	void *address;
+	uint32_t pages;
+};
+
 /* What lies in the frames of a grant table (grant_table.h). */
 enum grant_frames {
 	GRANT_FRAMES_ENTRIES,
@@ -112,9 +118,10 @@ struct platform {
 	/*
 	 * Foreign memory, optional: frames mapped by number, without asking the guest, in Dom0 only
 	 * (xenforeignmemory.h). Addresses are reserved first; where nothing is mapped they fault. foreign_map puts
-	 * the frames of a list at `address` and the pages after it, where nothing is mapped; errors[i] is 0 or the
-	 * negative errno of one frame, whose page goes on faulting. It fails as a whole for what is wrong with the
-	 * call. What one call has mapped is unmapped by one call. Any thread.
+	 * the frames of a list at the pages of runs, one run after the other, where nothing is mapped. The runs ascend, and
+	 * lie in one reservation, of which everything is mapped writable or nothing is. errors[i] is 0 or the negative errno
+	 * of one frame, whose page goes on faulting. The call fails as a whole for what is wrong with it, and has
+	 * mapped nothing then. foreign_unmap unmaps whole runs, as they were mapped, of any of these calls. Any thread.
 	 */
 	int (*foreign_open)(const struct platform *platform, struct foreign **foreign);
 	void (*foreign_close)(struct foreign *foreign);
@@ -122,11 +129,11 @@ struct platform {
 	int (*foreign_restrict)(struct foreign *foreign, uint16_t domid);
 	int (*foreign_reserve)(struct foreign *foreign, uint32_t pages, void **address);
 	int (*foreign_release)(struct foreign *foreign, void *address, uint32_t pages);
-	int (*foreign_map)(struct foreign *foreign, uint16_t domid, void *address, const uint64_t *frames,
-			   uint32_t count, bool writable, int *errors);
-	int (*foreign_unmap)(struct foreign *foreign, void *address, uint32_t count);
+	int (*foreign_map)(struct foreign *foreign, uint16_t domid, const struct foreign_run *runs,
+			   uint32_t run_count, const uint64_t *frames, bool writable, int *errors);
+	int (*foreign_unmap)(struct foreign *foreign, const struct foreign_run *runs, uint32_t run_count);
 	/*
-	 * A guest's grant table, to be read; unmapped as frames are. The table grows to what is mapped; -EINVAL beyond
+	 * A guest's grant table, to be read; unmapped as one run of frames is. The table grows to what is mapped; -EINVAL beyond
 	 * its limit, and for statuses where there are none.
 	 */
 	int (*foreign_map_grant_frames)(struct foreign *foreign, uint16_t domid, void *address,
@@ -136,7 +143,8 @@ struct platform {
 	 * Device model, optional (xendevicemodel.h): what must be said, and heard, by who maps foreign memory of a guest
 	 * that is not PV. -EINVAL for one that is. A handle is for one guest.
 	 */
-	int (*device_model_open)(const struct platform *platform, uint16_t domid, struct device_model **model);
+	int (*device_model_open)(const struct platform *platform, uint16_t domid,
+				 struct device_model **model);
 	void (*device_model_close)(struct device_model *model);
 	/* We have written to these frames; must be said before the guest can learn of it. Any thread. */
 	int (*device_model_modified)(struct device_model *model, const uint64_t *frames, uint32_t count);

@@ -2,8 +2,8 @@
 /*
  * foreign.c - the host's handle of foreign memory: frames mapped by number, as Linux's privcmd does it
  *
- * A frame's mapping keeps its page, as Xen's reference does: the guest may give the frame away, or end. What one call
- * has mapped is one mapping, and is unmapped whole, since privcmd can't split it.
+ * A frame's mapping keeps its page, as Xen's reference does: the guest may give the frame away, or end. A run of pages
+ * is one mapping, and is unmapped whole, since privcmd can't split it.
  */
 #include "sim/machine.h"
 
@@ -19,7 +19,7 @@ struct range {
 	size_t bytes;
 };
 
-/* What one call has mapped. */
+/* A run that is mapped. */
 struct mapping {
 	struct mapping *next;
 	char *start;
@@ -148,37 +148,14 @@ static int map_frame(struct mapping *mapping, uint32_t at, uint64_t frame, bool 
 	return error;
 }
 
-static void map_frames(struct mapping *mapping, const uint64_t *frames, bool writable, uint32_t most,
-		       int rest_error, int *errors)
+/* map_frames - of the call's frames those from `most` on have an error. */
+static void map_frames(struct mapping *mapping, const uint64_t *frames, uint32_t most, int rest_error,
+		       int *errors)
 {
-	mapping->counted = true;
-	mapping->writable = writable;
 	for (uint32_t i = 0; i < mapping->count; i++) {
 		mapping->pages[i] = SIM_NO_PAGE;
-		errors[i] = i < most ? map_frame(mapping, i, frames[i], writable) : rest_error;
+		errors[i] = i < most ? map_frame(mapping, i, frames[i], mapping->writable) : rest_error;
 	}
-}
-
-static int foreign_map(struct foreign *foreign, uint16_t domid, void *address, const uint64_t *frames,
-		       uint32_t count, bool writable, int *errors)
-{
-	uint32_t most = count;
-	int error, fault = sim_fault_part(foreign->machine, SIM_FOREIGN_MAP, &most);
-	struct sim_guest *guest;
-	struct mapping *mapping;
-
-	if (fault < 0 && most == count)
-		return fault;
-	guest = sim_guest_hold(foreign->machine, domid);
-	pthread_mutex_lock(&foreign->lock);
-	mapping = begin(foreign, domid, guest, address, count, &error);
-	if (mapping)
-		map_frames(mapping, frames, writable, most, fault < 0 ? fault : -ENOMEM, errors);
-	/* Linux asks Xen for each frame, and so each has the error that there is no such domain. */
-	for (uint32_t i = 0; !mapping && error == 0 && i < count; i++)
-		errors[i] = -ESRCH;
-	pthread_mutex_unlock(&foreign->lock);
-	return error;
 }
 
 /* unmap - the handle is locked. */
@@ -196,6 +173,71 @@ static void unmap(struct foreign *foreign, struct mapping *mapping)
 			sim_page_put(mapping->guest, mapping->pages[i]);
 	sim_guest_drop(mapping->guest);
 	free(mapping);
+}
+
+/* begin_runs - a mapping of no pages yet for each run, or an error and none. The handle is locked. */
+static int begin_runs(struct foreign *foreign, uint16_t domid, const struct foreign_run *runs,
+		      uint32_t run_count, bool writable)
+{
+	int error = run_count > 0 ? 0 : -EINVAL;
+	uint32_t begun = 0;
+
+	while (error == 0 && begun < run_count) {
+		struct sim_guest *guest = sim_guest_hold(foreign->machine, domid);
+		struct mapping *mapping = begin(foreign, domid, guest, runs[begun].address, runs[begun].pages,
+						&error);
+
+		if (!mapping)
+			break;
+		mapping->counted = true;
+		mapping->writable = writable;
+		for (uint32_t i = 0; i < mapping->count; i++)
+			mapping->pages[i] = SIM_NO_PAGE;
+		begun++;
+	}
+	if (begun == run_count && error == 0)
+		return 0;
+	while (begun-- > 0)
+		unmap(foreign, foreign->mappings);
+	return error < 0 ? error : -ESRCH;
+}
+
+static uint32_t pages_of(const struct foreign_run *runs, uint32_t run_count)
+{
+	uint32_t pages = 0;
+
+	for (uint32_t i = 0; i < run_count; i++)
+		pages += runs[i].pages;
+	return pages;
+}
+
+static struct mapping *find_mapping(const struct foreign *foreign, const struct foreign_run *run)
+{
+	struct mapping *mapping = foreign->mappings;
+
+	while (mapping && mapping->start != run->address)
+		mapping = mapping->next;
+	return mapping && mapping->count == run->pages ? mapping : NULL;
+}
+
+static int foreign_map(struct foreign *foreign, uint16_t domid, const struct foreign_run *runs,
+		       uint32_t run_count, const uint64_t *frames, bool writable, int *errors)
+{
+	uint32_t count = pages_of(runs, run_count), most = count;
+	int error, fault = sim_fault_part(foreign->machine, SIM_FOREIGN_MAP, &most);
+
+	if (fault < 0 && most == count)
+		return fault;
+	pthread_mutex_lock(&foreign->lock);
+	error = begin_runs(foreign, domid, runs, run_count, writable);
+	for (uint32_t i = 0, done = 0; error == 0 && i < run_count; done += runs[i++].pages)
+		map_frames(find_mapping(foreign, &runs[i]), frames + done, most > done ? most - done : 0,
+			   fault < 0 ? fault : -ENOMEM, errors + done);
+	pthread_mutex_unlock(&foreign->lock);
+	/* Linux asks Xen for each frame, and so each has the error that there is no such domain. */
+	for (uint32_t i = 0; error == -ESRCH && i < count; i++)
+		errors[i] = -ESRCH;
+	return error == -ESRCH ? 0 : error;
 }
 
 static int foreign_map_grant_frames(struct foreign *foreign, uint16_t domid, void *address,
@@ -223,21 +265,18 @@ static int foreign_map_grant_frames(struct foreign *foreign, uint16_t domid, voi
 	return error;
 }
 
-static int foreign_unmap(struct foreign *foreign, void *address, uint32_t count)
+static int foreign_unmap(struct foreign *foreign, const struct foreign_run *runs, uint32_t run_count)
 {
 	int error = sim_fault_check(foreign->machine, SIM_FOREIGN_UNMAP);
-	struct mapping *mapping;
 
 	if (error < 0)
 		return error;
 	pthread_mutex_lock(&foreign->lock);
-	mapping = foreign->mappings;
-	while (mapping && mapping->start != address)
-		mapping = mapping->next;
-	if (!mapping || mapping->count != count)
-		error = -EINVAL;
-	else
-		unmap(foreign, mapping);
+	for (uint32_t i = 0; error == 0 && i < run_count; i++)
+		if (!find_mapping(foreign, &runs[i]))
+			error = -EINVAL;
+	for (uint32_t i = 0; error == 0 && i < run_count; i++)
+		unmap(foreign, find_mapping(foreign, &runs[i]));
 	pthread_mutex_unlock(&foreign->lock);
 	return error;
 }

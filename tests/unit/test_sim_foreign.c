@@ -53,12 +53,25 @@ static char *at(uint32_t page)
 	return range + (size_t)page * PAGE_BYTES;
 }
 
+/* map_run, unmap_run - one run. */
+static int map_run(uint16_t domid, void *address, const uint64_t *list, uint32_t count, bool writable,
+		   int *errors)
+{
+	return platform->foreign_map(foreign, domid, &(struct foreign_run){address, count}, 1, list, writable,
+				     errors);
+}
+
+static int unmap_run(void *address, uint32_t count)
+{
+	return platform->foreign_unmap(foreign, &(struct foreign_run){address, count}, 1);
+}
+
 /* map - one frame at one place. Returns the frame's error. */
 static int map(uint32_t place, uint64_t frame, bool writable)
 {
 	int error;
 
-	ck_assert_int_eq(platform->foreign_map(foreign, DOMID, at(place), &frame, 1, writable, &error), 0);
+	ck_assert_int_eq(map_run(DOMID, at(place), &frame, 1, writable, &error), 0);
 	return error;
 }
 
@@ -77,8 +90,7 @@ START_TEST(lists)
 		ck_assert(!can_read(at(i)));
 	}
 	for (int writable = 0; writable < 2; writable++) {
-		ck_assert_int_eq(platform->foreign_map(foreign, DOMID, range, list, PAGES, writable, errors),
-				 0);
+		ck_assert_int_eq(map_run(DOMID, range, list, PAGES, writable, errors), 0);
 		for (uint32_t i = 0; i < PAGES; i++) {
 			ck_assert_int_eq(errors[i], i % 5 == 3 ? -EINVAL : 0);
 			ck_assert_int_eq(can_read(at(i)), i % 5 != 3);
@@ -86,10 +98,42 @@ START_TEST(lists)
 			if (i % 5 != 3)
 				ck_assert_uint_eq(*(uint32_t *)(void *)at(i), i + 1);
 		}
-		ck_assert_int_eq(platform->foreign_unmap(foreign, range, PAGES), 0);
+		ck_assert_int_eq(unmap_run(range, PAGES), 0);
 		for (uint32_t i = 0; i < PAGES; i++)
 			ck_assert(!can_read(at(i)));
 	}
+	teardown();
+}
+END_TEST
+
+/* Runs of one call, each unmapped alone or with those of another call. */
+START_TEST(runs)
+{
+	setup_guest(_i, 1);
+
+	const struct foreign_run first[] = {{at(2), 3}, {at(7), 1}, {at(9), 4}}, second = {at(14), 2};
+	const struct foreign_run mixed[] = {first[2], second};
+	const struct foreign_run half_wrong[] = {{at(20), 2}, {at(7), 1}};
+	const uint32_t places[] = {2, 3, 4, 7, 9, 10, 11, 12};
+	int errors[8];
+
+	for (uint32_t i = 0; i < 8; i++)
+		*(uint32_t *)sim_page(guest, frames[i]) = i;
+	ck_assert_int_eq(platform->foreign_map(foreign, DOMID, first, 3, frames, true, errors), 0);
+	for (uint32_t i = 0; i < 8; i++) {
+		ck_assert_int_eq(errors[i], 0);
+		ck_assert_uint_eq(*(uint32_t *)(void *)at(places[i]), i);
+	}
+	ck_assert(!can_read(at(5)) && !can_read(at(8)));
+	/* All or nothing. */
+	ck_assert_int_eq(platform->foreign_map(foreign, DOMID, half_wrong, 2, frames, true, errors), -EBUSY);
+	ck_assert(!can_read(at(20)));
+	ck_assert_int_eq(platform->foreign_unmap(foreign, half_wrong, 2), -EINVAL);
+	ck_assert(can_read(at(7)));
+	ck_assert_int_eq(map_run(DOMID, at(14), frames, 2, true, errors), 0);
+	ck_assert_int_eq(platform->foreign_unmap(foreign, mixed, 2), 0);
+	ck_assert(!can_read(at(9)) && !can_read(at(14)) && can_read(at(4)) && can_read(at(7)));
+	ck_assert_int_eq(platform->foreign_unmap(foreign, first, 2), 0);
 	teardown();
 }
 END_TEST
@@ -104,25 +148,24 @@ START_TEST(wrong_calls)
 	setup_guest(false, 1);
 	ck_assert_int_eq(sim_guest_create(machine, &options, &other), 0);
 	ck_assert_int_eq(map(3, frames[0], false), 0);
-	ck_assert_int_eq(platform->foreign_map(foreign, DOMID, at(2), frames, 2, false, errors), -EBUSY);
-	ck_assert_int_eq(platform->foreign_map(foreign, DOMID, at(4), frames, 0, false, errors), -EINVAL);
-	ck_assert_int_eq(platform->foreign_map(foreign, DOMID, at(4) + 1, frames, 1, false, errors), -EINVAL);
-	ck_assert_int_eq(platform->foreign_map(foreign, DOMID, at(PAGES - 1), frames, 2, false, errors),
-			 -EINVAL);
-	ck_assert_int_eq(platform->foreign_map(foreign, DOMID, NULL, frames, 1, false, errors), -EINVAL);
-	ck_assert_int_eq(platform->foreign_unmap(foreign, at(3), 2), -EINVAL);
-	ck_assert_int_eq(platform->foreign_unmap(foreign, at(2), 1), -EINVAL);
+	ck_assert_int_eq(map_run(DOMID, at(2), frames, 2, false, errors), -EBUSY);
+	ck_assert_int_eq(map_run(DOMID, at(4), frames, 0, false, errors), -EINVAL);
+	ck_assert_int_eq(map_run(DOMID, at(4) + 1, frames, 1, false, errors), -EINVAL);
+	ck_assert_int_eq(map_run(DOMID, at(PAGES - 1), frames, 2, false, errors), -EINVAL);
+	ck_assert_int_eq(map_run(DOMID, NULL, frames, 1, false, errors), -EINVAL);
+	ck_assert_int_eq(unmap_run(at(3), 2), -EINVAL);
+	ck_assert_int_eq(unmap_run(at(2), 1), -EINVAL);
 	ck_assert_int_eq(platform->foreign_release(foreign, at(1), 1), -EINVAL);
 	ck_assert_int_eq(platform->foreign_reserve(foreign, 0, &another), -EINVAL);
 	/* A domain that is not there is each frame's error. */
-	ck_assert_int_eq(platform->foreign_map(foreign, 77, at(4), frames, 2, false, errors), 0);
+	ck_assert_int_eq(map_run(77, at(4), frames, 2, false, errors), 0);
 	ck_assert_int_eq(errors[0], -ESRCH);
 	ck_assert_int_eq(errors[1], -ESRCH);
-	ck_assert_int_eq(platform->foreign_unmap(foreign, at(3), 1), 0);
-	ck_assert_int_eq(platform->foreign_unmap(foreign, at(3), 1), -EINVAL);
+	ck_assert_int_eq(unmap_run(at(3), 1), 0);
+	ck_assert_int_eq(unmap_run(at(3), 1), -EINVAL);
 	ck_assert_int_eq(platform->foreign_restrict(foreign, DOMID), 0);
 	ck_assert_int_eq(platform->foreign_restrict(foreign, DOMID + 1), -EINVAL);
-	ck_assert_int_eq(platform->foreign_map(foreign, DOMID + 1, at(3), frames, 1, false, errors), -EPERM);
+	ck_assert_int_eq(map_run(DOMID + 1, at(3), frames, 1, false, errors), -EPERM);
 	ck_assert_int_eq(map(3, frames[0], false), 0);
 	/* What is mapped there goes with the range. */
 	ck_assert_int_eq(platform->foreign_release(foreign, range, PAGES), 0);
@@ -137,17 +180,17 @@ START_TEST(in_part)
 
 	setup_guest(false, 1);
 	sim_fault_set(machine, &(struct sim_fault){.call = SIM_FOREIGN_MAP, .times = 1, .most = 3});
-	ck_assert_int_eq(platform->foreign_map(foreign, DOMID, range, frames, 4, false, errors), 0);
+	ck_assert_int_eq(map_run(DOMID, range, frames, 4, false, errors), 0);
 	for (uint32_t i = 0; i < 4; i++) {
 		ck_assert_int_eq(errors[i], i < 3 ? 0 : -ENOMEM);
 		ck_assert_int_eq(can_read(at(i)), i < 3);
 	}
 	sim_fault_set(machine, &(struct sim_fault){.call = SIM_FOREIGN_UNMAP, .times = 1, .error = -EIO});
-	ck_assert_int_eq(platform->foreign_unmap(foreign, range, 4), -EIO);
+	ck_assert_int_eq(unmap_run(range, 4), -EIO);
 	ck_assert(can_read(range));
-	ck_assert_int_eq(platform->foreign_unmap(foreign, range, 4), 0);
+	ck_assert_int_eq(unmap_run(range, 4), 0);
 	sim_fault_set(machine, &(struct sim_fault){.call = SIM_FOREIGN_MAP, .error = -EIO});
-	ck_assert_int_eq(platform->foreign_map(foreign, DOMID, range, frames, 4, false, errors), -EIO);
+	ck_assert_int_eq(map_run(DOMID, range, frames, 4, false, errors), -EIO);
 	teardown();
 }
 END_TEST
@@ -177,7 +220,7 @@ START_TEST(grant_frames)
 	ck_assert(can_read(at(63)));
 	ck_assert(!can_write(at(0)));
 	ck_assert_ptr_nonnull(sim_grant_entry(guest, per_frame * 64 - 1));
-	ck_assert_int_eq(platform->foreign_unmap(foreign, range, 64), 0);
+	ck_assert_int_eq(unmap_run(range, 64), 0);
 	ck_assert_int_eq(platform->foreign_map_grant_frames(foreign, DOMID, range, GRANT_FRAMES_ENTRIES, 63,
 							    2),
 			 -EINVAL);
@@ -225,7 +268,7 @@ START_TEST(destroyed)
 	sim_guest_destroy(guest);
 	ck_assert_str_eq(range, "still here");
 	ck_assert_int_eq(map(1, frames[1], true), -ESRCH);
-	ck_assert_int_eq(platform->foreign_unmap(foreign, range, 1), 0);
+	ck_assert_int_eq(unmap_run(range, 1), 0);
 	teardown();
 }
 END_TEST
@@ -242,7 +285,7 @@ START_TEST(page_tables)
 	ck_assert_int_eq(map(1, frames[0], true), 0);
 	ck_assert_int_eq(sim_page_use_as_table(guest, frames[0]), -EBUSY);
 	ck_assert_int_eq(sim_page_use_as_table(guest, frames[1]), 0);
-	ck_assert_int_eq(platform->foreign_unmap(foreign, at(1), 1), 0);
+	ck_assert_int_eq(unmap_run(at(1), 1), 0);
 	ck_assert_int_eq(sim_page_use_as_table(guest, frames[0]), 0);
 	gref = (uint32_t)sim_grant(guest, SIM_HOST_DOMID, frames[1], false);
 	ck_assert_int_eq(platform->grants_map(grants, DOMID, &gref, 1, true, false, &page, &mapping), 0);
@@ -283,7 +326,7 @@ START_TEST(balloon)
 	clear_balloon_frames(PAGES);
 	ck_assert_int_eq(map(1, before[0], false), -EINVAL);
 	ck_assert_int_eq(sim_balloon_out(guest, 1, before), -EINVAL);
-	ck_assert_int_eq(platform->foreign_unmap(foreign, at(1), 1), 0);
+	ck_assert_int_eq(unmap_run(at(1), 1), 0);
 	ck_assert_int_eq(*range, 1);
 	ck_assert_int_eq(*(char *)page, 1);
 	ck_assert_int_eq(sim_balloon_in(guest, PAGES, frames), 0);
@@ -300,7 +343,7 @@ START_TEST(balloon)
 		ck_assert_int_eq(*(char *)sim_page(guest, frames[i]), 2);
 	ck_assert_int_eq(map(1, frames[5], false), 0);
 	ck_assert_int_eq(*at(1), 2);
-	ck_assert_int_eq(platform->foreign_unmap(foreign, range, 1), 0);
+	ck_assert_int_eq(unmap_run(range, 1), 0);
 	ck_assert_int_eq(platform->grants_unmap(grants, mapping, 1), 0);
 	teardown();
 }
@@ -333,14 +376,14 @@ START_TEST(no_memory)
 	void *second;
 
 	setup_guest(false, 1);
-	ck_assert_int_eq(platform->foreign_map(foreign, DOMID, range, frames, PAGES, false, errors), 0);
+	ck_assert_int_eq(map_run(DOMID, range, frames, PAGES, false, errors), 0);
 	ck_assert_int_eq(sim_balloon_out(guest, PAGES, frames), 0);
 	ck_assert_int_eq(sim_balloon_in(guest, PAGES, frames), 0);
 	ck_assert_int_eq(platform->foreign_reserve(foreign, PAGES, &second), 0);
-	ck_assert_int_eq(platform->foreign_map(foreign, DOMID, second, frames, PAGES, false, errors), 0);
+	ck_assert_int_eq(map_run(DOMID, second, frames, PAGES, false, errors), 0);
 	ck_assert_int_eq(sim_balloon_out(guest, PAGES, frames), 0);
 	ck_assert_int_eq(sim_balloon_in(guest, 1, frames), -ENOMEM);
-	ck_assert_int_eq(platform->foreign_unmap(foreign, range, PAGES), 0);
+	ck_assert_int_eq(unmap_run(range, PAGES), 0);
 	ck_assert_int_eq(sim_balloon_in(guest, PAGES, frames), 0);
 	teardown();
 }
@@ -453,7 +496,7 @@ START_TEST(balloon_while_mapping)
 	for (uint32_t round = 0; round < 300; round++) {
 		int errors[PAGES / 2];
 
-		must(platform->foreign_map(foreign, DOMID, range, fixed, PAGES / 2, false, errors) == 0);
+		must(map_run(DOMID, range, fixed, PAGES / 2, false, errors) == 0);
 		for (uint32_t i = 0; i < PAGES / 2; i++) {
 			uint32_t found = errors[i] ? 0 : *(volatile uint32_t *)(void *)at(i);
 			void *page, *mapping;
@@ -467,7 +510,7 @@ START_TEST(balloon_while_mapping)
 			must(found == 0 || found == i + 1);
 			must(platform->grants_unmap(grants, mapping, 1) == 0);
 		}
-		must(platform->foreign_unmap(foreign, range, PAGES / 2) == 0);
+		must(unmap_run(range, PAGES / 2) == 0);
 	}
 	stop = true;
 	pthread_join(thread, NULL);
@@ -592,6 +635,7 @@ END_TEST
 static void add_tests(TCase *test_case)
 {
 	tcase_add_loop_test(test_case, lists, 0, 2);
+	tcase_add_loop_test(test_case, runs, 0, 2);
 	tcase_add_test(test_case, wrong_calls);
 	tcase_add_test(test_case, in_part);
 	tcase_add_loop_test(test_case, grant_frames, 1, 3);
