@@ -9,7 +9,7 @@
  *
  * Independent groups, so that a process opens only what it needs: xvhostd uses xenstore, xvhost-worker uses event
  * channels and grants. The groups after these are optional: a platform that can't has NULL for each of their
- * functions, and then everything goes by mapping grants. `xen` has none of them yet.
+ * functions, and then everything goes by mapping grants.
  *
  * All functions return 0 or more for success and a negative errno for failure, unless they say otherwise.
  */
@@ -49,6 +49,13 @@ struct foreign_run {
 enum grant_frames {
 	GRANT_FRAMES_ENTRIES,
 	GRANT_FRAMES_STATUSES, /* of a table of version 2, and of no other */
+};
+
+/* What reserved addresses are for: frames to be read, frames to be read and written, a grant table. */
+enum foreign_use {
+	FOREIGN_READ,
+	FOREIGN_WRITE,
+	FOREIGN_GRANT_TABLE,
 };
 
 struct platform {
@@ -116,25 +123,29 @@ struct platform {
 	int (*grants_copy)(struct grants *grants, uint16_t domid, struct grant_copy *copies, uint32_t count);
 
 	/*
-	 * Foreign memory, optional: frames mapped by number, without asking the guest, in Dom0 only
-	 * (xenforeignmemory.h). Addresses are reserved first; where nothing is mapped they fault. foreign_map puts
-	 * the frames of a list at the pages of runs, one run after the other, where nothing is mapped. The runs ascend, and
-	 * lie in one reservation, of which everything is mapped writable or nothing is. errors[i] is 0 or the negative errno
-	 * of one frame, whose page goes on faulting. The call fails as a whole for what is wrong with it, and has
-	 * mapped nothing then. foreign_unmap unmaps whole runs, as they were mapped, of any of these calls. Any thread.
+	 * Foreign memory, optional: frames mapped by number, without asking the guest, in Dom0 only. Addresses are
+	 * reserved first, for one use; where nothing is mapped they fault. foreign_map puts the frames of a list at the
+	 * pages of runs, one run after the other, where nothing is mapped. The runs ascend, and lie in one reservation.
+	 * errors[i] is 0 or the negative errno of one frame, whose page goes on faulting: -EINVAL where the guest has no
+	 * such frame, -ESRCH where there is no such guest. The call fails as a whole for what is wrong with it, and has
+	 * mapped nothing then. foreign_unmap unmaps whole runs, as they were mapped, of any of these calls, also those
+	 * that have nothing but errors. Any thread.
 	 */
 	int (*foreign_open)(const struct platform *platform, struct foreign **foreign);
+	/* What is still mapped is unmapped. */
 	void (*foreign_close)(struct foreign *foreign);
+	/* The way frames are mapped, such as "privcmd", and why it is this one: words for the log. */
+	const char *(*foreign_way)(struct foreign *foreign, const char **reason);
 	/* From now on the handle maps memory of this domain only. */
 	int (*foreign_restrict)(struct foreign *foreign, uint16_t domid);
-	int (*foreign_reserve)(struct foreign *foreign, uint32_t pages, void **address);
+	int (*foreign_reserve)(struct foreign *foreign, uint32_t pages, enum foreign_use use, void **address);
 	int (*foreign_release)(struct foreign *foreign, void *address, uint32_t pages);
 	int (*foreign_map)(struct foreign *foreign, uint16_t domid, const struct foreign_run *runs,
-			   uint32_t run_count, const uint64_t *frames, bool writable, int *errors);
+			   uint32_t run_count, const uint64_t *frames, int *errors);
 	int (*foreign_unmap)(struct foreign *foreign, const struct foreign_run *runs, uint32_t run_count);
 	/*
-	 * A guest's grant table, to be read; unmapped as one run of frames is. The table grows to what is mapped; -EINVAL beyond
-	 * its limit, and for statuses where there are none.
+	 * A guest's grant table, to be read; unmapped as one run of frames is. The table grows to what is mapped; -EINVAL
+	 * beyond its limit, and for statuses where there are none.
 	 */
 	int (*foreign_map_grant_frames)(struct foreign *foreign, uint16_t domid, void *address,
 					enum grant_frames which, uint32_t first, uint32_t count);

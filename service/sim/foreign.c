@@ -17,6 +17,7 @@ struct range {
 	struct range *next;
 	char *start;
 	size_t bytes;
+	enum foreign_use use;
 };
 
 /* A run that is mapped. */
@@ -24,7 +25,7 @@ struct mapping {
 	struct mapping *next;
 	char *start;
 	uint32_t count;
-	struct sim_guest *guest;
+	struct sim_guest *guest; /* NULL if there was none: then each frame has an error */
 	bool writable;
 	bool counted;	  /* its pages have references: they are no grant table's */
 	uint32_t pages[]; /* SIM_NO_PAGE where there is an error */
@@ -50,12 +51,13 @@ static void *reserve_at(void *address, size_t bytes)
 	return reserved == MAP_FAILED ? NULL : reserved;
 }
 
-static int foreign_reserve(struct foreign *foreign, uint32_t pages, void **address)
+static int foreign_reserve(struct foreign *foreign, uint32_t pages, enum foreign_use use, void **address)
 {
 	struct range *range = pages > 0 ? malloc(sizeof(*range)) : NULL;
 
 	if (!range)
 		return pages > 0 ? -ENOMEM : -EINVAL;
+	range->use = use;
 	range->bytes = (size_t)pages * PAGE_BYTES;
 	range->start = reserve_at(NULL, range->bytes);
 	if (!range->start) {
@@ -75,8 +77,9 @@ static bool overlap(const char *start, size_t bytes, const char *other, size_t o
 	return start < other + other_bytes && other < start + bytes;
 }
 
-/* check_place - may something be mapped there? The handle is locked. */
-static int check_place(const struct foreign *foreign, const char *start, uint32_t count)
+/* check_place - may something be mapped there, and for what? The handle is locked. */
+static int check_place(const struct foreign *foreign, const char *start, uint32_t count,
+		       enum foreign_use *use)
 {
 	size_t bytes = (size_t)count * PAGE_BYTES;
 	const struct range *range = foreign->ranges;
@@ -87,6 +90,7 @@ static int check_place(const struct foreign *foreign, const char *start, uint32_
 		range = range->next;
 	if (!range)
 		return -EINVAL;
+	*use = range->use;
 	for (const struct mapping *mapping = foreign->mappings; mapping; mapping = mapping->next)
 		if (overlap(start, bytes, mapping->start, (size_t)mapping->count * PAGE_BYTES))
 			return -EBUSY;
@@ -95,19 +99,22 @@ static int check_place(const struct foreign *foreign, const char *start, uint32_
 
 /* ---- map and unmap ---- */
 
-/* begin - check the call. Returns a mapping of no pages yet, which has taken the reference to the guest; or NULL with
- * *error, which is 0 when only the guest is missing. The handle is locked. */
-static struct mapping *begin(struct foreign *foreign, uint16_t domid, struct sim_guest *guest, char *start,
-			     uint32_t count, int *error)
+/* begin - check the call. Returns a mapping of no pages yet, which has taken the reference to the guest, if any; or NULL
+ * with *error. The handle is locked. */
+static struct mapping *begin(struct foreign *foreign, uint16_t domid, struct sim_guest *guest,
+			     const struct foreign_run *run, bool grant_table, int *error)
 {
+	enum foreign_use use = FOREIGN_READ;
 	struct mapping *mapping = NULL;
 
 	if (foreign->restricted_to >= 0 && foreign->restricted_to != domid)
 		*error = -EPERM;
 	else
-		*error = check_place(foreign, start, count);
-	if (*error == 0 && guest) {
-		mapping = malloc(sizeof(*mapping) + count * sizeof(mapping->pages[0]));
+		*error = check_place(foreign, run->address, run->pages, &use);
+	if (*error == 0 && grant_table != (use == FOREIGN_GRANT_TABLE))
+		*error = -EINVAL;
+	if (*error == 0) {
+		mapping = malloc(sizeof(*mapping) + run->pages * sizeof(mapping->pages[0]));
 		*error = mapping ? 0 : -ENOMEM;
 	}
 	if (!mapping) {
@@ -115,32 +122,38 @@ static struct mapping *begin(struct foreign *foreign, uint16_t domid, struct sim
 			sim_guest_drop(guest);
 		return NULL;
 	}
-	*mapping = (struct mapping){
-		.next = foreign->mappings, .start = start, .count = count, .guest = guest};
+	*mapping = (struct mapping){.next = foreign->mappings,
+				    .start = run->address,
+				    .count = run->pages,
+				    .guest = guest,
+				    .writable = use == FOREIGN_WRITE};
+	for (uint32_t i = 0; i < run->pages; i++)
+		mapping->pages[i] = SIM_NO_PAGE;
 	foreign->mappings = mapping;
 	return mapping;
 }
 
 /* map_page - put one page in its place. */
-static int map_page(const struct mapping *mapping, uint32_t at, uint32_t page, bool writable)
+static int map_page(const struct mapping *mapping, uint32_t at, uint32_t page)
 {
 	void *mapped = mmap(mapping->start + (size_t)at * PAGE_BYTES, PAGE_BYTES,
-			    PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED,
+			    PROT_READ | (mapping->writable ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED,
 			    mapping->guest->memory_fd, (off_t)page * PAGE_BYTES);
 
 	return mapped == MAP_FAILED ? -errno : 0;
 }
 
-/* map_frame - Xen's -EINVAL for a frame that the guest does not have. */
-static int map_frame(struct mapping *mapping, uint32_t at, uint64_t frame, bool writable)
+/* map_frame - with Xen's errors for a frame that the guest does not have, and for one of no guest. */
+static int map_frame(struct mapping *mapping, uint32_t at, uint64_t frame)
 {
 	uint32_t page;
 	int error;
 
-	mapping->pages[at] = SIM_NO_PAGE;
+	if (!mapping->guest)
+		return -ESRCH;
 	if (!sim_page_get(mapping->guest, frame, &page))
 		return -EINVAL;
-	error = map_page(mapping, at, page, writable);
+	error = map_page(mapping, at, page);
 	if (error < 0)
 		sim_page_put(mapping->guest, page);
 	else
@@ -152,10 +165,8 @@ static int map_frame(struct mapping *mapping, uint32_t at, uint64_t frame, bool 
 static void map_frames(struct mapping *mapping, const uint64_t *frames, uint32_t most, int rest_error,
 		       int *errors)
 {
-	for (uint32_t i = 0; i < mapping->count; i++) {
-		mapping->pages[i] = SIM_NO_PAGE;
-		errors[i] = i < most ? map_frame(mapping, i, frames[i], mapping->writable) : rest_error;
-	}
+	for (uint32_t i = 0; i < mapping->count; i++)
+		errors[i] = i < most ? map_frame(mapping, i, frames[i]) : rest_error;
 }
 
 /* unmap - the handle is locked. */
@@ -171,35 +182,30 @@ static void unmap(struct foreign *foreign, struct mapping *mapping)
 	for (uint32_t i = 0; mapping->counted && i < mapping->count; i++)
 		if (mapping->pages[i] != SIM_NO_PAGE)
 			sim_page_put(mapping->guest, mapping->pages[i]);
-	sim_guest_drop(mapping->guest);
+	if (mapping->guest)
+		sim_guest_drop(mapping->guest);
 	free(mapping);
 }
 
 /* begin_runs - a mapping of no pages yet for each run, or an error and none. The handle is locked. */
 static int begin_runs(struct foreign *foreign, uint16_t domid, const struct foreign_run *runs,
-		      uint32_t run_count, bool writable)
+		      uint32_t run_count)
 {
 	int error = run_count > 0 ? 0 : -EINVAL;
 	uint32_t begun = 0;
 
 	while (error == 0 && begun < run_count) {
 		struct sim_guest *guest = sim_guest_hold(foreign->machine, domid);
-		struct mapping *mapping = begin(foreign, domid, guest, runs[begun].address, runs[begun].pages,
-						&error);
+		struct mapping *mapping = begin(foreign, domid, guest, &runs[begun], false, &error);
 
 		if (!mapping)
 			break;
 		mapping->counted = true;
-		mapping->writable = writable;
-		for (uint32_t i = 0; i < mapping->count; i++)
-			mapping->pages[i] = SIM_NO_PAGE;
 		begun++;
 	}
-	if (begun == run_count && error == 0)
-		return 0;
-	while (begun-- > 0)
+	while (error < 0 && begun-- > 0)
 		unmap(foreign, foreign->mappings);
-	return error < 0 ? error : -ESRCH;
+	return error;
 }
 
 static uint32_t pages_of(const struct foreign_run *runs, uint32_t run_count)
@@ -221,7 +227,7 @@ static struct mapping *find_mapping(const struct foreign *foreign, const struct 
 }
 
 static int foreign_map(struct foreign *foreign, uint16_t domid, const struct foreign_run *runs,
-		       uint32_t run_count, const uint64_t *frames, bool writable, int *errors)
+		       uint32_t run_count, const uint64_t *frames, int *errors)
 {
 	uint32_t count = pages_of(runs, run_count), most = count;
 	int error, fault = sim_fault_part(foreign->machine, SIM_FOREIGN_MAP, &most);
@@ -229,15 +235,12 @@ static int foreign_map(struct foreign *foreign, uint16_t domid, const struct for
 	if (fault < 0 && most == count)
 		return fault;
 	pthread_mutex_lock(&foreign->lock);
-	error = begin_runs(foreign, domid, runs, run_count, writable);
+	error = begin_runs(foreign, domid, runs, run_count);
 	for (uint32_t i = 0, done = 0; error == 0 && i < run_count; done += runs[i++].pages)
 		map_frames(find_mapping(foreign, &runs[i]), frames + done, most > done ? most - done : 0,
 			   fault < 0 ? fault : -ENOMEM, errors + done);
 	pthread_mutex_unlock(&foreign->lock);
-	/* Linux asks Xen for each frame, and so each has the error that there is no such domain. */
-	for (uint32_t i = 0; error == -ESRCH && i < count; i++)
-		errors[i] = -ESRCH;
-	return error == -ESRCH ? 0 : error;
+	return error;
 }
 
 static int foreign_map_grant_frames(struct foreign *foreign, uint16_t domid, void *address,
@@ -251,13 +254,13 @@ static int foreign_map_grant_frames(struct foreign *foreign, uint16_t domid, voi
 		return error;
 	guest = sim_guest_hold(foreign->machine, domid);
 	pthread_mutex_lock(&foreign->lock);
-	mapping = begin(foreign, domid, guest, address, count, &error);
-	if (!mapping && error == 0)
+	mapping = begin(foreign, domid, guest, &(struct foreign_run){address, count}, true, &error);
+	if (mapping && !guest)
 		error = -ESRCH;
 	for (uint32_t i = 0; mapping && error == 0 && i < count; i++) {
 		uint32_t page = sim_grant_frame_page(mapping->guest, which, first + i);
 
-		error = page == SIM_NO_PAGE ? -EINVAL : map_page(mapping, i, page, false);
+		error = page == SIM_NO_PAGE ? -EINVAL : map_page(mapping, i, page);
 	}
 	if (mapping && error < 0)
 		unmap(foreign, mapping);
@@ -357,6 +360,13 @@ static void foreign_close(struct foreign *foreign)
 	free(foreign);
 }
 
+static const char *foreign_way(struct foreign *foreign, const char **reason)
+{
+	(void)foreign;
+	*reason = "the guest is simulated";
+	return "sim";
+}
+
 /* Linux: to another domain than the first is -EINVAL. */
 static int foreign_restrict(struct foreign *foreign, uint16_t domid)
 {
@@ -402,6 +412,7 @@ void sim_foreign_platform(struct platform *platform)
 {
 	platform->foreign_open = foreign_open;
 	platform->foreign_close = foreign_close;
+	platform->foreign_way = foreign_way;
 	platform->foreign_restrict = foreign_restrict;
 	platform->foreign_reserve = foreign_reserve;
 	platform->foreign_release = foreign_release;

@@ -22,13 +22,20 @@ static const struct platform *platform;
 static struct foreign *foreign;
 static struct grants *grants;
 static uint64_t frames[PAGES];
-static char *range; /* reserved, of PAGES pages */
+static char *range; /* reserved, of PAGES pages, to be written */
+
+static char *reserve(enum foreign_use use)
+{
+	void *reserved;
+
+	ck_assert_int_eq(platform->foreign_reserve(foreign, PAGES, use, &reserved), 0);
+	return reserved;
+}
 
 static void setup_guest(bool pv, uint32_t version)
 {
 	struct sim_guest_options options = {
 		.domid = DOMID, .pages = PAGES, .pv = pv, .grant_version = version};
-	void *reserved;
 
 	machine = sim_machine_create(1);
 	ck_assert_ptr_nonnull(machine);
@@ -36,8 +43,7 @@ static void setup_guest(bool pv, uint32_t version)
 	ck_assert_int_eq(sim_guest_create(machine, &options, &guest), 0);
 	ck_assert_int_eq(platform->foreign_open(platform, &foreign), 0);
 	ck_assert_int_eq(platform->grants_open(platform, &grants), 0);
-	ck_assert_int_eq(platform->foreign_reserve(foreign, PAGES, &reserved), 0);
-	range = reserved;
+	range = reserve(FOREIGN_WRITE);
 	ck_assert_int_eq(sim_pages_take(guest, PAGES, frames), 0);
 }
 
@@ -54,11 +60,9 @@ static char *at(uint32_t page)
 }
 
 /* map_run, unmap_run - one run. */
-static int map_run(uint16_t domid, void *address, const uint64_t *list, uint32_t count, bool writable,
-		   int *errors)
+static int map_run(uint16_t domid, void *address, const uint64_t *list, uint32_t count, int *errors)
 {
-	return platform->foreign_map(foreign, domid, &(struct foreign_run){address, count}, 1, list, writable,
-				     errors);
+	return platform->foreign_map(foreign, domid, &(struct foreign_run){address, count}, 1, list, errors);
 }
 
 static int unmap_run(void *address, uint32_t count)
@@ -67,11 +71,11 @@ static int unmap_run(void *address, uint32_t count)
 }
 
 /* map - one frame at one place. Returns the frame's error. */
-static int map(uint32_t place, uint64_t frame, bool writable)
+static int map(uint32_t place, uint64_t frame)
 {
 	int error;
 
-	ck_assert_int_eq(map_run(DOMID, at(place), &frame, 1, writable, &error), 0);
+	ck_assert_int_eq(map_run(DOMID, at(place), &frame, 1, &error), 0);
 	return error;
 }
 
@@ -90,7 +94,8 @@ START_TEST(lists)
 		ck_assert(!can_read(at(i)));
 	}
 	for (int writable = 0; writable < 2; writable++) {
-		ck_assert_int_eq(map_run(DOMID, range, list, PAGES, writable, errors), 0);
+		range = reserve(writable ? FOREIGN_WRITE : FOREIGN_READ);
+		ck_assert_int_eq(map_run(DOMID, range, list, PAGES, errors), 0);
 		for (uint32_t i = 0; i < PAGES; i++) {
 			ck_assert_int_eq(errors[i], i % 5 == 3 ? -EINVAL : 0);
 			ck_assert_int_eq(can_read(at(i)), i % 5 != 3);
@@ -119,18 +124,18 @@ START_TEST(runs)
 
 	for (uint32_t i = 0; i < 8; i++)
 		*(uint32_t *)sim_page(guest, frames[i]) = i;
-	ck_assert_int_eq(platform->foreign_map(foreign, DOMID, first, 3, frames, true, errors), 0);
+	ck_assert_int_eq(platform->foreign_map(foreign, DOMID, first, 3, frames, errors), 0);
 	for (uint32_t i = 0; i < 8; i++) {
 		ck_assert_int_eq(errors[i], 0);
 		ck_assert_uint_eq(*(uint32_t *)(void *)at(places[i]), i);
 	}
 	ck_assert(!can_read(at(5)) && !can_read(at(8)));
 	/* All or nothing. */
-	ck_assert_int_eq(platform->foreign_map(foreign, DOMID, half_wrong, 2, frames, true, errors), -EBUSY);
+	ck_assert_int_eq(platform->foreign_map(foreign, DOMID, half_wrong, 2, frames, errors), -EBUSY);
 	ck_assert(!can_read(at(20)));
 	ck_assert_int_eq(platform->foreign_unmap(foreign, half_wrong, 2), -EINVAL);
 	ck_assert(can_read(at(7)));
-	ck_assert_int_eq(map_run(DOMID, at(14), frames, 2, true, errors), 0);
+	ck_assert_int_eq(map_run(DOMID, at(14), frames, 2, errors), 0);
 	ck_assert_int_eq(platform->foreign_unmap(foreign, mixed, 2), 0);
 	ck_assert(!can_read(at(9)) && !can_read(at(14)) && can_read(at(4)) && can_read(at(7)));
 	ck_assert_int_eq(platform->foreign_unmap(foreign, first, 2), 0);
@@ -147,26 +152,33 @@ START_TEST(wrong_calls)
 
 	setup_guest(false, 1);
 	ck_assert_int_eq(sim_guest_create(machine, &options, &other), 0);
-	ck_assert_int_eq(map(3, frames[0], false), 0);
-	ck_assert_int_eq(map_run(DOMID, at(2), frames, 2, false, errors), -EBUSY);
-	ck_assert_int_eq(map_run(DOMID, at(4), frames, 0, false, errors), -EINVAL);
-	ck_assert_int_eq(map_run(DOMID, at(4) + 1, frames, 1, false, errors), -EINVAL);
-	ck_assert_int_eq(map_run(DOMID, at(PAGES - 1), frames, 2, false, errors), -EINVAL);
-	ck_assert_int_eq(map_run(DOMID, NULL, frames, 1, false, errors), -EINVAL);
+	ck_assert_int_eq(map(3, frames[0]), 0);
+	ck_assert_int_eq(map_run(DOMID, at(2), frames, 2, errors), -EBUSY);
+	ck_assert_int_eq(map_run(DOMID, at(4), frames, 0, errors), -EINVAL);
+	ck_assert_int_eq(map_run(DOMID, at(4) + 1, frames, 1, errors), -EINVAL);
+	ck_assert_int_eq(map_run(DOMID, at(PAGES - 1), frames, 2, errors), -EINVAL);
+	ck_assert_int_eq(map_run(DOMID, NULL, frames, 1, errors), -EINVAL);
 	ck_assert_int_eq(unmap_run(at(3), 2), -EINVAL);
 	ck_assert_int_eq(unmap_run(at(2), 1), -EINVAL);
 	ck_assert_int_eq(platform->foreign_release(foreign, at(1), 1), -EINVAL);
-	ck_assert_int_eq(platform->foreign_reserve(foreign, 0, &another), -EINVAL);
-	/* A domain that is not there is each frame's error. */
-	ck_assert_int_eq(map_run(77, at(4), frames, 2, false, errors), 0);
+	ck_assert_int_eq(platform->foreign_reserve(foreign, 0, FOREIGN_READ, &another), -EINVAL);
+	/* Frames and grant tables have their own ranges. */
+	ck_assert_int_eq(platform->foreign_map_grant_frames(foreign, DOMID, at(4), GRANT_FRAMES_ENTRIES, 0,
+							    1),
+			 -EINVAL);
+	ck_assert_int_eq(map_run(DOMID, reserve(FOREIGN_GRANT_TABLE), frames, 1, errors), -EINVAL);
+	/* A domain that is not there is each frame's error, and there is something to unmap all the same. */
+	ck_assert_int_eq(map_run(77, at(4), frames, 2, errors), 0);
 	ck_assert_int_eq(errors[0], -ESRCH);
 	ck_assert_int_eq(errors[1], -ESRCH);
+	ck_assert_int_eq(map_run(DOMID, at(5), frames, 1, errors), -EBUSY);
+	ck_assert_int_eq(unmap_run(at(4), 2), 0);
 	ck_assert_int_eq(unmap_run(at(3), 1), 0);
 	ck_assert_int_eq(unmap_run(at(3), 1), -EINVAL);
 	ck_assert_int_eq(platform->foreign_restrict(foreign, DOMID), 0);
 	ck_assert_int_eq(platform->foreign_restrict(foreign, DOMID + 1), -EINVAL);
-	ck_assert_int_eq(map_run(DOMID + 1, at(3), frames, 1, false, errors), -EPERM);
-	ck_assert_int_eq(map(3, frames[0], false), 0);
+	ck_assert_int_eq(map_run(DOMID + 1, at(3), frames, 1, errors), -EPERM);
+	ck_assert_int_eq(map(3, frames[0]), 0);
 	/* What is mapped there goes with the range. */
 	ck_assert_int_eq(platform->foreign_release(foreign, range, PAGES), 0);
 	ck_assert(!can_read(at(3)));
@@ -180,7 +192,7 @@ START_TEST(in_part)
 
 	setup_guest(false, 1);
 	sim_fault_set(machine, &(struct sim_fault){.call = SIM_FOREIGN_MAP, .times = 1, .most = 3});
-	ck_assert_int_eq(map_run(DOMID, range, frames, 4, false, errors), 0);
+	ck_assert_int_eq(map_run(DOMID, range, frames, 4, errors), 0);
 	for (uint32_t i = 0; i < 4; i++) {
 		ck_assert_int_eq(errors[i], i < 3 ? 0 : -ENOMEM);
 		ck_assert_int_eq(can_read(at(i)), i < 3);
@@ -190,7 +202,7 @@ START_TEST(in_part)
 	ck_assert(can_read(range));
 	ck_assert_int_eq(unmap_run(range, 4), 0);
 	sim_fault_set(machine, &(struct sim_fault){.call = SIM_FOREIGN_MAP, .error = -EIO});
-	ck_assert_int_eq(map_run(DOMID, range, frames, 4, false, errors), -EIO);
+	ck_assert_int_eq(map_run(DOMID, range, frames, 4, errors), -EIO);
 	teardown();
 }
 END_TEST
@@ -202,6 +214,7 @@ START_TEST(grant_frames)
 	int64_t gref;
 
 	setup_guest(false, version);
+	range = reserve(FOREIGN_GRANT_TABLE);
 	gref = sim_grant(guest, SIM_HOST_DOMID, frames[0], true);
 	ck_assert_ptr_null(sim_grant_entry(guest, per_frame * 64 - 1));
 	ck_assert_int_eq(
@@ -239,11 +252,13 @@ START_TEST(status_frames)
 	uint32_t gref;
 
 	setup_guest(false, 1);
+	range = reserve(FOREIGN_GRANT_TABLE);
 	ck_assert_int_eq(platform->foreign_map_grant_frames(foreign, DOMID, range, GRANT_FRAMES_STATUSES, 0,
 							    1),
 			 -EINVAL);
 	teardown();
 	setup_guest(false, 2);
+	range = reserve(FOREIGN_GRANT_TABLE);
 	statuses = (const uint16_t *)(void *)range;
 	gref = (uint32_t)sim_grant(guest, SIM_HOST_DOMID, frames[0], false);
 	ck_assert_int_eq(
@@ -264,10 +279,10 @@ START_TEST(destroyed)
 {
 	setup_guest(_i, 1);
 	strcpy(sim_page(guest, frames[0]), "still here");
-	ck_assert_int_eq(map(0, frames[0], true), 0);
+	ck_assert_int_eq(map(0, frames[0]), 0);
 	sim_guest_destroy(guest);
 	ck_assert_str_eq(range, "still here");
-	ck_assert_int_eq(map(1, frames[1], true), -ESRCH);
+	ck_assert_int_eq(map(1, frames[1]), -ESRCH);
 	ck_assert_int_eq(unmap_run(range, 1), 0);
 	teardown();
 }
@@ -278,11 +293,12 @@ START_TEST(page_tables)
 {
 	void *page, *mapping;
 	uint32_t gref;
+	int error;
 
 	setup_guest(true, 1);
-	ck_assert_int_eq(map(0, frames[0], false), 0);
+	ck_assert_int_eq(map_run(DOMID, reserve(FOREIGN_READ), frames, 1, &error), 0);
 	ck_assert_int_eq(sim_page_use_as_table(guest, frames[0]), 0);
-	ck_assert_int_eq(map(1, frames[0], true), 0);
+	ck_assert_int_eq(map(1, frames[0]), 0);
 	ck_assert_int_eq(sim_page_use_as_table(guest, frames[0]), -EBUSY);
 	ck_assert_int_eq(sim_page_use_as_table(guest, frames[1]), 0);
 	ck_assert_int_eq(unmap_run(at(1), 1), 0);
@@ -320,11 +336,11 @@ START_TEST(balloon)
 	memcpy(before, frames, sizeof(before));
 	for (uint32_t i = 0; i < PAGES; i++)
 		memset(sim_page(guest, frames[i]), 1, PAGE_BYTES);
-	ck_assert_int_eq(map(0, frames[0], true), 0);
+	ck_assert_int_eq(map(0, frames[0]), 0);
 	gref = (uint32_t)sim_grant(guest, SIM_HOST_DOMID, frames[1], false);
 	ck_assert_int_eq(platform->grants_map(grants, DOMID, &gref, 1, true, false, &page, &mapping), 0);
 	clear_balloon_frames(PAGES);
-	ck_assert_int_eq(map(1, before[0], false), -EINVAL);
+	ck_assert_int_eq(map(1, before[0]), -EINVAL);
 	ck_assert_int_eq(sim_balloon_out(guest, 1, before), -EINVAL);
 	ck_assert_int_eq(unmap_run(at(1), 1), 0);
 	ck_assert_int_eq(*range, 1);
@@ -341,7 +357,7 @@ START_TEST(balloon)
 	*(char *)page = 3;
 	for (uint32_t i = _i; i < PAGES; i++)
 		ck_assert_int_eq(*(char *)sim_page(guest, frames[i]), 2);
-	ck_assert_int_eq(map(1, frames[5], false), 0);
+	ck_assert_int_eq(map(1, frames[5]), 0);
 	ck_assert_int_eq(*at(1), 2);
 	ck_assert_int_eq(unmap_run(range, 1), 0);
 	ck_assert_int_eq(platform->grants_unmap(grants, mapping, 1), 0);
@@ -376,11 +392,11 @@ START_TEST(no_memory)
 	void *second;
 
 	setup_guest(false, 1);
-	ck_assert_int_eq(map_run(DOMID, range, frames, PAGES, false, errors), 0);
+	ck_assert_int_eq(map_run(DOMID, range, frames, PAGES, errors), 0);
 	ck_assert_int_eq(sim_balloon_out(guest, PAGES, frames), 0);
 	ck_assert_int_eq(sim_balloon_in(guest, PAGES, frames), 0);
-	ck_assert_int_eq(platform->foreign_reserve(foreign, PAGES, &second), 0);
-	ck_assert_int_eq(map_run(DOMID, second, frames, PAGES, false, errors), 0);
+	second = reserve(FOREIGN_WRITE);
+	ck_assert_int_eq(map_run(DOMID, second, frames, PAGES, errors), 0);
 	ck_assert_int_eq(sim_balloon_out(guest, PAGES, frames), 0);
 	ck_assert_int_eq(sim_balloon_in(guest, 1, frames), -ENOMEM);
 	ck_assert_int_eq(unmap_run(range, PAGES), 0);
@@ -496,7 +512,7 @@ START_TEST(balloon_while_mapping)
 	for (uint32_t round = 0; round < 300; round++) {
 		int errors[PAGES / 2];
 
-		must(map_run(DOMID, range, fixed, PAGES / 2, false, errors) == 0);
+		must(map_run(DOMID, range, fixed, PAGES / 2, errors) == 0);
 		for (uint32_t i = 0; i < PAGES / 2; i++) {
 			uint32_t found = errors[i] ? 0 : *(volatile uint32_t *)(void *)at(i);
 			void *page, *mapping;
@@ -532,7 +548,7 @@ static void setup_migration(void)
 	setup_guest(false, 1);
 	ck_assert_int_eq(platform->device_model_open(platform, DOMID, &model), 0);
 	for (uint32_t i = 0; i < 4; i++)
-		ck_assert_int_eq(map(i, frames[i], true), 0);
+		ck_assert_int_eq(map(i, frames[i]), 0);
 	ck_assert_int_eq(sim_migration_begin(guest), 0);
 	ck_assert_int_eq(sim_migration_begin(guest), -EBUSY);
 }
