@@ -45,28 +45,34 @@ void sim_disk_stop(void)
 	sim_machine_destroy(machine);
 }
 
-static void open_target(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, const char *before,
-			const char *parameters)
+void sim_disk_open_target(struct sim_disk *disk, uint32_t device_id, const char *target)
 {
-	char target[TARGET_MAX];
-
-	*disk = (struct sim_disk){.device_id = device_id};
-	disk->file = memfd_create("disk", MFD_CLOEXEC);
-	ck_assert_int_ge(disk->file, 0);
-	ck_assert_int_eq(ftruncate(disk->file, (off_t)bytes), 0);
-	snprintf(target, sizeof(target), "%sfile:path=/proc/self/fd/%d%s", before, disk->file, parameters);
+	*disk = (struct sim_disk){.device_id = device_id, .file = -1};
 	ck_assert_msg(worker_thread_open(worker, device_id, target, false, &disk->opened) == 0, "%s",
 		      disk->opened.text);
 }
 
+static void open_file(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, const char *before,
+		      const char *parameters)
+{
+	char target[TARGET_MAX];
+	int file = memfd_create("disk", MFD_CLOEXEC);
+
+	ck_assert_int_ge(file, 0);
+	ck_assert_int_eq(ftruncate(file, (off_t)bytes), 0);
+	snprintf(target, sizeof(target), "%sfile:path=/proc/self/fd/%d%s", before, file, parameters);
+	sim_disk_open_target(disk, device_id, target);
+	disk->file = file;
+}
+
 void sim_disk_open(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, const char *parameters)
 {
-	open_target(disk, device_id, bytes, "", parameters);
+	open_file(disk, device_id, bytes, "", parameters);
 }
 
 void sim_disk_open_behind(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, const char *before)
 {
-	open_target(disk, device_id, bytes, before ? before : "", "");
+	open_file(disk, device_id, bytes, before ? before : "", "");
 }
 
 void sim_disk_connect(struct sim_disk *disk, const struct blkif_frontend_options *options)
@@ -93,7 +99,8 @@ void sim_disk_close(struct sim_disk *disk)
 	if (disk->frontend)
 		sim_disk_disconnect(disk);
 	ck_assert_int_eq(worker_thread_close(worker, disk->device_id), 0);
-	close(disk->file);
+	if (disk->file >= 0)
+		close(disk->file);
 }
 
 const struct load_result *sim_disk_load(struct sim_disk *disk, const struct load_options *options)

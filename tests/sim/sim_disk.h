@@ -21,7 +21,7 @@ extern struct worker_thread *worker;
 
 struct sim_disk {
 	uint32_t device_id;
-	int file; /* what is on the disk, for pread and pwrite */
+	int file; /* what is on the disk, for pread and pwrite; -1: something else */
 	struct message_disk_opened opened;
 	struct blkif_frontend *frontend; /* NULL: not connected */
 };
@@ -38,6 +38,9 @@ void sim_disk_open(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, co
 
 /* sim_disk_open_behind - the same disk behind others: `before` is the target string up to that of the file; NULL: "". */
 void sim_disk_open_behind(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, const char *before);
+
+/* sim_disk_open_target - a disk that is not a file. */
+void sim_disk_open_target(struct sim_disk *disk, uint32_t device_id, const char *target);
 
 /* sim_disk_connect - a frontend with these options, of which guest, device and host are filled in. */
 void sim_disk_connect(struct sim_disk *disk, const struct blkif_frontend_options *options);
