@@ -7,6 +7,7 @@
 #     bin/ backends/ man/ share/ programs, loadable backends, manual pages, other files to install
 #     lib/ tests/                what tests are linked with, and tests
 #     obj/                       objects, in the source's folders
+#     kernel/                    the kernel module, for each kernel
 #     config.mk config.h         the configuration, for make and for C (configs/kconfig.mk makes them)
 #     settings/                  see `remember` below
 
@@ -24,6 +25,7 @@ INCLUDEDIR = $(PREFIX)/include
 MANDIR = $(PREFIX)/share/man
 DOCDIR = $(PREFIX)/share/doc/xvhost
 UNITDIR = $(PREFIX)/lib/systemd/system
+DKMSDIR = $(PREFIX)/src/xen-remap-$(version)
 SYSCONFDIR = /etc
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
@@ -58,7 +60,7 @@ all: ## build everything (the default)
 include configs/kconfig.mk
 
 # These look after the tree, or call make again for the rest: they need no compiler, library or configuration.
-light-goals := help deps clean distclean uninstall format format-check check check-fast check-unit demo lab \
+light-goals := help deps clean distclean uninstall format format-check check check-fast check-unit demo kernel lab \
 	lab-root lab-shell fuzz fuzz-build new-backend $(kconfig-goals)
 goals := $(or $(MAKECMDGOALS),all)
 build-goals := $(filter-out $(light-goals) %_defconfig,$(goals))
@@ -142,11 +144,19 @@ symbol = xvhost_backend_$(subst -,_,$1)
 builtin-list := $(O)/obj/builtin_backends
 
 programs := $(O)/bin/xvhostd $(O)/bin/xvhost-worker $(O)/bin/xvhost-try
-page-sources := $(wildcard service/*/*.[1-8].scd backends/*/*.[1-8].scd docs/*.[1-8].scd)
+page-sources := $(wildcard service/*/*.[1-8].scd backends/*/*.[1-8].scd docs/*.[1-8].scd kernel/*.[1-8].scd)
 pages := $(patsubst %.scd,$(O)/man/%,$(notdir $(page-sources)))
 units := $(O)/share/xvhostd.service
+dkms := $(O)/share/dkms.conf
 sample := $(O)/share/xvhost.conf
 pkg-config-file := $(O)/share/xvhost.pc
+
+# The kernel module: for the lab's kernels, whose headers come from Debian's archive without being installed; or for the one
+# with this build folder.
+KERNELS := 6.1 6.12
+KDIR :=
+kernel-sources := kernel/build kernel/Kbuild $(wildcard kernel/*.[ch]) include/xvhost/remap.h
+kernel-modules := $(KERNELS:%=$(O)/kernel/%/xen_remap.ko)
 
 # What programs and tests are linked with, in the order in which one uses the next.
 libraries := $(O)/lib/libdaemon.a $(O)/lib/libworker.a $(O)/lib/libcommon.a
@@ -170,7 +180,7 @@ endif
 
 # ---- rules -----------------------------------------------------------------------------------------------------
 
-all: $(programs) $(modules) $(pages) $(units) $(sample) $(pkg-config-file)
+all: $(programs) $(modules) $(pages) $(units) $(sample) $(pkg-config-file) $(dkms)
 
 .PHONY: man
 man: $(pages) ## build the manual pages
@@ -238,6 +248,21 @@ $(pkg-config-file): $(O)/share/%: include/% $(O)/settings/paths
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D) && $(fill-in) $< >$@
 
+# ---- the kernel module ------------------------------------------------------------------------------------------
+
+.PHONY: kernel
+kernel: $(if $(KDIR),$(O)/kernel/own/xen_remap.ko,$(kernel-modules)) ## build the module xen_remap for the lab's kernels, or KDIR
+
+$(O)/kernel/%/xen_remap.ko: $(kernel-sources)
+	$(call say,KERNEL,$@)
+	$(Q)kernel/build $(@D) "$$(tests/lab/kernel-headers $*)"
+$(O)/kernel/own/xen_remap.ko: $(kernel-sources)
+	$(call say,KERNEL,$@)
+	$(Q)kernel/build $(@D) "$(KDIR)"
+$(dkms): kernel/dkms.conf $(O)/settings/paths
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && $(fill-in) $< >$@
+
 # ---- installing ------------------------------------------------------------------------------------------------
 
 # MODE:FROM:TO of each file; install and uninstall both go by it.
@@ -252,7 +277,10 @@ installed := \
 	$(foreach f,$(units),644:$f:$(UNITDIR)/$(notdir $f)) \
 	644:$(pkg-config-file):$(LIBDIR)/pkgconfig/xvhost.pc \
 	644:docs/backend-guide.md:$(DOCDIR)/backend-guide.md \
-	$(foreach f,$(wildcard examples/*.c) examples/Makefile,644:$f:$(DOCDIR)/examples/$(notdir $f))
+	$(foreach f,$(wildcard examples/*.c) examples/Makefile,644:$f:$(DOCDIR)/examples/$(notdir $f)) \
+	$(foreach f,kernel/Kbuild $(wildcard kernel/*.[ch]),644:$f:$(DKMSDIR)/$(notdir $f)) \
+	644:include/xvhost/remap.h:$(DKMSDIR)/include/xvhost/remap.h \
+	644:$(dkms):$(DKMSDIR)/dkms.conf
 sample-at := $(SYSCONFDIR)/xvhost/xvhost.conf
 
 .PHONY: install uninstall
@@ -280,14 +308,14 @@ deps: ## install the Debian packages of configs/debian-packages that are missing
 	$(Q)configs/install-packages
 
 clean: ## remove what was built; the configuration and the lab's images stay
-	$(Q)rm -rf $(addprefix $(O)/,bin lib obj backends man share tests settings kconfig config.mk config.h sanitize thread \
-		fuzz-build lab-root)
+	$(Q)rm -rf $(addprefix $(O)/,bin lib obj backends kernel man share tests settings kconfig config.mk config.h \
+		sanitize thread fuzz-build lab-root)
 
 distclean: clean ## remove everything that is not part of the sources
 	$(Q)rm -rf $(if $(filter build,$(O)),build,$(O)/lab $(O)/fuzz $(O)/defconfig) .config .config.old
 	$(Q)[ ! -d $(O) ] || rmdir --ignore-fail-on-non-empty $(O)
 
-c-files = $(shell find include service backends examples tests -name '*.[ch]' 2>/dev/null)
+c-files = $(shell find include kernel service backends examples tests -name '*.[ch]' 2>/dev/null)
 format: ## lay out all C files by .clang-format (needs clang-format)
 	$(Q)clang-format -i $(c-files)
 format-check: ## say which C files are laid out otherwise
@@ -305,5 +333,6 @@ help: ## this list
 		CC 'compiler: gcc or clang' CFLAGS 'added to the flags; also CPPFLAGS, LDFLAGS' \
 		CONFIG_X 'sets one symbol of Kconfig for this build, such as CONFIG_SANITIZE=y' \
 		KCONFIG_CONFIG 'the configuration (.config)' \
+		KDIR "for make kernel: a kernel's build folder" \
 		PREFIX '$(PREFIX); also BINDIR, SBINDIR, LIBDIR, LIBEXECDIR, MANDIR, SYSCONFDIR ...' \
 		DESTDIR 'put before all paths by install'
