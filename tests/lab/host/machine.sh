@@ -16,6 +16,8 @@ machine_images()
 	for kernel in $(guest_kernels); do
 		names+=("kernel-$kernel")
 	done
+	# QEMU can't save the state of the IOMMU that a PVH Dom0 needs.
+	[[ ${SETTING[dom0_type]} == pv ]] || BOOT=yes
 	# shellcheck disable=SC2206 # lists separated by commas
 	names+=(${SETTING[packages]//,/ } ${SETTING[guest_packages]//,/ })
 	mapfile -t names < <(printf '%s\n' "${names[@]}" | sort -u)
@@ -158,16 +160,20 @@ machine_initrd()
 # state; the disks are those in the folder.
 machine_command()
 {
-	local disks=$1
+	local disks=$1 disk='' machine=pc
 
-	QEMU=(qemu-system-x86_64 -cpu max,-smap,-pku,-rdtscp,-avx,-avx2 -smp "$PROCESSORS" -m "$(machine_memory)"
-		-display none -vga none -net none -no-reboot -kernel "${IMAGE[xen]}/xen"
+	# A PVH Dom0's addresses are not the machine's, so its devices go through an IOMMU.
+	[[ ${SETTING[dom0_type]} == pv ]] || machine=q35 disk=,iommu_platform=on,disable-legacy=on
+	QEMU=(qemu-system-x86_64 -machine "$machine" -cpu max,-smap,-pku,-rdtscp,-avx,-avx2
+		-smp "$PROCESSORS" -m "$(machine_memory)" -display none -vga none -net none -no-reboot
+		-kernel "${IMAGE[xen]}/xen"
 		-drive "file=$disks/results.img,format=raw,if=none,id=results,cache=unsafe"
-		-device virtio-blk-pci,drive=results
+		-device "virtio-blk-pci,drive=results$disk"
 		-drive "file=$disks/run.img,format=raw,if=none,id=run,readonly=on"
-		-device virtio-blk-pci,drive=run
+		-device "virtio-blk-pci,drive=run$disk"
 		-drive "file=$disks/guests.img,format=raw,if=none,id=guests,readonly=on"
-		-device virtio-blk-pci,drive=guests)
+		-device "virtio-blk-pci,drive=guests$disk")
+	[[ ${SETTING[dom0_type]} == pv ]] || QEMU+=(-device amd-iommu)
 	if [[ ${SETTING[icount]} == yes ]]; then
 		QEMU+=(-accel tcg,thread=single -icount "shift=0,sleep=off")
 	else
@@ -182,6 +188,7 @@ machine_boot()
 
 	xen="com1=115200,8n1 console=com1 dom0_mem=${SETTING[dom0_memory]},max:${SETTING[dom0_memory]} xsave=0"
 	xen+=" dom0_max_vcpus=${SETTING[dom0_vcpus]} dom0_vcpus_pin guest_loglvl=all loglvl=all bootscrub=0"
+	[[ ${SETTING[dom0_type]} == pv ]] || xen+=" dom0=pvh"
 	dom0="console=hvc0 quiet cryptomgr.notests=1"
 	if [[ ${SETTING[mitigations]} == off ]]; then
 		xen+=" spec-ctrl=no"

@@ -9,7 +9,7 @@ GUESTS=()
 
 settings_defaults()
 {
-	SETTING=([timeout]=300 [dom0_memory]=2048M [dom0_kernel]=6.1 [dom0_vcpus]=1 [icount]=no [spare_memory]=512M
+	SETTING=([timeout]=300 [dom0_memory]=2048M [dom0_kernel]=6.1 [dom0_type]=pv [dom0_vcpus]=1 [icount]=no [spare_memory]=512M
 		[mitigations]=off [fast_pvh]=yes [packages]='' [guest_packages]='' [files_in]='' [files_out]='' [stall]=60 [xen_args]='' [dom0_args]='')
 	GUEST=()
 	GUESTS=()
@@ -23,6 +23,8 @@ set_scenario()
 	dom0_memory=* | spare_memory=*) mebibytes "$2" >/dev/null || exit 2 ;;
 	dom0_vcpus=[1-8]) ;;
 	dom0_vcpus=*) die "dom0_vcpus is '$2' but must be 1 to 8" ;;
+	dom0_type=pv | dom0_type=pvh) ;;
+	dom0_type=*) die "dom0_type is '$2' but must be pv or pvh" ;;
 	icount=yes | icount=no | fast_pvh=yes | fast_pvh=no | mitigations=off | mitigations=auto) ;;
 	icount=* | fast_pvh=*) die "$1 is '$2' but must be yes or no" ;;
 	mitigations=*) die "mitigations is '$2' but must be off or auto" ;;
