@@ -20,7 +20,12 @@ fuzz-programs := $(patsubst tests/fuzz/%.c,$(O)/tests/%,$(wildcard tests/fuzz/fu
 # Each tests/backends/NAME.c is a backend that does something wrong.
 wrong-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/backends/*.c))
 wrong-backends := $(patsubst %.c,$(O)/%.so,$(wildcard tests/backends/*.c))
-test-objects := $(unit-objects) $(sim-test-objects) $(fuzz-objects) $(wrong-objects)
+
+# Of the kernel module. They run in the lab: remap-test in any domain, lab-domain in Dom0.
+remap-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/kernel/remap_*.c))
+kernel-test-objects := $(remap-objects) $(O)/obj/tests/kernel/lab_domain.o
+kernel-tests := $(O)/tests/remap-test $(O)/tests/lab-domain
+test-objects := $(unit-objects) $(sim-test-objects) $(fuzz-objects) $(wrong-objects) $(kernel-test-objects)
 
 .PHONY: tests check check-fast check-unit
 tests: $(unit-programs) $(sim-programs) $(programs) $(modules) $(wrong-backends) ## build the tests, and what they run
@@ -38,6 +43,13 @@ $(sim-programs): $(O)/tests/%: $(O)/obj/tests/sim/%.o $(sim-helpers) $(sim-libra
 $(unit-programs) $(sim-programs):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(call link,check)
+
+$(kernel-test-objects): includes = -Iinclude
+$(O)/tests/remap-test: $(remap-objects)
+$(O)/tests/lab-domain: $(O)/obj/tests/kernel/lab_domain.o
+$(kernel-tests):
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(call link,xencontrol xenguest)
 
 check: deps ## run all tests; installs what is missing first
 	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize thread memcheck try fuzz headers scripts lab
@@ -93,4 +105,13 @@ lab-shell: lab-root ## a shell in the lab's Dom0
 lab-root:
 	$(Q)mkdir -p $(O)
 	$(Q)rm -rf $(lab-root)
-	$(Q)$(MAKE) install DESTDIR=$(lab-root) PREFIX=/usr
+	$(Q)$(MAKE) install lab-install DESTDIR=$(lab-root) PREFIX=/usr
+
+# What only the lab has: the module for each of its kernels, and the module's tests.
+.PHONY: lab-install
+lab-install: $(kernel-modules) $(kernel-tests)
+	$(Q)for module in $(kernel-modules); do \
+		install -D -m 644 "$$module" "$(DESTDIR)$(PREFIX)/lib/modules/$$(modinfo -F vermagic "$$module" | cut -d ' ' -f 1)/updates/xen_remap.ko"; \
+	done
+	$(Q)strip --strip-debug $(DESTDIR)$(PREFIX)/lib/modules/*/updates/*.ko
+	$(Q)install -D -t "$(DESTDIR)$(LIBEXECDIR)/tests" $(kernel-tests)
