@@ -7,6 +7,9 @@
  * 0 and write `ring-ref`. With more than one queue, by `multi-queue-num-queues`, each queue has its pages and its
  * event channel in a directory, `queue-0` and so on. A frontend without `protocol` is a 32-bit one. Each node is
  * read once.
+ *
+ * What the configuration says is only offered. A frontend may have taken an earlier offer, of an xvhostd with
+ * another configuration, so all that can be served is read.
  */
 #include "daemon/frontend.h"
 
@@ -22,7 +25,8 @@
 
 #define EVENT_CHANNEL_MAX                                                                                    \
 	((1u << 17) - 1) /* the last port that a domain can have (EVTCHN_FIFO_NR_CHANNELS) */
-#define NODE_NAME_MAX 32 /* bytes of a node's name with the final 0 */
+#define PREFIX_MAX 20	 /* bytes of a queue's directory with its / and the final 0 */
+#define NODE_NAME_MAX 40 /* bytes of a node's name, with that of its queue's directory and the final 0 */
 
 /* One call of frontend_read_ring. */
 struct reading {
@@ -148,10 +152,9 @@ static int read_queue(struct reading *reading, const char *prefix, uint32_t page
 /* read_queues - all of them, whose number is known. */
 static int read_queues(struct reading *reading, struct message_disk_connect *connect)
 {
-	char prefix[NODE_NAME_MAX] = "";
+	char prefix[PREFIX_MAX] = "";
 	uint32_t order = 0;
-	int error = read_number(reading, "ring-page-order", 0, reading->host->config->max_ring_page_order,
-				&order);
+	int error = read_number(reading, "ring-page-order", 0, RING_ORDER_MAX, &order);
 	bool order_given = error == 0;
 
 	if (error < 0 && error != -ENOENT)
@@ -175,8 +178,7 @@ int frontend_read_ring(const struct host *host, const char *directory, struct me
 	memset(connect, 0, sizeof(*connect));
 	text[0] = '\0';
 	connect->queue_count = 1;
-	error = read_number(&reading, "multi-queue-num-queues", 1, host->config->max_queues,
-			    &connect->queue_count);
+	error = read_number(&reading, "multi-queue-num-queues", 1, DISK_QUEUES_MAX, &connect->queue_count);
 	if (error == 0 || error == -ENOENT)
 		error = read_queues(&reading, connect);
 	if (error == 0)

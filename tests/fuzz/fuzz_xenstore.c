@@ -243,11 +243,11 @@ static void check_rings(const struct message_disk_connect *connect)
 {
 	must(connect->protocol == BLKIF_X86_64 || connect->protocol == BLKIF_X86_32, "protocol %d",
 	     (int)connect->protocol);
-	must(connect->ring_pages >= 1 && connect->ring_pages <= 1u << world->config.max_ring_page_order &&
+	must(connect->ring_pages >= 1 && connect->ring_pages <= RING_PAGES_MAX &&
 		     (connect->ring_pages & (connect->ring_pages - 1)) == 0,
 	     "%" PRIu32 " pages", connect->ring_pages);
-	must(connect->queue_count >= 1 && connect->queue_count <= world->config.max_queues,
-	     "%" PRIu32 " queues", connect->queue_count);
+	must(connect->queue_count >= 1 && connect->queue_count <= DISK_QUEUES_MAX, "%" PRIu32 " queues",
+	     connect->queue_count);
 	for (uint32_t i = 0; i < connect->queue_count; i++)
 		must(connect->queues[i].event_channel >= 1 && connect->queues[i].event_channel < 1u << 17,
 		     "event channel %" PRIu32, connect->queues[i].event_channel);

@@ -12,7 +12,7 @@
 
 #define FRONTEND "/local/domain/7/device/vbd/51712"
 
-static struct config config = {.max_ring_page_order = 3, .max_queues = 4};
+static struct config config = {.max_ring_page_order = 1, .max_queues = 2};
 static struct host host = {.platform = &daemon_store_platform, .config = &config};
 static struct message_disk_connect ring;
 static char text[ERROR_TEXT_MAX];
@@ -67,6 +67,7 @@ START_TEST(test_protocol)
 }
 END_TEST
 
+/* More pages than the configuration offers: a running guest may have been offered more. */
 START_TEST(test_many_pages)
 {
 	char name[16], value[16];
@@ -102,7 +103,7 @@ START_TEST(test_order_0)
 }
 END_TEST
 
-/* Each queue has a directory of its own; what stands beside them is not looked at. */
+/* Each queue has a directory of its own; what stands beside them is not looked at. More than are offered, as above. */
 START_TEST(test_queues)
 {
 	char name[32], value[16];
@@ -164,12 +165,12 @@ static const struct {
 	 "frontend node ring-ref is \"1234567890123456789012345678901234567890\"; it must be a decimal "
 	 "number from 0 to "
 	 "4294967295"},
-	{"ring-page-order", "4",
-	 "frontend node ring-page-order is \"4\"; it must be a decimal number from 0 to 3"},
+	{"ring-page-order", "5",
+	 "frontend node ring-page-order is \"5\"; it must be a decimal number from 0 to 4"},
 	{"ring-page-order", "64",
-	 "frontend node ring-page-order is \"64\"; it must be a decimal number from 0 to 3"},
+	 "frontend node ring-page-order is \"64\"; it must be a decimal number from 0 to 4"},
 	{"ring-page-order", "x",
-	 "frontend node ring-page-order is \"x\"; it must be a decimal number from 0 to 3"},
+	 "frontend node ring-page-order is \"x\"; it must be a decimal number from 0 to 4"},
 	{"ring-page-order", "2",
 	 "frontend node ring-ref0 is missing; it must be a decimal number from 0 to 4294967295"},
 	{"event-channel", NULL,
@@ -184,10 +185,10 @@ static const struct {
 	{"protocol", "arm-abi", "frontend node protocol is \"arm-abi\"; it must be x86_64-abi or x86_32-abi"},
 	{"protocol", "x86_64-abi ",
 	 "frontend node protocol is \"x86_64-abi \"; it must be x86_64-abi or x86_32-abi"},
-	{"multi-queue-num-queues", "5",
-	 "frontend node multi-queue-num-queues is \"5\"; it must be a decimal number from 1 to 4"},
+	{"multi-queue-num-queues", "17",
+	 "frontend node multi-queue-num-queues is \"17\"; it must be a decimal number from 1 to 16"},
 	{"multi-queue-num-queues", "0",
-	 "frontend node multi-queue-num-queues is \"0\"; it must be a decimal number from 1 to 4"},
+	 "frontend node multi-queue-num-queues is \"0\"; it must be a decimal number from 1 to 16"},
 	{"multi-queue-num-queues", "2",
 	 "frontend node queue-0/ring-ref is missing; it must be a decimal number from 0 to 4294967295"},
 };

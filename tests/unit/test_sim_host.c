@@ -199,6 +199,35 @@ START_TEST(test_no_xenstore)
 }
 END_TEST
 
+/* The new one offers less. What the guest was offered before is served on; when it connects anew it takes the new offer. */
+START_TEST(test_host_is_started_with_less)
+{
+	struct config config;
+
+	config_set_defaults(&config);
+	config.max_queues = 1;
+	config.max_ring_page_order = 0;
+	vm_attach(&vm);
+	vm_connect(&vm, &shapes[_i]);
+	vm_use(&vm, 7);
+	ck_assert_int_eq(sim_host_stop(host), 0);
+	ck_assert_int_eq(sim_host_start(machine, &config, &host), 0);
+	vm_use(&vm, 8);
+	ck_assert_str_eq(vm_node(&vm, "state"), "4");
+	ck_assert_str_eq(vm_error(&vm), "");
+	vm_close(&vm);
+	vm_connect(&vm, &shapes[_i]);
+	ck_assert_str_eq(vm_node(&vm, "multi-queue-max-queues"), "1");
+	ck_assert_uint_eq(vm.frontend->queue_count, 1);
+	vm_use(&vm, 9);
+	vm_close(&vm);
+	vm_detach(&vm);
+	/* The configuration ends with this function. */
+	ck_assert_int_eq(sim_host_stop(host), 0);
+	ck_assert_int_eq(sim_host_start(machine, NULL, &host), 0);
+}
+END_TEST
+
 static void add_tests(TCase *test_case)
 {
 	tcase_add_checked_fixture(test_case, set_up, tear_down);
@@ -210,6 +239,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, test_guest_ends_while_connected);
 	tcase_add_test(test_case, test_guest_crashes);
 	tcase_add_test(test_case, test_host_is_started_again);
+	tcase_add_loop_test(test_case, test_host_is_started_with_less, 0, sizeof(shapes) / sizeof(shapes[0]));
 	tcase_add_test(test_case, test_ring_that_cannot_be_mapped);
 	tcase_add_test(test_case, test_others_write_the_same_nodes);
 	tcase_add_test(test_case, test_no_xenstore);
