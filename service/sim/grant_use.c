@@ -134,7 +134,7 @@ static enum grant_status begin_use(struct sim_guest *guest, struct sim_active *a
 {
 	bool first = active->readers + active->writers == 0;
 	enum grant_status status;
-	uint16_t flags;
+	uint16_t flags = 0;
 
 	if (!first && (active->found.domid != use->domid || (!use->copy && !is_whole(&active->found))))
 		return GRANT_STATUS_GENERAL_ERROR;

@@ -100,7 +100,7 @@ static void give_directory(const char *path, uint16_t owner, uint16_t reader)
 /* prepare - see daemon_store_set. */
 static void prepare(const char *path)
 {
-	char device[XENSTORE_PATH_MAX], backend[XENSTORE_PATH_MAX];
+	char device[XENSTORE_PATH_MAX], backend[64];
 	unsigned domid, id;
 	int used = 0;
 
