@@ -194,6 +194,26 @@ static bool read_mode(const struct device *device, const struct host *host, stru
 	return known;
 }
 
+/*
+ * read_discard - whether the guest may discard. blkif.h has it that it may unless the toolstack says no; as in Linux's
+ * backend, what is not a number says nothing. False: `text` says what is wrong.
+ */
+static bool read_discard(const struct device *device, const struct host *host, struct message_disk_open *open,
+			 char text[ERROR_TEXT_MAX])
+{
+	char *value = nodes_read(host, device->backend, "discard-enable");
+	uint64_t number;
+
+	if (value == NULL && errno != ENOENT) {
+		snprintf(text, ERROR_TEXT_MAX, "backend node discard-enable can't be read: %s",
+			 strerror(errno));
+		return false;
+	}
+	open->discard_off = value != NULL && text_number(value, 0, UINT32_MAX, &number) && number == 0;
+	free(value);
+	return true;
+}
+
 /* read_wish - what the toolstack wants of this device. False: `text` says what is wrong with it. */
 static bool read_wish(const struct device *device, const struct host *host, struct message_disk_open *open,
 		      char text[ERROR_TEXT_MAX])
@@ -208,7 +228,8 @@ static bool read_wish(const struct device *device, const struct host *host, stru
 	}
 	return check_node(device, host, "frontend-id", domid, text) &&
 	       check_node(device, host, "frontend", device->frontend, text) &&
-	       read_target(device, host, open, text) && read_mode(device, host, open, text);
+	       read_target(device, host, open, text) && read_mode(device, host, open, text) &&
+	       read_discard(device, host, open, text);
 }
 
 /* taken_by_kernel - xen-blkback has the device since we looked last. */

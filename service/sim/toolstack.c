@@ -76,7 +76,7 @@ static int write_block(struct xenstore *toolstack, uint32_t transaction, const s
 		{"type", "phy"},
 		{"mode", block->read_only ? "r" : "w"},
 		{"device-type", "disk"},
-		{"discard-enable", "1"},
+		{"discard-enable", block->discard_off ? "0" : "1"},
 		{"specification", "xen"},
 		{"state", "1"},
 		{NULL, NULL},

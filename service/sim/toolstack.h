@@ -26,6 +26,7 @@ struct sim_block {
 	uint32_t device_id;  /* 51712 is xvda */
 	const char *target;  /* target=, such as "file:path=/tmp/x.img" */
 	bool read_only;	     /* access=ro */
+	bool discard_off;    /* no-discard */
 	uint16_t host_domid; /* backend= */
 };
 

@@ -155,6 +155,8 @@ static int open_layer(struct disk *disk, struct disk_layer *layer, char text[ERR
 	}
 	if (layer->seen.flags & XVHOST_DISK_READ_ONLY)
 		layer->properties.flags |= XVHOST_DISK_READ_ONLY;
+	if (disk->discard_off)
+		layer->properties.flags &= ~(uint32_t)XVHOST_DISK_DISCARD;
 	error = check_properties(layer, text);
 	if (error < 0)
 		layer->backend->close(&layer->seen);
@@ -190,7 +192,7 @@ void disk_open(struct disk *disk, const struct guest *guest, uint32_t device_id,
 	const struct xvhost_disk_properties *properties = &disk->layers[0].properties;
 
 	assert(disk->state == DISK_FREE);
-	*disk = (struct disk){.device_id = device_id};
+	*disk = (struct disk){.device_id = device_id, .discard_off = asked->discard_off};
 	snprintf(disk->name, sizeof(disk->name), "guest %u vbd %" PRIu32, guest->domid, device_id);
 	answer->error = open_layers(disk, guest->backend_directory, asked->read_only, asked->target,
 				    answer->text);

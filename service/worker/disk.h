@@ -46,6 +46,7 @@ struct disk {
 	struct disk_queue queues[DISK_QUEUES_MAX];
 	uint32_t queue_count;		/* 0: not connected */
 	uint32_t released;		/* of them, which loops have let go of */
+	bool discard_off;		/* no layer offers it, whatever its backend can */
 	bool broken;			/* since it was connected, and reported */
 	char fail_text[ERROR_TEXT_MAX]; /* what a backend said of its open() */
 	struct log_limit limit;

@@ -58,6 +58,7 @@ enum blkif_protocol {
 struct message_disk_open {
 	char target[TARGET_MAX];
 	bool read_only;
+	bool discard_off; /* the guest may not discard, even if the disk can */
 };
 
 /* Answers: the disk as it is. With an error, `text` says what and nothing else counts. */

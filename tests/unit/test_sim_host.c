@@ -65,6 +65,20 @@ START_TEST(test_read_only)
 }
 END_TEST
 
+/* The guest may discard if the toolstack does not say otherwise. */
+START_TEST(test_discard)
+{
+	vm.block.discard_off = _i;
+	vm_attach(&vm);
+	ck_assert_str_eq(vm_node(&vm, "feature-discard"), _i ? "0" : "1");
+	vm_connect(&vm, &shapes[0]);
+	ck_assert_int_eq(vm.frontend->features.discard, !_i);
+	ck_assert_str_eq(vm_node(&vm, "feature-discard"), _i ? "0" : "1");
+	vm_close(&vm);
+	vm_detach(&vm);
+}
+END_TEST
+
 START_TEST(test_bad_target)
 {
 	snprintf(vm.target, sizeof(vm.target), "file:path=/nowhere/disk");
@@ -233,6 +247,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_checked_fixture(test_case, set_up, tear_down);
 	tcase_add_loop_test(test_case, test_life, 0, sizeof(shapes) / sizeof(shapes[0]));
 	tcase_add_test(test_case, test_read_only);
+	tcase_add_loop_test(test_case, test_discard, 0, 2);
 	tcase_add_test(test_case, test_bad_target);
 	tcase_add_test(test_case, test_detach_while_connected);
 	tcase_add_test(test_case, test_forced_detach);

@@ -274,6 +274,36 @@ START_TEST(discard)
 }
 END_TEST
 
+/* A disk that can discard, but not for this guest: nothing is lost. */
+START_TEST(discard_off)
+{
+	struct message message = {
+		.type = MESSAGE_DISK_OPEN, .device_id = DEVICE, .open = {.discard_off = true}};
+	struct front_segment segment = {100, 0, 7, 0};
+	char content[PAGE_BYTES];
+	uint64_t id;
+
+	start();
+	small_ring_init(&frontend, BLKIF_X86_64, 1);
+	snprintf(message.open.target, sizeof(message.open.target), "file:path=%s", path);
+	send_message(&message);
+	message = receive(MESSAGE_DISK_OPENED);
+	ck_assert_int_eq(message.opened.error, 0);
+	ck_assert(!message.opened.discard);
+	ck_assert_int_eq(connect_disk().error.error, 0);
+	fill_page(100, 1);
+	small_ring_put(&frontend, BLKIF_OP_WRITE, 1, 0, 1, &segment);
+	push();
+	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
+	small_ring_put_discard(&frontend, 2, 0, 8);
+	push();
+	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_EOPNOTSUPP);
+	ck_assert_int_eq(pread(file, content, sizeof(content), 0), sizeof(content));
+	ck_assert_mem_eq(content, small_guest_page(100), PAGE_BYTES);
+	stop(true);
+}
+END_TEST
+
 /* The ring is served again where it was left, by another worker connection and after other counters. */
 START_TEST(connect_again)
 {
@@ -492,6 +522,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, write_and_read, 0, sizeof(rings) / sizeof(rings[0]));
 	tcase_add_test(test_case, sectors_flush_barrier);
 	tcase_add_loop_test(test_case, discard, 0, 2);
+	tcase_add_test(test_case, discard_off);
 	tcase_add_test(test_case, connect_again);
 	tcase_add_loop_test(test_case, read_only, 0, 2);
 	tcase_add_test(test_case, shorter_file);
