@@ -51,8 +51,16 @@ int guest_loop(struct guest *guest, uint32_t queue_index, struct guest_loop **lo
 	while (guest->loop_count <= index) {
 		int error = open_loop(guest, &guest->loops[guest->loop_count], text);
 
-		if (error < 0)
+		if (error < 0 && guest->loop_count == 0)
 			return error;
+		if (error < 0) {
+			log_limited(
+				&guest->limit, LOG_LEVEL_WARNING,
+				"guest %u: %s; its queues are served by %u loop%s, fewer than there could be",
+				guest->domid, text, guest->loop_count, guest->loop_count > 1 ? "s" : "");
+			index %= guest->loop_count;
+			break;
+		}
 		guest->loop_count++;
 	}
 	*loop = &guest->loops[index];

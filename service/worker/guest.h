@@ -9,6 +9,7 @@
 #ifndef GUEST_H
 #define GUEST_H
 
+#include "log.h"
 #include "worker/loop.h"
 #include "worker/messages.h"
 
@@ -26,11 +27,12 @@ struct guest {
 	const char *backend_directory;
 	struct guest_loop loops[GUEST_LOOPS_MAX];
 	uint32_t loop_count; /* that were needed so far */
+	struct log_limit limit;
 };
 
 /*
- * guest_loop - the loop for queues of this index, made if there is none yet. Returns 0; or a negative errno and `text`
- * says what can't be had.
+ * guest_loop - the loop for queues of this index, made if there is none yet. If it can't be made, another one serves them,
+ * too, and the log says so. Returns 0; or, when there is no loop at all, a negative errno and `text` says what can't be had.
  */
 int guest_loop(struct guest *guest, uint32_t queue_index, struct guest_loop **loop,
 	       char text[ERROR_TEXT_MAX]);
