@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,8 @@
 #define LOADED_MAX 32	       /* different backends that one worker uses */
 #define REQUEST_SIZE_MAX 4096u /* as backend.h says */
 
-/* What was found before; used by the control thread only. */
+/* What was found before. Used by control threads only, of which a process may have several: see sim/host.c. */
+static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct xvhost_disk_backend *known[LOADED_MAX];
 static uint32_t known_count;
 
@@ -249,7 +251,7 @@ static int find_new(const char *directory, const char *name, const struct xvhost
 	return -ENOENT;
 }
 
-/* find_known - one that was found before; NULL if it was not. */
+/* find_known - one that was found before; NULL if it was not. Called with the lock held. */
 static const struct xvhost_disk_backend *find_known(const char *name)
 {
 	for (uint32_t i = 0; i < known_count; i++)
@@ -258,15 +260,12 @@ static const struct xvhost_disk_backend *find_known(const char *name)
 	return NULL;
 }
 
-int backends_find(const char *directory, const char *name, const struct xvhost_disk_backend **backend,
-		  char text[ERROR_TEXT_MAX])
+/* find - see backends_find. The name is possible. Called with the lock held. */
+static int find(const char *directory, const char *name, const struct xvhost_disk_backend **backend,
+		char text[ERROR_TEXT_MAX])
 {
 	int error;
 
-	if (!name_is_possible(name)) {
-		snprintf(text, ERROR_TEXT_MAX, "'%.64s' is no backend's name: %s", name, NAME_RULE);
-		return -EINVAL;
-	}
 	*backend = find_known(name);
 	if (*backend)
 		return 0;
@@ -282,17 +281,41 @@ int backends_find(const char *directory, const char *name, const struct xvhost_d
 	return error;
 }
 
-int backends_load(const char *path, const struct xvhost_disk_backend **backend, char text[ERROR_TEXT_MAX])
+int backends_find(const char *directory, const char *name, const struct xvhost_disk_backend **backend,
+		  char text[ERROR_TEXT_MAX])
 {
-	int error = load(path, NULL, backend, text);
+	int error;
 
-	if (error < 0)
-		return error;
-	if (known_count == LOADED_MAX || find_known((*backend)->name)) {
-		snprintf(text, ERROR_TEXT_MAX, "backend '%s' of %.300s is one too many: %s", (*backend)->name,
+	if (!name_is_possible(name)) {
+		snprintf(text, ERROR_TEXT_MAX, "'%.64s' is no backend's name: %s", name, NAME_RULE);
+		return -EINVAL;
+	}
+	pthread_mutex_lock(&known_lock);
+	error = find(directory, name, backend, text);
+	pthread_mutex_unlock(&known_lock);
+	return error;
+}
+
+/* add_known - what was loaded from this file. Called with the lock held. */
+static int add_known(const struct xvhost_disk_backend *backend, const char *path, char text[ERROR_TEXT_MAX])
+{
+	if (known_count == LOADED_MAX || find_known(backend->name)) {
+		snprintf(text, ERROR_TEXT_MAX, "backend '%s' of %.300s is one too many: %s", backend->name,
 			 path, known_count == LOADED_MAX ? "no more can be used" : "another has its name");
 		return -EEXIST;
 	}
-	known[known_count++] = *backend;
+	known[known_count++] = backend;
 	return 0;
+}
+
+int backends_load(const char *path, const struct xvhost_disk_backend **backend, char text[ERROR_TEXT_MAX])
+{
+	int error;
+
+	pthread_mutex_lock(&known_lock);
+	error = load(path, NULL, backend, text);
+	if (error == 0)
+		error = add_known(*backend, path, text);
+	pthread_mutex_unlock(&known_lock);
+	return error;
 }

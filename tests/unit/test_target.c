@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Target strings and backends' tables: what is understood, and what the error says when it is not. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -231,6 +232,46 @@ START_TEST(find)
 }
 END_TEST
 
+#define FINDERS 8
+
+static pthread_barrier_t all_there;
+static const struct xvhost_disk_backend *found[FINDERS][16];
+
+/* find_all - each built-in backend, at the same time as the other finders. */
+static void *find_all(void *argument)
+{
+	const struct xvhost_disk_backend **mine = argument;
+	char text[ERROR_TEXT_MAX];
+
+	pthread_barrier_wait(&all_there);
+	for (size_t i = 0; builtin_backends[i]; i++)
+		if (backends_find(NULL, builtin_backends[i]()->name, &mine[i], text) < 0)
+			mine[i] = NULL;
+	return NULL;
+}
+
+/* Workers that are threads of one process find the same ones. */
+START_TEST(find_together)
+{
+	pthread_t threads[FINDERS];
+	size_t count = 0;
+
+	while (builtin_backends[count])
+		count++;
+	ck_assert_uint_le(count, sizeof(found[0]) / sizeof(found[0][0]));
+	pthread_barrier_init(&all_there, NULL, FINDERS);
+	for (size_t i = 0; i < FINDERS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, find_all, found[i]), 0);
+	for (size_t i = 0; i < FINDERS; i++)
+		pthread_join(threads[i], NULL);
+	for (size_t i = 0; i < count; i++) {
+		ck_assert_ptr_nonnull(found[0][i]);
+		for (size_t j = 1; j < FINDERS; j++)
+			ck_assert_ptr_eq(found[j][i], found[0][i]);
+	}
+}
+END_TEST
+
 /* A table from a file that is no backend, or of another ABI. */
 START_TEST(adopt)
 {
@@ -286,6 +327,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, sizes);
 	tcase_add_test(test_case, backend_names);
 	tcase_add_test(test_case, find);
+	tcase_add_test(test_case, find_together);
 	tcase_add_test(test_case, adopt);
 	tcase_add_test(test_case, adopt_longer);
 }
