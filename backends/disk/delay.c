@@ -11,7 +11,7 @@
 #include "trigger.h"
 #include "xvhost/backend.h"
 
-#define DELAY_MAX_US 60000000 /* one minute; a disk that is disconnected waits for what waits here */
+#define DELAY_MAX_US 60000000 /* one minute; a disk that is disconnected does not wait */
 
 struct delay_config {
 	uint64_t read_us;

@@ -177,7 +177,10 @@ struct xvhost_host {
 	/* As fallocate(2): the result is 0 or a negative errno. */
 	void (*fallocate)(struct xvhost_request *request, int fd, int mode, uint64_t offset, uint64_t length);
 
-	/* wait - io_done comes with 0 when this time has passed; with 0 nanoseconds, in the loop's next turn. */
+	/*
+	 * wait - io_done comes with 0 when this time has passed; with 0 nanoseconds, in the loop's next turn. It comes
+	 * early when the queue is to stop: who disconnects a disk does not wait for it.
+	 */
 	void (*wait)(struct xvhost_request *request, uint64_t nanoseconds);
 
 	/*

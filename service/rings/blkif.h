@@ -52,6 +52,7 @@ struct blkif_layer_request {
 	uint16_t slot;			   /* index among its queue's slots */
 	uint8_t layer;			   /* index among its queue's layers */
 	bool submitted;			   /* the backend has it */
+	bool waiting;			   /* by host->wait, of which the loop has not seen the end yet */
 	struct __kernel_timespec wait;	   /* of host->wait, until io_uring has read it */
 };
 

@@ -28,6 +28,7 @@ enum completion_type {
 	COMPLETION_COMMAND,   /* the mailbox of commands was rung */
 	COMPLETION_REQUEST, /* a backend's I/O: 4 bits layer, 20 bits generation, 16 bits queue, 16 bits slot */
 	COMPLETION_WAIT,    /* a backend's time has passed; the same */
+	COMPLETION_WAIT_ENDED, /* a wait could not be ended early */
 };
 
 enum command_type {
@@ -195,8 +196,14 @@ void loop_fallocate(struct xvhost_request *request, int fd, int mode, uint64_t o
 
 void loop_wait(struct xvhost_request *request, uint64_t nanoseconds)
 {
-	struct __kernel_timespec *wait = &blkif_of_seen(request)->wait;
+	struct blkif_layer_request *mine = blkif_of_seen(request);
+	struct blkif_queue *queue = blkif_layer_of(mine)->queue;
+	struct __kernel_timespec *wait = &mine->wait;
 
+	/* What is let go waits for nothing any more. */
+	if (loop_of(queue)->served[queue->index].releasing)
+		nanoseconds = 0;
+	mine->waiting = true;
 	wait->tv_sec = (int64_t)(nanoseconds / 1000000000);
 	wait->tv_nsec = (long long)(nanoseconds % 1000000000);
 	io_uring_prep_timeout(request_sqe(request, COMPLETION_WAIT), wait, 0, 0);
@@ -236,6 +243,33 @@ static void serve(struct loop *loop, struct blkif_queue *queue, uint32_t port)
 	loop->platform->event_channels_notify(loop->channels, port);
 }
 
+/* end_wait - before its time. The backend gets the result as ever, by COMPLETION_WAIT. */
+static void end_wait(struct loop *loop, struct blkif_layer_request *request)
+{
+	struct io_uring_sqe *sqe = next_sqe(loop);
+
+	io_uring_prep_timeout_remove(sqe, request_tag(COMPLETION_WAIT, request), 0);
+	io_uring_sqe_set_data64(sqe, tag(COMPLETION_WAIT_ENDED));
+	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+}
+
+/*
+ * release - nothing more is taken, and what was taken is to be answered soon: a wrapper may have made it wait for a
+ * minute, and whoever disconnects the disk has less patience.
+ */
+static void release(struct loop *loop, struct blkif_queue *queue)
+{
+	struct served *served = &loop->served[queue->index];
+
+	assert(served->queue == queue);
+	served->releasing = true;
+	for (uint32_t i = 0; i < queue->ring.size; i++)
+		for (struct blkif_layer_request *request = &queue->slots[i].request; request;
+		     request = request->inner)
+			if (request->waiting)
+				end_wait(loop, request);
+}
+
 static void run_commands(struct loop *loop)
 {
 	struct mailbox_message command;
@@ -246,8 +280,7 @@ static void run_commands(struct loop *loop)
 			serve(loop, command.queue, command.port);
 			break;
 		case COMMAND_RELEASE:
-			assert(loop->served[command.queue->index].queue == command.queue);
-			loop->served[command.queue->index].releasing = true;
+			release(loop, command.queue);
 			break;
 		case COMMAND_END:
 			loop->ending = true;
@@ -292,6 +325,7 @@ static void request_done(struct loop *loop, uint64_t data, int32_t result)
 	for (; layer > 0; layer--)
 		request = request->inner;
 	assert(request->submitted && (slot->generation & GENERATION_MASK) == (data >> 32 & GENERATION_MASK));
+	request->waiting = false;
 	blkif_layer_of(request)->backend->io_done(&request->seen, result);
 }
 
@@ -322,7 +356,12 @@ static void complete_one(struct loop *loop, uint64_t data, int32_t result)
 		request_done(loop, data, result);
 		break;
 	case COMPLETION_WAIT:
-		request_done(loop, data, result == -ETIME ? 0 : result);
+		request_done(loop, data, result == -ETIME || result == -ECANCELED ? 0 : result);
+		break;
+	case COMPLETION_WAIT_ENDED:
+		/* Its time may have passed just now. */
+		if (result != -ENOENT && result != -EALREADY)
+			log_limited(&loop->limit, LOG_LEVEL_ERROR, "can't end a wait: %s", strerror(-result));
 		break;
 	}
 }

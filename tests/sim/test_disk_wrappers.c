@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check_main.h"
@@ -233,6 +234,65 @@ START_TEST(limits)
 }
 END_TEST
 
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Stacks in which a ring's requests would wait for half a minute and more. */
+static const char *const slow_stacks[] = {
+	"limit:iops=1,burst-ms=1000,%sdisk=",
+	"delay:read-us=60000000,write-us=60000000,%sdisk=",
+	"limit:iops=1000,disk=delay:read-us=60000000,write-us=60000000,%sdisk=",
+	"delay:read-us=60000000,disk=delay:read-us=60000000,disk=%sdelay:read-us=60000000,disk=",
+};
+
+/*
+ * A ring is let go while all of its requests wait: the waits end, and those that would come after them, too, and the
+ * requests are carried out. The guest's other disk goes on meanwhile and notices nothing.
+ */
+START_TEST(stop_ends_waits)
+{
+	const struct blkif_frontend_options options = {.protocol = BLKIF_X86_64, .queues = 1 + _i % 2};
+	const struct blkif_frontend_options plain = {.protocol = BLKIF_X86_64};
+	const struct load_options write = {
+		.read_percent = 50, .block_bytes = 4096, .requests = 60000, .verify = true};
+	const struct load_options read = {.read_percent = 100, .block_bytes = 4096, .requests = 32};
+	char text[FRONT_ERROR_MAX];
+	struct sim_disk other;
+	struct load *others;
+	uint64_t began_ns;
+
+	start(slow_stacks[_i], "", &options);
+	sim_disk_open(&other, SIM_DISK_DEVICE + 16, DISK_BYTES, "");
+	sim_disk_connect(&other, &plain);
+	ck_assert_msg(load_create(other.frontend, &write, &others, text) == 0, "%s", text);
+	make_load(&read);
+	ck_assert_int_eq(load_start(others), 0);
+	ck_assert_int_eq(load_start(load), 0);
+	usleep(100000);
+	began_ns = monotonic_ns();
+	ck_assert_int_eq(worker_thread_disconnect(worker, SIM_DISK_DEVICE), 0);
+	ck_assert_uint_lt(monotonic_ns() - began_ns, 1000000000);
+	load_finish(load, &result);
+	ck_assert_msg(load_errors(&result) == 0, "%s", result.text);
+	ck_assert_uint_eq(result.counters.reads, 32);
+	load_destroy(load);
+	load_finish(others, &result);
+	ck_assert_msg(load_errors(&result) == 0, "%s", result.text);
+	load_verify(others, &result);
+	ck_assert_msg(load_errors(&result) == 0, "%s", result.text);
+	load_destroy(others);
+	ck_assert_uint_eq(blkif_frontend_destroy(disk.frontend), 0);
+	disk.frontend = NULL;
+	sim_disk_close(&other);
+	stop();
+}
+END_TEST
+
 /* A ring that is let go while requests of it wait: they are answered, and the worker ends in order. */
 START_TEST(stop_while_waiting)
 {
@@ -267,6 +327,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, errors, 0, 3);
 	tcase_add_test(test_case, trigger);
 	tcase_add_loop_test(test_case, limits, 0, 3);
+	tcase_add_loop_test(test_case, stop_ends_waits, 0, sizeof(slow_stacks) / sizeof(slow_stacks[0]));
 	tcase_add_loop_test(test_case, stop_while_waiting, 0, 2);
 }
 
