@@ -222,9 +222,8 @@ static void answer(struct blkif_slot *slot)
 	}
 	slot->next = queue->free_slots;
 	queue->free_slots = slot;
-	queue->in_flight--;
-	queue->turn->in_flight--;
-	queue->turn->grants -= slot->grants;
+	blkif_stock_set(&queue->turn->requests, &queue->in_flight, queue->in_flight - 1);
+	blkif_stock_set(&queue->turn->grants, &queue->grants, queue->grants - slot->grants);
 	/* A barrier that waited for all others begins when it is the only one left. */
 	if (queue->barrier && queue->in_flight == 1)
 		blkif_list_append(&queue->turn->taken, queue->barrier);

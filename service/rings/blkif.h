@@ -13,7 +13,8 @@
  *	blkif_publish	shows one ring's responses to the frontend; says whether it is to be notified
  *
  * A request that fails its check is completed with an error without being started. A ring whose counters are
- * impossible is broken: nothing more is taken from it.
+ * impossible is broken: nothing more is taken from it. What all queues together may have under way is limited, and
+ * divided among them (struct blkif_stock).
  *
  * The backend of a queue may be a stack of them: wrappers above the one that holds the data. A request has one
  * `struct blkif_layer_request` for each layer. The outermost is asked by the ring; each asks the one below by
@@ -105,15 +106,59 @@ struct blkif_list {
 	struct blkif_slot *last;
 };
 
+/*
+ * What requests take from their loop, of which there is only so much: places, and grants. A part is set aside, a share for each
+ * queue that there can be, which it has whatever the others do. The rest is common: a queue may take of it while it holds
+ * less than what is left. So one alone has half of it, n busy ones the (n+1)th part each, and a disk that is slow, or
+ * does not answer at all, can't have what the others need.
+ *
+ * A request that takes more than one is taken whole, so the last of a queue may go beyond its share, and beyond what is left.
+ */
+struct blkif_stock {
+	uint32_t max;
+	uint32_t used;
+	uint32_t share; /* of a queue, at least 1 */
+	int64_t left;	/* of what is common */
+};
+
+/* blkif_stock_init - so much of it, for at most so many queues; max >= 4 * queues_max makes the part set aside a quarter. */
+static inline void blkif_stock_init(struct blkif_stock *stock, uint32_t max, uint32_t queues_max)
+{
+	uint32_t share = max / 4 / queues_max;
+
+	stock->max = max;
+	stock->used = 0;
+	stock->share = share ? share : 1;
+	stock->left = (int64_t)max - (int64_t)stock->share * queues_max;
+}
+
+/* blkif_stock_beyond - what a queue that holds `own` has of what is common. */
+static inline uint32_t blkif_stock_beyond(const struct blkif_stock *stock, uint32_t own)
+{
+	return own > stock->share ? own - stock->share : 0;
+}
+
+/* blkif_stock_may_take - a queue that holds `own`. */
+static inline bool blkif_stock_may_take(const struct blkif_stock *stock, uint32_t own)
+{
+	return own < stock->share || blkif_stock_beyond(stock, own) < stock->left;
+}
+
+/* blkif_stock_set - a queue that holds `*own` holds `now` from here on. */
+static inline void blkif_stock_set(struct blkif_stock *stock, uint32_t *own, uint32_t now)
+{
+	stock->left += (int64_t)blkif_stock_beyond(stock, *own) - blkif_stock_beyond(stock, now);
+	stock->used += now - *own;
+	*own = now;
+}
+
 /* What one turn of a loop gathers from all of its queues. */
 struct blkif_turn {
 	struct memory *memory;
-	struct memory_mapping **mappings; /* room for in_flight_max: what is mapped or unmapped together */
+	struct memory_mapping **mappings; /* room for requests.max: what is mapped or unmapped together */
 	struct memory_mapping **gone;	  /* the same: what was unmapped */
-	uint32_t in_flight;		  /* requests taken and not yet answered */
-	uint32_t in_flight_max;
-	uint32_t grants;	 /* that these name, mapped or to be mapped */
-	uint32_t grants_max;	 /* beyond which no request is taken; the last one may go beyond it */
+	struct blkif_stock requests;	  /* taken and not yet answered */
+	struct blkif_stock grants;	  /* that these name, mapped or to be mapped */
 	struct blkif_list taken; /* checked as far as their segments are known, to be mapped and started */
 	uint32_t indirect;	 /* of these, whose segments have still to be read */
 	struct blkif_list completed; /* a step is over */
@@ -122,7 +167,7 @@ struct blkif_turn {
 /* blkif_turn_full - nothing can be taken before something was answered; and something is under way. */
 static inline bool blkif_turn_full(const struct blkif_turn *turn)
 {
-	return turn->in_flight == turn->in_flight_max || turn->grants >= turn->grants_max;
+	return turn->requests.used == turn->requests.max;
 }
 
 /* What was done, for the log and for tests. */
@@ -167,6 +212,7 @@ struct blkif_queue {
 	struct blkif_layer_request *inner_requests; /* of the layers below the outermost, slot by slot */
 	uint8_t *scratch;
 	uint32_t in_flight;
+	uint32_t grants;	 /* that these name */
 	struct log_limit *limit; /* the disk's, which outlives the queue */
 	struct blkif_counters counters;
 };
@@ -201,16 +247,24 @@ int blkif_queue_start(struct blkif_queue *queue);
 /* blkif_queue_stop - tell those that were told of its start, the outermost first. */
 void blkif_queue_stop(struct blkif_queue *queue);
 
+/* blkif_queue_full - it can take nothing before a request was answered, and has some under way. */
+static inline bool blkif_queue_full(const struct blkif_queue *queue)
+{
+	return !blkif_stock_may_take(&queue->turn->requests, queue->in_flight) ||
+	       !blkif_stock_may_take(&queue->turn->grants, queue->grants);
+}
+
 /*
  * blkif_take - take up to `budget` requests. Returns true when more may wait in the ring, so that the queue needs
- * another turn. May mark the queue broken.
+ * another turn at once; a queue that is full needs one after something was answered. May mark the queue broken.
  */
 bool blkif_take(struct blkif_queue *queue, uint32_t budget);
 
 /*
  * blkif_ask - before the loop goes to sleep: have the frontend notify of the next request. Returns true if one has come
  * meanwhile, so that the queue needs another turn. A frontend that is not asked saves itself an event, and us being
- * woken by it, as long as we look by ourselves.
+ * woken by it, as long as we look by ourselves. And so we do while the queue is full: the turn in which a request
+ * was answered asks.
  */
 bool blkif_ask(struct blkif_queue *queue);
 

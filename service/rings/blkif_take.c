@@ -103,17 +103,18 @@ static struct blkif_slot *take_slot(struct blkif_queue *queue, uint8_t operation
 	slot->mapped = false;
 	slot->mapping.count = 0;
 	slot->grants = 0;
-	queue->in_flight++;
-	queue->turn->in_flight++;
+	blkif_stock_set(&queue->turn->requests, &queue->in_flight, queue->in_flight + 1);
 	queue->counters.requests++;
 	return slot;
 }
 
-/* count_grants - the mappings that this request needs, of which there are only so many. */
+/* count_grants - the mappings that this request needs from here on. */
 static void count_grants(struct blkif_slot *slot, uint16_t count)
 {
+	struct blkif_queue *queue = blkif_queue_of(slot);
+
+	blkif_stock_set(&queue->turn->grants, &queue->grants, queue->grants - slot->grants + count);
 	slot->grants = count;
-	blkif_queue_of(slot)->turn->grants += count;
 }
 
 /* limits_of - what the requests of a queue are held against. */
@@ -156,7 +157,7 @@ static void take_indirect(struct blkif_queue *queue, const uint8_t entry[BLKIF_E
 	slot->indirect_count = wire.segment_count;
 	slot->offset = wire.sector; /* until it is checked with the segments: in sectors */
 	use_arrays(slot, slot->many);
-	count_grants(slot, wire.segment_count);
+	count_grants(slot, wire.segment_count + 1); /* and the page of segments */
 	queue->turn->indirect++;
 	blkif_list_append(&queue->turn->taken, slot);
 }
@@ -239,8 +240,6 @@ static void mark_broken(struct blkif_queue *queue, uint32_t producer)
 
 bool blkif_take(struct blkif_queue *queue, uint32_t budget)
 {
-	struct blkif_turn *turn = queue->turn;
-
 	while (!queue->broken && !queue->barrier) {
 		uint32_t producer;
 		int pending = ring_pending(&queue->ring, &producer);
@@ -253,7 +252,9 @@ bool blkif_take(struct blkif_queue *queue, uint32_t budget)
 			return false;
 		queue->asked = false;
 		for (; pending > 0 && !queue->barrier; pending--) {
-			if (budget == 0 || blkif_turn_full(turn))
+			if (blkif_queue_full(queue))
+				return false;
+			if (budget == 0)
 				return true;
 			take_one(queue);
 			budget--;
@@ -267,7 +268,7 @@ bool blkif_ask(struct blkif_queue *queue)
 {
 	uint32_t producer;
 
-	if (queue->asked || queue->broken || queue->barrier)
+	if (queue->asked || queue->broken || queue->barrier || blkif_queue_full(queue))
 		return false;
 	ring_ask_notification(&queue->ring);
 	queue->asked = true;
@@ -340,12 +341,15 @@ void blkif_read_indirect(struct blkif_turn *turn)
 	turn->taken = (struct blkif_list){NULL, NULL};
 	turn->indirect = 0;
 	while ((slot = blkif_list_take(&taken))) {
-		if (!slot->indirect)
+		if (!slot->indirect) {
 			blkif_list_append(&turn->taken, slot);
-		else if (slot->mapping.error < 0)
+			continue;
+		}
+		slot->indirect = false;
+		count_grants(slot, slot->indirect_count); /* the page of segments is unmapped */
+		if (slot->mapping.error < 0)
 			blkif_refuse_mapping(slot);
 		else
 			check_segments(slot);
-		slot->indirect = false;
 	}
 }

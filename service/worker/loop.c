@@ -71,6 +71,8 @@ struct loop {
 
 static_assert(offsetof(struct loop, turn) == 0, "loop_of");
 static_assert(LOOP_QUEUES_MAX <= UINT16_MAX, "queue index in user_data");
+static_assert(LOOP_QUEUES_MAX <= CONFIG_LOOP_REQUESTS_IN_FLIGHT, "each queue can have a request under way");
+static_assert(LOOP_QUEUES_MAX <= CONFIG_LOOP_GRANTS_MAPPED, "each queue can have a request under way");
 static_assert(BLKIF_LAYERS_MAX <= 16, "layer in user_data");
 
 static struct loop *loop_of(struct blkif_queue *queue)
@@ -389,14 +391,13 @@ static void reap(struct loop *loop)
 
 /*
  * take_requests - from each queue that may have some: those known to be ready, and those whose frontend was not asked to
- * notify of the next. When not all can be taken, each queue is the first in its turn; a turn that can take nothing
+ * notify of the next. When not all can be taken, each queue is the first in its turn; a turn that takes nothing
  * does not count.
  */
 static void take_requests(struct loop *loop)
 {
-	if (blkif_turn_full(&loop->turn))
-		return;
-	loop->first = loop->first + 1 < loop->served_end ? loop->first + 1 : 0;
+	uint32_t before = loop->turn.requests.used;
+
 	for (uint32_t i = 0; i < loop->served_end; i++) {
 		struct served *served = &loop->served[(loop->first + i) % loop->served_end];
 
@@ -407,6 +408,8 @@ static void take_requests(struct loop *loop)
 		else
 			served->queue->ready = blkif_take(served->queue, CONFIG_LOOP_REQUESTS_PER_TURN);
 	}
+	if (loop->turn.requests.used > before)
+		loop->first = loop->first + 1 < loop->served_end ? loop->first + 1 : 0;
 }
 
 /* publish_responses - show them; notify each frontend that asked for it, once. */
@@ -576,8 +579,8 @@ int loop_create(const struct platform *platform, struct event_channels *channels
 	loop->channels = channels;
 	loop->channels_fd = platform->event_channels_fd(channels);
 	loop->turn.memory = memory;
-	loop->turn.in_flight_max = CONFIG_LOOP_REQUESTS_IN_FLIGHT;
-	loop->turn.grants_max = CONFIG_LOOP_GRANTS_MAPPED;
+	blkif_stock_init(&loop->turn.requests, CONFIG_LOOP_REQUESTS_IN_FLIGHT, LOOP_QUEUES_MAX);
+	blkif_stock_init(&loop->turn.grants, CONFIG_LOOP_GRANTS_MAPPED, LOOP_QUEUES_MAX);
 	loop->turn.mappings = calloc(CONFIG_LOOP_REQUESTS_IN_FLIGHT, sizeof(struct memory_mapping *));
 	loop->turn.gone = calloc(CONFIG_LOOP_REQUESTS_IN_FLIGHT, sizeof(struct memory_mapping *));
 	if (!loop->turn.mappings || !loop->turn.gone)

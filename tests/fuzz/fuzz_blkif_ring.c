@@ -29,6 +29,7 @@
 #define DISKS 2u
 #define STEPS_MAX 400u
 #define IN_FLIGHT_MAX 1024u
+#define GRANTS_MAX (IN_FLIGHT_MAX * BLKIF_SEGMENTS_MAX * 2)
 #define FEW_IN_FLIGHT 5u
 #define FEW_GRANTS 20u
 #define FIRST_COUNTER (UINT32_MAX - 20) /* of every second ring: the counters wrap */
@@ -375,14 +376,21 @@ static bool is_submitted(const struct blkif_queue *of)
 	return false;
 }
 
+/* is_whole - nobody has anything of it. */
+static bool is_whole(const struct blkif_stock *stock)
+{
+	return stock->used == 0 && stock->left == (int64_t)stock->max - (int64_t)stock->share * DISKS;
+}
+
 static void check_counts(void)
 {
-	uint32_t in_flight = 0;
+	uint32_t in_flight = 0, grants = 0;
 
 	for (uint32_t i = 0; i < DISKS; i++) {
 		const struct blkif_queue *of = disks[i].queue;
 
 		in_flight += of->in_flight;
+		grants += of->grants;
 		must(of->in_flight <= of->ring.size, "as many are in flight as can be");
 		must(of->ring.request_consumer - of->ring.response_producer == of->in_flight,
 		     "each request that was taken is in flight or answered");
@@ -390,12 +398,14 @@ static void check_counts(void)
 		     "each request is taken once");
 		must(of->in_flight == 0 || is_submitted(of), "a request waits for no other ring's");
 	}
-	must(in_flight == turn.in_flight, "what is in flight is counted");
-	must(turn.in_flight <= turn.in_flight_max &&
-		     turn.grants < (uint64_t)turn.grants_max + BLKIF_SEGMENTS_MAX,
+	must(in_flight == turn.requests.used && grants == turn.grants.used, "what is in flight is counted");
+	must(turn.requests.used <= turn.requests.max &&
+		     turn.grants.used <= turn.grants.max + (DISKS + 1) * (uint64_t)BLKIF_SEGMENTS_MAX,
 	     "no more is under way than may be");
-	must(in_flight > 0 || (mapped == 0 && turn.grants == 0),
-	     "nothing is mapped when nothing is in flight");
+	must(mapped <= grants, "what is mapped is counted");
+	must(in_flight > 0 ||
+		     (mapped == 0 && grants == 0 && is_whole(&turn.requests) && is_whole(&turn.grants)),
+	     "nothing is mapped or held when nothing is in flight");
 }
 
 /* take_turn - as the loop does it. */
@@ -538,6 +548,7 @@ static void renew_queue(struct blkif_queue *of, const struct served *with)
 	of->discard = properties.flags & XVHOST_DISK_DISCARD;
 	of->broken = of->asked = of->ready = of->unpublished = false;
 	of->barrier = NULL;
+	of->in_flight = of->grants = 0;
 	memset(&of->counters, 0, sizeof(of->counters));
 	of->free_slots = NULL;
 	for (uint32_t i = 0; i < of->ring.size; i++) {
@@ -578,9 +589,9 @@ static void begin(uint8_t shape)
 		.memory = world->memory,
 		.mappings = mappings,
 		.gone = gone,
-		.in_flight_max = few ? FEW_IN_FLIGHT : IN_FLIGHT_MAX,
-		.grants_max = few ? FEW_GRANTS : UINT32_MAX,
 	};
+	blkif_stock_init(&turn.requests, few ? FEW_IN_FLIGHT : IN_FLIGHT_MAX, DISKS);
+	blkif_stock_init(&turn.grants, few ? FEW_GRANTS : GRANTS_MAX, DISKS);
 	for (uint32_t i = 0; i < DISKS; i++)
 		begin_disk(&disks[i], layout ? BLKIF_X86_32 : BLKIF_X86_64,
 			   shape & SHAPE_WRAP ? FIRST_COUNTER : 0);
@@ -593,7 +604,7 @@ static void begin(uint8_t shape)
 static void end(void)
 {
 	/* What was completed since the last turn is answered by one. */
-	for (take_turn(0); turn.in_flight > 0; take_turn(0)) {
+	for (take_turn(0); turn.requests.used > 0; take_turn(0)) {
 		must(submitted_count > 0, "what is in flight is the backend's");
 		complete_one(0, 0);
 	}

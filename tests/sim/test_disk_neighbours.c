@@ -98,9 +98,19 @@ START_TEST(beside_a_busy_disk)
 }
 END_TEST
 
+/* A disk that is slow has its requests under way all the time. They must not be all that can be. */
+START_TEST(beside_a_slow_disk)
+{
+	start("limit:iops=200,burst-ms=0,disk=null:size=8M", _i);
+	small_reads(500, 1000);
+	stop();
+}
+END_TEST
+
 static void add_tests(TCase *test_case)
 {
 	tcase_add_loop_test(test_case, beside_a_busy_disk, 0, 2);
+	tcase_add_loop_test(test_case, beside_a_slow_disk, 0, 2);
 }
 
 CHECK_MAIN("disk_neighbours", add_tests)

@@ -47,9 +47,9 @@ void one_queue_start(enum blkif_protocol protocol, uint32_t ring_pages, uint32_t
 		.memory = memory,
 		.mappings = mappings,
 		.gone = gone,
-		.in_flight_max = IN_FLIGHT_MAX,
-		.grants_max = UINT32_MAX,
 	};
+	blkif_stock_init(&turn.requests, IN_FLIGHT_MAX, 1);
+	blkif_stock_init(&turn.grants, UINT32_MAX, 1);
 	queue->turn = &turn;
 }
 

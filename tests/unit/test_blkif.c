@@ -342,27 +342,87 @@ START_TEST(changed_after_the_copy)
 }
 END_TEST
 
-/* A turn takes no more than its budget, nor more than may be in flight; the rest comes later. */
+/* put_reads - fill the ring, with ids from 0 on. */
+static void put_reads(void)
+{
+	for (uint32_t i = 0; i < frontend.size; i++)
+		small_ring_put(&frontend, BLKIF_OP_READ, i, i, 1, &(struct front_segment){20 + i, 0, 0, 0});
+	front_ring_push(&frontend);
+}
+
+/* take_singly - all that can be, in turns of one request, so that they are unmapped independently of each other. */
+static void take_singly(void)
+{
+	bool more;
+
+	do {
+		more = blkif_take(queue, 1);
+		blkif_start(&turn);
+	} while (more);
+}
+
+/* answer - those of put_reads that were submitted as the first-th and on. */
+static void answer(uint32_t first, uint32_t count)
+{
+	for (uint32_t i = first; i < first + count; i++)
+		blkif_complete(submitted[i], 0);
+	blkif_finish(&turn);
+	blkif_publish(queue);
+	for (uint32_t i = first; i < first + count; i++)
+		expect_answer(i, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+}
+
+/* A turn takes no more than its budget, nor more than the queue may have under way; the rest comes later. */
 START_TEST(limits)
 {
 	start(BLKIF_X86_64, 1, 0);
-	for (uint32_t i = 0; i < 32; i++)
-		small_ring_put(&frontend, BLKIF_OP_READ, i, i, 1, &(struct front_segment){20 + i, 0, 0, 0});
-	front_ring_push(&frontend);
+	put_reads();
+	/* 2 are set aside for this queue, and 2 for another one; of the 12 that are common it has half. */
+	blkif_stock_init(&turn.requests, 16, 2);
 	ck_assert(blkif_take(queue, 5));
 	ck_assert_uint_eq(queue->in_flight, 5);
-	turn.in_flight_max = 7;
-	ck_assert(blkif_take(queue, 64));
-	ck_assert_uint_eq(queue->in_flight, 7);
-	turn.in_flight_max = 1024;
+	blkif_start(&turn);
+	take_singly();
+	ck_assert_uint_eq(queue->in_flight, 8);
+	/* The guest is not asked for more while nothing can be taken, but as soon as something can. */
 	ck_assert(!blkif_take(queue, 64));
-	ck_assert_uint_eq(queue->in_flight, 32);
-	one_turn();
-	for (uint32_t i = 0; i < 32; i++)
-		blkif_complete(submitted[i], 0);
-	one_turn();
-	for (uint32_t i = 0; i < 32; i++)
-		expect_answer(i, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+	ck_assert(!blkif_ask(queue));
+	answer(0, 5);
+	ck_assert(blkif_ask(queue));
+	take_singly();
+	ck_assert_uint_eq(queue->in_flight, 8);
+	answer(5, 8);
+	ck_assert_uint_eq(turn.requests.used, 0);
+	ck_assert_int_eq(turn.requests.left, 12);
+	one_queue_stop();
+}
+END_TEST
+
+/* What other queues hold, and be it for ever, is not taken from what this one is sure of. */
+START_TEST(shares)
+{
+	struct blkif_stock *stock = _i ? &turn.requests : &turn.grants;
+	uint32_t others[2] = {0, 0};
+
+	start(BLKIF_X86_64, 1, 0);
+	put_reads();
+	/* 4 for each; of the other 36 the first has half, the second half of what it left, and so on. */
+	blkif_stock_init(stock, 48, 3);
+	for (uint32_t i = 0; i < 2; i++)
+		while (blkif_stock_may_take(stock, others[i]))
+			blkif_stock_set(stock, &others[i], others[i] + 1);
+	ck_assert_uint_eq(others[0], 4 + 18);
+	ck_assert_uint_eq(others[1], 4 + 9);
+	take_singly();
+	ck_assert_uint_eq(queue->in_flight, 4 + 5);
+	/* A request that is large takes what is left and more. */
+	blkif_stock_set(stock, &others[1], others[1] + 10);
+	for (uint32_t i = 0; i < 9; i++) {
+		answer(i, 1);
+		take_singly();
+		ck_assert_uint_eq(queue->in_flight, i < 5 ? 8 - i : 4);
+	}
+	answer(9, 4);
 	one_queue_stop();
 }
 END_TEST
@@ -464,6 +524,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, broken_ring);
 	tcase_add_test(test_case, changed_after_the_copy);
 	tcase_add_test(test_case, limits);
+	tcase_add_loop_test(test_case, shares, 0, 2);
 	tcase_add_test(test_case, suppressed_notifications);
 	tcase_add_test(test_case, groups);
 }
