@@ -89,6 +89,7 @@ static const struct xvhost_parameter error_parameters[] = {
 		.name = "to",
 		.type = XVHOST_BYTES,
 		.offset = offsetof(struct error_config, to),
+		.minimum = 1,
 		.help = "only reads, writes and discards that begin before this byte of the disk",
 	},
 	{

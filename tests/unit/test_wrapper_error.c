@@ -159,6 +159,7 @@ static const struct {
 	{"from=8K,to=8K", "parameters from and to of backend error give no part of the disk: from is 8192, "
 			  "to is 8192, the disk has "
 			  "1073741824 bytes"},
+	{"to=0", "parameter to of backend error is '0', it must be a number of bytes"},
 	{"from=1G", "give no part of the disk: from is 1073741824, to is 1073741824"},
 	{"trigger=x", "parameter trigger of backend error is 'x', it must be an absolute path"},
 };
