@@ -4,7 +4,8 @@
  *
  * Theory of operation: a look at the file system can wait, and a loop thread must not. So a thread of the trigger's
  * own waits for changes of the file's directory (inotify), looks whether the file is there, and keeps the answer
- * where any thread can read it at once.
+ * where any thread can read it at once. A directory that is made anew in the place of a watched one is another: when
+ * the watched one goes, the trigger is off for good, and the log says so.
  */
 #ifndef TRIGGER_H
 #define TRIGGER_H
@@ -22,6 +23,7 @@
 #include "xvhost/backend.h"
 
 struct trigger {
+	const struct xvhost_disk *disk;
 	const char *path; /* NULL: always on */
 	atomic_bool on;
 	int changes; /* inotify of the path's directory */
@@ -29,19 +31,39 @@ struct trigger {
 	pthread_t thread;
 };
 
+/* trigger_read - what has changed. False if that was the last: the directory is not there any more. */
+static bool trigger_read(const struct trigger *trigger)
+{
+	_Alignas(struct inotify_event) char events[4096];
+	ssize_t length = read(trigger->changes, events, sizeof(events));
+	const struct inotify_event *event;
+
+	for (ssize_t at = 0; at < length; at += (ssize_t)(sizeof(*event) + event->len)) {
+		event = (const struct inotify_event *)(const void *)(events + at);
+		if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED))
+			return false;
+	}
+	return length > 0 || errno == EINTR;
+}
+
 static void *trigger_watch(void *opaque)
 {
 	struct trigger *trigger = opaque;
 	struct pollfd polled[] = {{.fd = trigger->changes, .events = POLLIN},
 				  {.fd = trigger->end, .events = POLLIN}};
-	char events[4096];
 
 	/* The watch is set already, so what changes after this look is seen. */
 	do {
 		atomic_store(&trigger->on, access(trigger->path, F_OK) == 0);
-		if (poll(polled, 2, -1) > 0 && polled[0].revents &&
-		    read(trigger->changes, events, sizeof(events)) < 0)
+		if (poll(polled, 2, -1) > 0 && polled[0].revents && !trigger_read(trigger)) {
+			atomic_store(&trigger->on, false);
+			trigger->disk->host->log(
+				trigger->disk, XVHOST_LOG_WARNING,
+				"the directory of the trigger '%s' is not there any more, so that "
+				"the trigger stays off",
+				trigger->path);
 			break;
+		}
 	} while (!polled[1].revents);
 	return NULL;
 }
@@ -57,7 +79,8 @@ static int trigger_watch_directory(const struct trigger *trigger)
 	memcpy(directory, trigger->path, length);
 	strcpy(directory + length, length == 0 ? "/" : "");
 	if (inotify_add_watch(trigger->changes, directory,
-			      IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR) < 0)
+			      IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF |
+				      IN_MOVE_SELF | IN_ONLYDIR) < 0)
 		return -errno;
 	return 0;
 }
@@ -71,7 +94,7 @@ static int trigger_open(struct trigger *trigger, struct xvhost_disk *disk, const
 {
 	int error;
 
-	*trigger = (struct trigger){.path = path, .on = true};
+	*trigger = (struct trigger){.disk = disk, .path = path, .on = true};
 	if (!path)
 		return 0;
 	if (path[0] != '/') {

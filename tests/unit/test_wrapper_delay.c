@@ -137,6 +137,34 @@ START_TEST(trigger_file)
 }
 END_TEST
 
+/* The directory goes, with or without the file in it: the trigger is off from then on, and says so. */
+START_TEST(trigger_directory_goes)
+{
+	char directory[] = "/tmp/xvhost-test-XXXXXX", elsewhere[64], file[64], moved[80], parameters[128];
+
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(file, sizeof(file), "%s/slow", directory);
+	snprintf(elsewhere, sizeof(elsewhere), "%s-elsewhere", directory);
+	snprintf(moved, sizeof(moved), "%s/slow", elsewhere);
+	snprintf(parameters, sizeof(parameters), "read-us=500,trigger=%s", file);
+	ck_assert_int_eq(mkdir(file, 0700), 0);
+	ck_assert_int_eq(fake_host_open(&delay_backend, parameters), 0);
+	wait_until(true);
+	if (_i) {
+		ck_assert_int_eq(rename(directory, elsewhere), 0);
+		ck_assert_int_eq(rmdir(moved), 0);
+		ck_assert_int_eq(rmdir(elsewhere), 0);
+	} else {
+		ck_assert_int_eq(rmdir(file), 0);
+		ck_assert_int_eq(rmdir(directory), 0);
+	}
+	wait_until(false);
+	ck_assert_uint_eq(read_delay(), 0);
+	fake_host_close();
+	ck_assert_msg(strstr(fake_host_text, "stays off"), "%s", fake_host_text);
+}
+END_TEST
+
 static const struct {
 	const char *parameters, *text;
 	int error;
@@ -164,6 +192,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, errors_are_passed_on, 0, 2);
 	tcase_add_test(test_case, jitter_by_seed);
 	tcase_add_loop_test(test_case, trigger_file, 0, 2);
+	tcase_add_loop_test(test_case, trigger_directory_goes, 0, 2);
 	tcase_add_loop_test(test_case, refused_row, 0, sizeof(refused) / sizeof(refused[0]));
 }
 
