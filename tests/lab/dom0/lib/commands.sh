@@ -99,13 +99,9 @@ guest_begin()
 	printf 'go %s\n' "$GUEST_JOB" >"$GUEST_TTY"
 }
 
-# guest_wait NAME NUMBER [--timeout S]: waits for the end of what guest_start began, prints what it printed and
-# returns its exit status. The option may stand anywhere.
-guest_wait()
+# guest_words ARGUMENT...: sorts them into the caller's `words` and, by the option --timeout S, its `limit`.
+guest_words()
 {
-	local -; set +x
-	local limit=$GUEST_RUN_TIMEOUT name id end look=$((SECONDS + 5)) status length kind text tries=3 GUEST_TTY words=()
-
 	while [[ $# -gt 0 ]]; do
 		case $1 in
 		--timeout) limit=$2 && shift ;;
@@ -113,6 +109,16 @@ guest_wait()
 		esac
 		shift
 	done
+}
+
+# guest_wait NAME NUMBER [--timeout S]: waits for the end of what guest_start began, prints what it printed and
+# returns its exit status. The option may stand anywhere.
+guest_wait()
+{
+	local -; set +x
+	local limit=$GUEST_RUN_TIMEOUT name id end look=$((SECONDS + 5)) status length kind text tries=3 GUEST_TTY words=()
+
+	guest_words "$@"
 	name=${words[0]} id=${words[1]} end=$((SECONDS + limit))
 	[[ $id =~ ^[0-9]+$ ]] || fail "guest_wait $name: '$id' is no number from guest_start"
 	while :; do
@@ -159,13 +165,7 @@ guest_run()
 	local -; set +x
 	local limit=$GUEST_RUN_TIMEOUT GUEST_JOB words=()
 
-	while [[ $# -gt 0 ]]; do
-		case $1 in
-		--timeout) limit=$2 && shift ;;
-		*) words+=("$1") ;;
-		esac
-		shift
-	done
+	guest_words "$@"
 	[[ ${#words[@]} -eq 2 ]] || fail "guest_run wants a guest and one command, not: ${words[*]}"
 	guest_begin "${words[0]}" "${words[1]}"
 	guest_wait --timeout "$limit" "${words[0]}" "$GUEST_JOB"
