@@ -19,6 +19,7 @@
 #define SUBMISSIONS_MAX 256   /* entries of the submission queue; when it is full it is submitted early */
 #define COMPLETIONS_BATCH 128 /* completions looked at by one turn */
 #define PORTS_BATCH 64	      /* event channels taken by one read */
+#define UNMASK_BATCH 1024     /* ... unmasked by one write: Linux's driver takes a page of them */
 #define GENERATION_MASK 0xfffffu
 
 /* What a completion is for: the top 8 bits of its user_data. One switch in reap() knows them all. */
@@ -450,14 +451,24 @@ static void look_after_queues(struct loop *loop)
 	}
 }
 
+/* write_unmask - one write for these ports. */
+static void write_unmask(struct loop *loop, const uint32_t *ports, uint32_t count)
+{
+	struct io_uring_sqe *sqe = next_sqe(loop);
+
+	io_uring_prep_write(sqe, loop->channels_fd, ports, count * sizeof(ports[0]), 0);
+	io_uring_sqe_set_data64(sqe, tag(COMPLETION_UNMASKED));
+	/* Success needs no completion: it would wake the loop up for nothing. */
+	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+}
+
 /*
- * unmask_ports - one write for all ports whose queues have been emptied. A broken queue's port stays masked.
+ * unmask_ports - all ports whose queues have been emptied, mostly by one write. A broken queue's port stays masked.
  * The descriptor does not block, so the write is over when the next turn's submission has taken it, and `unmask`
  * can be filled anew.
  */
 static void unmask_ports(struct loop *loop)
 {
-	struct io_uring_sqe *sqe;
 	uint32_t count = 0;
 
 	if (loop->unsubmitted)
@@ -470,13 +481,9 @@ static void unmask_ports(struct loop *loop)
 		served->masked = false;
 		loop->unmask[count++] = served->port;
 	}
-	if (count == 0)
-		return;
-	sqe = next_sqe(loop);
-	io_uring_prep_write(sqe, loop->channels_fd, loop->unmask, count * sizeof(loop->unmask[0]), 0);
-	io_uring_sqe_set_data64(sqe, tag(COMPLETION_UNMASKED));
-	/* Success needs no completion: it would wake the loop up for nothing. */
-	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+	for (uint32_t first = 0; first < count; first += UNMASK_BATCH)
+		write_unmask(loop, loop->unmask + first,
+			     count - first < UNMASK_BATCH ? count - first : UNMASK_BATCH);
 }
 
 /*

@@ -20,10 +20,8 @@
 #include "memory/memory.h"
 #include "rings/blkif.h"
 
-/* Queues of one loop: those of each disk are dealt out to the guest's loops in turn (guest_loop). */
-#define LOOP_QUEUES_MAX                                                                                      \
-	(CONFIG_MAX_DISKS_PER_GUEST *                                                                        \
-	 ((DISK_QUEUES_MAX + CONFIG_LOOPS_PER_GUEST - 1) / CONFIG_LOOPS_PER_GUEST))
+/* Queues of one loop: all of all disks, when there is only one. */
+#define LOOP_QUEUES_MAX (CONFIG_MAX_DISKS_PER_GUEST * DISK_QUEUES_MAX)
 
 struct loop;
 
