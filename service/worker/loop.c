@@ -21,6 +21,9 @@
 #define PORTS_BATCH 64	      /* event channels taken by one read */
 #define UNMASK_BATCH 1024     /* ... unmasked by one write: Linux's driver takes a page of them */
 #define GENERATION_MASK 0xfffffu
+/* Operations that can be under way: those of requests, writes that unmask, and what is read of ports and commands. */
+#define ASIDE_MAX                                                                                            \
+	(2 * CONFIG_LOOP_REQUESTS_IN_FLIGHT + (LOOP_QUEUES_MAX + UNMASK_BATCH - 1) / UNMASK_BATCH + 2)
 
 /* What a completion is for: the top 8 bits of its user_data. One switch in reap() knows them all. */
 enum completion_type {
@@ -60,8 +63,10 @@ struct loop {
 	uint32_t unmask[LOOP_QUEUES_MAX]; /* what is being written to unmask */
 	uint64_t rung;			  /* where the mailbox's eventfd is read to */
 	bool ending, failed;
-	bool unsubmitted; /* the kernel has not taken all that was prepared */
-	uint32_t first;	  /* the place that is looked at first, another one each turn */
+	bool unsubmitted;	    /* the kernel has not taken all that was prepared */
+	struct io_uring_sqe *aside; /* ASIDE_MAX of them, prepared while the submission queue was full */
+	uint32_t aside_first, aside_count;
+	uint32_t first; /* the place that is looked at first, another one each turn */
 	struct log_limit limit;
 
 	struct mailbox commands, events;
@@ -96,7 +101,7 @@ static int ring_init(struct io_uring *ring)
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]) && error == -EINVAL; i++) {
 		struct io_uring_params parameters = {
 			.flags = flags[i] | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
-			/* Room for everything that can be under way, so that completions never overflow. */
+			/* Room for everything that can be under way; of waits that end early there may be more. */
 			.cq_entries = CONFIG_LOOP_REQUESTS_IN_FLIGHT + 16,
 		};
 
@@ -108,17 +113,39 @@ static int ring_init(struct io_uring *ring)
 	return error;
 }
 
-/* next_sqe - a submission entry; submits what is there when none is left. */
+/*
+ * next_sqe - a submission entry. When none is left, what is there is submitted at once. The kernel may refuse that, for want
+ * of memory or because completions are to be looked at first; then the entry is put aside until a later turn. A
+ * request has one operation under way, and perhaps another one that ends it early, so there is room for all.
+ */
 static struct io_uring_sqe *next_sqe(struct loop *loop)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&loop->ring);
+	struct io_uring_sqe *sqe = NULL;
 
-	if (!sqe) {
-		io_uring_submit(&loop->ring);
+	if (loop->aside_count == 0) {
 		sqe = io_uring_get_sqe(&loop->ring);
+		if (!sqe && io_uring_submit(&loop->ring) > 0)
+			sqe = io_uring_get_sqe(&loop->ring);
 	}
-	assert(sqe);
-	return sqe;
+	if (sqe)
+		return sqe;
+	assert(loop->aside_count < ASIDE_MAX);
+	loop->unsubmitted = true;
+	return &loop->aside[(loop->aside_first + loop->aside_count++) % ASIDE_MAX];
+}
+
+/* fetch_aside - what was put aside goes before what comes, as far as there is room. */
+static void fetch_aside(struct loop *loop)
+{
+	while (loop->aside_count > 0) {
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&loop->ring);
+
+		if (!sqe)
+			return;
+		*sqe = loop->aside[loop->aside_first];
+		loop->aside_first = (loop->aside_first + 1) % ASIDE_MAX;
+		loop->aside_count--;
+	}
 }
 
 /* tag - user_data of a completion that is for the loop itself. */
@@ -540,7 +567,10 @@ static void submit_and_wait(struct loop *loop, bool wait)
 
 static void turn(struct loop *loop, bool wait)
 {
+	fetch_aside(loop);
 	submit_and_wait(loop, wait);
+	if (loop->aside_count > 0)
+		loop->unsubmitted = true;
 	reap(loop);
 	take_requests(loop);
 	do {
@@ -590,7 +620,8 @@ int loop_create(const struct platform *platform, struct event_channels *channels
 	blkif_stock_init(&loop->turn.grants, CONFIG_LOOP_GRANTS_MAPPED, LOOP_QUEUES_MAX);
 	loop->turn.mappings = calloc(CONFIG_LOOP_REQUESTS_IN_FLIGHT, sizeof(struct memory_mapping *));
 	loop->turn.gone = calloc(CONFIG_LOOP_REQUESTS_IN_FLIGHT, sizeof(struct memory_mapping *));
-	if (!loop->turn.mappings || !loop->turn.gone)
+	loop->aside = calloc(ASIDE_MAX, sizeof(struct io_uring_sqe));
+	if (!loop->turn.mappings || !loop->turn.gone || !loop->aside)
 		goto fail_memory;
 	error = mailbox_init(&loop->commands);
 	if (error < 0)
@@ -618,6 +649,7 @@ fail_events:
 fail_commands:
 	mailbox_destroy(&loop->commands);
 fail_memory:
+	free(loop->aside);
 	free(loop->turn.gone);
 	free(loop->turn.mappings);
 	free(loop);
@@ -631,6 +663,7 @@ void loop_destroy(struct loop *loop)
 	sem_destroy(&loop->started);
 	mailbox_destroy(&loop->events);
 	mailbox_destroy(&loop->commands);
+	free(loop->aside);
 	free(loop->turn.gone);
 	free(loop->turn.mappings);
 	free(loop);
