@@ -17,7 +17,7 @@ sim-helpers := $(filter-out $(O)/obj/tests/sim/test_%,$(sim-test-objects))
 fuzz-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz-programs := $(patsubst tests/fuzz/%.c,$(O)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-# Each tests/backends/NAME.c is a backend that does something wrong.
+# Each tests/backends/NAME.c is a backend that does something wrong, or sees what no other looks at.
 wrong-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/backends/*.c))
 wrong-backends := $(patsubst %.c,$(O)/%.so,$(wildcard tests/backends/*.c))
 

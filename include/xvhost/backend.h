@@ -204,12 +204,22 @@ struct xvhost_disk {
 	const struct xvhost_disk_properties *inner;
 };
 
+enum {
+	/* No request comes any more, and queue_stop as soon as those under way are completed, for which somebody waits:
+	   what need not be done can be left. */
+	XVHOST_QUEUE_STOPPING = 1u << 0
+};
+
 /* One ring of a disk. The host owns it; it lives from queue_start to the end of queue_stop. */
 struct xvhost_queue {
 	uint32_t size;	/* bytes of this structure that the host has */
 	uint32_t index; /* counts from 0 within the disk */
 	struct xvhost_disk *disk;
 	void *state; /* the backend's own, for the queue */
+
+	/* Since xvhost 0.2. */
+	uint32_t flags; /* XVHOST_QUEUE_...; changes between two calls */
+	uint32_t reserved;
 };
 
 /*

@@ -293,6 +293,8 @@ static void release(struct loop *loop, struct blkif_queue *queue)
 
 	assert(served->queue == queue);
 	served->releasing = true;
+	for (uint32_t i = 0; i < queue->layer_count; i++)
+		queue->layers[i].seen.flags |= XVHOST_QUEUE_STOPPING;
 	for (uint32_t i = 0; i < queue->ring.size; i++)
 		for (struct blkif_layer_request *request = &queue->slots[i].request; request;
 		     request = request->inner)

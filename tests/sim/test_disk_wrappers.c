@@ -5,12 +5,14 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "check_main.h"
 #include "sim_disk.h"
+#include "worker/backends.h"
 
 #define DISK_BYTES (UINT64_C(8) << 20)
 
@@ -293,6 +295,37 @@ START_TEST(stop_ends_waits)
 }
 END_TEST
 
+/* Backends are told that the queue is to stop, before their waits end; and not when it is connected again. */
+START_TEST(stop_is_told)
+{
+	const struct blkif_frontend_options options = {.protocol = BLKIF_X86_64};
+	const struct load_options read = {
+		.read_percent = 100, .block_bytes = 4096, .requests = 8, .depth = 8};
+	const struct xvhost_disk_backend *backend;
+	const char *build = getenv("XVHOST_BUILD");
+	char path[512], text[ERROR_TEXT_MAX];
+
+	snprintf(path, sizeof(path), "%s/tests/backends/stopping.so", build ? build : "build");
+	ck_assert_msg(backends_load(path, &backend, text) == 0, "%s", text);
+	start("stopping:disk=%sdelay:disk=stopping:disk=", "", &options);
+	for (int round = 0; round < 2; round++) {
+		make_load(&read);
+		ck_assert_int_eq(load_start(load), 0);
+		usleep(50000);
+		ck_assert_int_eq(worker_thread_disconnect(worker, SIM_DISK_DEVICE), 0);
+		load_finish(load, &result);
+		ck_assert_msg(load_errors(&result) == 0, "%s", result.text);
+		ck_assert_uint_eq(result.counters.reads, 8);
+		load_destroy(load);
+		ck_assert_uint_eq(blkif_frontend_destroy(disk.frontend), 0);
+		disk.frontend = NULL;
+		if (round == 0)
+			sim_disk_connect(&disk, &options);
+	}
+	stop();
+}
+END_TEST
+
 /* A ring that is let go while requests of it wait: they are answered, and the worker ends in order. */
 START_TEST(stop_while_waiting)
 {
@@ -328,6 +361,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, trigger);
 	tcase_add_loop_test(test_case, limits, 0, 3);
 	tcase_add_loop_test(test_case, stop_ends_waits, 0, sizeof(slow_stacks) / sizeof(slow_stacks[0]));
+	tcase_add_test(test_case, stop_is_told);
 	tcase_add_loop_test(test_case, stop_while_waiting, 0, 2);
 }
 
