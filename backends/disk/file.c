@@ -5,20 +5,29 @@
  * Theory of operation: each read, write and flush of the guest is one of the host's I/O operations on the
  * file, at the same offset and straight from or to the guest's pages. What the kernel does only in part is
  * continued until it is done or makes no progress.
+ *
+ * A discard is a hole that is punched. It goes piece by piece, for the kernel does a piece in one of io_uring's threads,
+ * whatever time that takes, and between two of them a disk that is disconnected can leave the rest. A block device
+ * punches a hole by writing zeroes in its own way (fallocate(2) asks it for nothing else), so that takes devices that can
+ * do so without being sent the zeroes, and that give space back at all. They do it in whole blocks of theirs only.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "xvhost/backend.h"
 
 #define SECTOR_BYTES 512u
+#define DISCARD_PIECE_BYTES (UINT64_C(256) << 20)
+#define SYSFS_DEVICES "/sys/dev/block"
 
 struct file_config {
 	const char *path;
@@ -29,7 +38,8 @@ struct file_config {
 /* One open disk. */
 struct file {
 	int fd;
-	uint64_t size_bytes; /* when it was opened */
+	uint64_t size_bytes;	/* when it was opened */
+	uint64_t discard_bytes; /* what is discarded begins and ends at a multiple of this; 0: nothing can be */
 };
 
 /* What a request carries along. */
@@ -124,6 +134,48 @@ static int check_direct(struct xvhost_disk *disk, const char *path, int fd)
 	return error;
 }
 
+/* queue_limit - what the kernel says of a block device, or of the one that a partition is of; 0 if it says nothing. */
+static uint64_t queue_limit(const char *devices, dev_t device, const char *name)
+{
+	static const char *const queues[] = {"queue", "../queue"};
+	unsigned long long value = 0;
+
+	for (size_t i = 0; i < sizeof(queues) / sizeof(queues[0]); i++) {
+		char path[128];
+		FILE *stream;
+		int fields;
+
+		snprintf(path, sizeof(path), "%s/%u:%u/%s/%s", devices, major(device), minor(device),
+			 queues[i], name);
+		stream = fopen(path, "re");
+		if (!stream)
+			continue;
+		fields = fscanf(stream, "%llu", &value);
+		fclose(stream);
+		return fields == 1 ? value : 0;
+	}
+	return 0;
+}
+
+/* device_discard_bytes - see struct file, of a block device; `devices` is sysfs's directory of them. */
+static uint64_t device_discard_bytes(const char *devices, dev_t device)
+{
+	if (queue_limit(devices, device, "discard_max_bytes") == 0 ||
+	    queue_limit(devices, device, "write_zeroes_max_bytes") == 0)
+		return 0;
+	return queue_limit(devices, device, "logical_block_size");
+}
+
+/* file_discard_bytes - see struct file. */
+static uint64_t file_discard_bytes(int fd)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return 0;
+	return S_ISBLK(status.st_mode) ? device_discard_bytes(SYSFS_DEVICES, status.st_rdev) : SECTOR_BYTES;
+}
+
 static int file_open(struct xvhost_disk *disk, const void *opaque, struct xvhost_disk_properties *properties)
 {
 	const struct file_config *config = opaque;
@@ -163,10 +215,12 @@ static int file_open(struct xvhost_disk *disk, const void *opaque, struct xvhost
 		error = check_direct(disk, config->path, file->fd);
 	if (error < 0)
 		goto fail_fd;
+	file->discard_bytes = file_discard_bytes(file->fd);
 	properties->size_bytes = file->size_bytes;
 	properties->block_bytes = SECTOR_BYTES;
 	properties->memory_alignment = SECTOR_BYTES;
-	properties->flags = XVHOST_DISK_FLUSH | XVHOST_DISK_DISCARD | (read_only ? XVHOST_DISK_READ_ONLY : 0);
+	properties->flags = XVHOST_DISK_FLUSH | (read_only ? XVHOST_DISK_READ_ONLY : 0) |
+			    (file->discard_bytes ? XVHOST_DISK_DISCARD : 0);
 	disk->state = file;
 	return 0;
 fail_fd:
@@ -182,6 +236,33 @@ static void file_close(struct xvhost_disk *disk)
 
 	close(file->fd);
 	free(file);
+}
+
+/* is_stopping - the host may be one that does not tell. */
+static bool is_stopping(const struct xvhost_queue *queue)
+{
+	return queue->size >= offsetof(struct xvhost_queue, flags) + sizeof(queue->flags) &&
+	       (queue->flags & XVHOST_QUEUE_STOPPING);
+}
+
+/* start_discard - the next piece, if there is one and nobody waits for the queue to stop. The blocks that are not wholly
+ * of the range stay as they are. */
+static void start_discard(struct xvhost_request *request)
+{
+	const struct xvhost_host *host = request->queue->disk->host;
+	const struct file *file = request->queue->disk->state;
+	const struct file_request *mine = request->scratch;
+	uint64_t block = file->discard_bytes;
+	uint64_t from = (request->offset + block - 1) / block * block + mine->done_bytes;
+	uint64_t end = (request->offset + request->length) / block * block;
+	uint64_t piece = from < end ? end - from : 0;
+
+	if (piece > DISCARD_PIECE_BYTES)
+		piece = DISCARD_PIECE_BYTES;
+	if (piece == 0 || (mine->done_bytes > 0 && is_stopping(request->queue)))
+		host->complete(request, 0);
+	else
+		host->fallocate(request, file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from, piece);
 }
 
 /* start - begin, or go on with, what the request asks for. */
@@ -203,8 +284,7 @@ static void start(struct xvhost_request *request)
 		host->sync(request, file->fd);
 		break;
 	case XVHOST_DISCARD:
-		host->fallocate(request, file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-				request->offset, request->length);
+		start_discard(request);
 		break;
 	default:
 		host->complete(request, -EOPNOTSUPP);
@@ -255,8 +335,12 @@ static void file_io_done(struct xvhost_request *request, int32_t result)
 
 	if (result < 0) {
 		host->complete(request, result);
-	} else if (request->operation == XVHOST_FLUSH || request->operation == XVHOST_DISCARD) {
+	} else if (request->operation == XVHOST_FLUSH) {
 		host->complete(request, 0);
+	} else if (request->operation == XVHOST_DISCARD) {
+		/* The last piece may have been shorter; then it was the last. */
+		mine->done_bytes += DISCARD_PIECE_BYTES;
+		start_discard(request);
 	} else if (result == 0) {
 		no_progress(request);
 	} else {
