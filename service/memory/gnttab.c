@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * gnttab.c - the mapper that asks Xen for each grant
+ * gnttab.c - memory by grants: Xen is asked to map each
  *
  * Theory of operation: the grant device maps a list of grants as one object, by two system calls, and can
  * unmap only the whole object, by three and a flush of the processors' address translation, which costs more
@@ -41,7 +41,7 @@ struct gnttab {
 	void *pages[GROUP_GRANTS_MAX];
 };
 
-static int gnttab_open(struct memory *memory, uint32_t mappings_max)
+int gnttab_open(uint32_t mappings_max, struct gnttab **opened)
 {
 	struct gnttab *gnttab = calloc(1, sizeof(*gnttab));
 
@@ -56,14 +56,12 @@ static int gnttab_open(struct memory *memory, uint32_t mappings_max)
 		gnttab->groups[i].next = gnttab->free_groups;
 		gnttab->free_groups = &gnttab->groups[i];
 	}
-	memory->mapper_state = gnttab;
+	*opened = gnttab;
 	return 0;
 }
 
-static void gnttab_close(struct memory *memory)
+void gnttab_close(struct gnttab *gnttab)
 {
-	struct gnttab *gnttab = memory->mapper_state;
-
 	free(gnttab->groups);
 	free(gnttab);
 }
@@ -102,7 +100,7 @@ static void join(struct mapping_group *group, struct memory_mapping *mapping)
 /* map_group - map all members by one call. Returns 0 or a negative errno and nothing is mapped. */
 static int map_group(struct memory *memory, struct mapping_group *group)
 {
-	struct gnttab *gnttab = memory->mapper_state;
+	struct gnttab *gnttab = memory->gnttab;
 	void **pages = gnttab->pages;
 	uint32_t count = 0;
 	int error;
@@ -127,7 +125,7 @@ static int map_group(struct memory *memory, struct mapping_group *group)
  */
 static void map_singly(struct memory *memory, struct memory_mapping *member)
 {
-	struct gnttab *gnttab = memory->mapper_state;
+	struct gnttab *gnttab = memory->gnttab;
 
 	while (member) {
 		struct memory_mapping *next = member->next;
@@ -149,7 +147,7 @@ static void finish_group(struct memory *memory, struct mapping_group *group)
 
 	if (error == 0)
 		return;
-	free_group(memory->mapper_state, group);
+	free_group(memory->gnttab, group);
 	if (members->next)
 		map_singly(memory, members);
 	else
@@ -167,7 +165,7 @@ static void map_direction(struct memory *memory, struct memory_mapping **mapping
 	for (size_t i = 0; i < count; i++) {
 		struct memory_mapping *mapping = mappings[i];
 
-		if (mapping->writable != writable)
+		if (mapping->way != WAY_GRANTS || mapping->writable != writable)
 			continue;
 		assert(mapping->count > 0 && mapping->count <= GROUP_GRANTS_MAX);
 		if (group && (group->first->sharer != mapping->sharer ||
@@ -176,21 +174,21 @@ static void map_direction(struct memory *memory, struct memory_mapping **mapping
 			group = NULL;
 		}
 		if (!group)
-			group = take_group(memory->mapper_state);
+			group = take_group(memory->gnttab);
 		join(group, mapping);
 	}
 	if (group)
 		finish_group(memory, group);
 }
 
-static void gnttab_map(struct memory *memory, struct memory_mapping **mappings, size_t count)
+void gnttab_map(struct memory *memory, struct memory_mapping **mappings, size_t count)
 {
 	map_direction(memory, mappings, count, false);
 	map_direction(memory, mappings, count, true);
 }
 
-static size_t gnttab_unmap(struct memory *memory, struct memory_mapping **mappings, size_t count,
-			   struct memory_mapping **gone)
+size_t gnttab_unmap(struct memory *memory, struct memory_mapping **mappings, size_t count,
+		    struct memory_mapping **gone)
 {
 	size_t gone_count = 0;
 
@@ -198,7 +196,7 @@ static size_t gnttab_unmap(struct memory *memory, struct memory_mapping **mappin
 		struct mapping_group *group = mappings[i]->group;
 		int error;
 
-		if (--group->pending > 0)
+		if (mappings[i]->way != WAY_GRANTS || --group->pending > 0)
 			continue;
 		error = memory->platform->grants_unmap(memory->grants, group->mapping, group->grants);
 		/* A list that was mapped can't fail to be unmapped but by a fault of the kernel or of ours. */
@@ -207,15 +205,7 @@ static size_t gnttab_unmap(struct memory *memory, struct memory_mapping **mappin
 				  strerror(-error));
 		for (struct memory_mapping *member = group->first; member; member = member->next)
 			gone[gone_count++] = member;
-		free_group(memory->mapper_state, group);
+		free_group(memory->gnttab, group);
 	}
 	return gone_count;
 }
-
-const struct memory_mapper mapper_gnttab = {
-	.name = "gnttab",
-	.open = gnttab_open,
-	.close = gnttab_close,
-	.map = gnttab_map,
-	.unmap = gnttab_unmap,
-};

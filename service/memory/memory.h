@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * memory.h - one guest's memory, as the rings see it
+ * memory.h - one guest's memory, as the rings of one loop see it
  *
  * Theory of operation: a request names grants; a ring needs addresses. Rings hand over all the requests of a
  * loop turn as one list of `struct memory_mapping`, and get an address per page or an error per mapping. The
- * way back is a list, too. Lists are the point: a mapper that can put many pages into one call gets them all
- * at once, and may keep some until others are done.
+ * way back is a list, too. Lists are the point: what can be put into one call is, and some may be kept until
+ * others are done.
  *
- * A mapper is one way to reach guest memory. There is `gnttab` (gnttab.c), which maps grants and keeps
- * nothing. Mappers that map lists of frames, the resolver and the cache stand behind the same functions.
+ * Behind these functions a mapping goes one of several ways (docs/memory.md says which and why):
+ *
+ *	by the cache	the grant's frame is looked up in the guest's table (resolver.h), and its address among the
+ *			frames that stay mapped (cache.h): no call at all in the steady state (foreign.c)
+ *	by grants	Xen is asked to map the grants, and to unmap them afterwards (gnttab.c)
+ *	by copies	grants of parts of pages can't be mapped; their data is copied (bounce.c)
+ *
+ * What can't go by the cache goes by grants. What all loops of a guest share is in guest_memory.h.
  */
 #ifndef MEMORY_H
 #define MEMORY_H
@@ -20,9 +26,19 @@
 #include "platform/platform.h"
 
 struct memory;
+struct guest_memory;
 struct mapping_group;
 
 #define MEMORY_RING_PAGES_MAX 16
+#define MEMORY_SECTOR_BYTES 512u
+#define MEMORY_TEXT_MAX 256 /* bytes of a text about the way to a guest's memory, with the final 0 */
+
+/* Which way an operator wants. */
+enum memory_access {
+	MEMORY_AUTO,	/* what is best for the guest */
+	MEMORY_GRANT,	/* always by grants */
+	MEMORY_FOREIGN, /* as auto, but an error where that would be grants alone */
+};
 
 /* A ring's pages, mapped one after the other: pages[0] is where it begins. */
 struct memory_ring {
@@ -36,36 +52,55 @@ struct memory_mapping {
 	const uint32_t *grefs; /* asked: the grants ... */
 	uint32_t count;	       /* ... this many, at least 1 ... */
 	bool writable;	       /* ... to be written by us */
-	int error;	       /* answered: 0, or a negative errno and nothing is mapped */
+	bool cached;	       /* asked: may go by the cache, as memory_choose has said */
+	bool direct;	       /* asked: the pages must be such that the kernel takes them for direct I/O */
+	/* asked: which sectors of each page are used; NULL: all of each page */
+	const uint8_t *first_sectors, *sector_counts;
+	/* asked, before memory_unmap: the data is of no use, so that none needs to reach the guest */
+	bool failed;
+	/* answered: 0, or a negative errno and nothing is mapped. By memory_unmap: not all reached the guest. */
+	int error;
 	const void *sharer; /* asked: mappings of different sharers never wait for each other to be unmapped */
 	void **pages;	    /* answered: the address of each page; room for `count` */
-	struct mapping_group *group; /* the mapper's own */
-	struct memory_mapping *next; /* the mapper's own */
+	uint8_t way;	    /* these are memory's own */
+	struct mapping_group *group;
+	struct memory_mapping *next;
 };
 
 /*
- * memory_open - reach the memory of one guest, with at most `mappings_max` mappings at a time. Returns 0 or a
- * negative errno. Control thread.
+ * memory_open - reach the memory of one guest, with at most `mappings_max` mappings at a time. `guest` is what its loops
+ * share; NULL: grants only. Returns 0 or a negative errno. Control thread.
  */
-int memory_open(const struct platform *platform, uint16_t domid, uint32_t mappings_max,
-		struct memory **memory);
+int memory_open(const struct platform *platform, uint16_t domid, struct guest_memory *guest,
+		uint32_t mappings_max, struct memory **memory);
 
-/* memory_close - all that was mapped has been unmapped. Control thread. */
+/* memory_close - all that was mapped has been unmapped; the loop has ended. Control thread. */
 void memory_close(struct memory *memory);
 
-/* memory_mapper_name - which mapper serves this guest, for the log. */
-const char *memory_mapper_name(const struct memory *memory);
+/*
+ * memory_choose - the way for the requests of a device, one of whose rings has been mapped: `*cached` is what its mappings
+ * may ask for, `text` says which way that is and why. Returns 0; or a negative errno if MEMORY_FOREIGN can't be, and
+ * `text` says why. Control thread.
+ */
+int memory_choose(struct memory *memory, enum memory_access access, bool *cached, char text[MEMORY_TEXT_MAX]);
 
 /* memory_map - map a list; each entry has its own error afterwards. Loop thread. */
 void memory_map(struct memory *memory, struct memory_mapping **mappings, size_t count);
 
 /*
- * memory_unmap - the mappings of a list, which memory_map mapped without error, are not used any more.
+ * memory_unmap - the mappings of a list, which memory_map mapped without error, are not used any more. What was
+ * written to them is known to whoever migrates the guest when this returns, and is in the guest's memory.
  * Returns how many mappings, of this list and of earlier ones, are not mapped any more now, and lists them in
  * `gone`, which has room for mappings_max. Loop thread.
  */
 size_t memory_unmap(struct memory *memory, struct memory_mapping **mappings, size_t count,
 		    struct memory_mapping **gone);
+
+/* memory_bell - an eventfd that becomes readable when memory_attend is to be called; -1: never. */
+int memory_bell(const struct memory *memory);
+
+/* memory_attend - the guest gave memory away, or time has passed: unmap what is over. Loop thread. */
+void memory_attend(struct memory *memory);
 
 /*
  * memory_map_ring - map a ring's pages, writable, at consecutive addresses, for as long as the ring is
@@ -73,5 +108,9 @@ size_t memory_unmap(struct memory *memory, struct memory_mapping **mappings, siz
  */
 int memory_map_ring(struct memory *memory, const uint32_t *grefs, uint32_t count, struct memory_ring *ring);
 void memory_unmap_ring(struct memory *memory, const struct memory_ring *ring);
+
+/* memory_access_parse - "auto", "grant", "foreign". Returns 0, or -EINVAL for anything else. */
+int memory_access_parse(const char *text, enum memory_access *access);
+const char *memory_access_name(enum memory_access access);
 
 #endif

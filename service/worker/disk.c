@@ -338,10 +338,10 @@ void disk_connect(struct disk *disk, struct guest *guest, const struct message_d
 	disk->broken = false;
 	log_limited(&disk->limit, LOG_LEVEL_INFO,
 		    "%s: connected, %s, %" PRIu32 " %s of %" PRIu32 " pages with %" PRIu32
-		    " entries, memory by %s",
+		    " entries, memory by grants",
 		    disk->name, asked->protocol == BLKIF_X86_64 ? "x86_64" : "x86_32", disk->queue_count,
 		    disk->queue_count == 1 ? "ring" : "rings", asked->ring_pages,
-		    disk->queues[0].queue->ring.size, memory_mapper_name(disk->queues[0].loop->memory));
+		    disk->queues[0].queue->ring.size);
 	for (uint32_t i = 0; i < disk->queue_count; i++)
 		loop_serve(disk->queues[i].loop->loop, disk->queues[i].queue, disk->queues[i].port);
 }

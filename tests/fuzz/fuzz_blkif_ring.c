@@ -267,7 +267,7 @@ static void make_world(struct sim_machine *machine, struct world *of, uint16_t d
 		of->pages[i] = sim_page(of->guest, of->frames[i]);
 		of->grefs[i] = (uint32_t)sim_grant(of->guest, SIM_HOST_DOMID, of->frames[i], false);
 	}
-	must(memory_open(&platform, domid, IN_FLIGHT_MAX, &of->memory) == 0, "memory");
+	must(memory_open(&platform, domid, NULL, IN_FLIGHT_MAX, &of->memory) == 0, "memory");
 	for (uint32_t i = 0; i < 2 * ORDERS * DISKS; i++) {
 		uint32_t layout = i % 2, order = i / 2 % ORDERS;
 		struct served *made = &of->served[layout][order][i / (2 * ORDERS)];

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * foreign.c - memory by the cache: from grants to frames, from frames to addresses
+ *
+ * In the steady state a page costs a look at its grant's entry, a look-up in the cache, and a count; there is no call.
+ * What was written is reported by one call for all mappings that are given back together: whoever migrates a guest does
+ * not see what we write.
+ */
+#include "memory/mapper.h"
+
+#include <errno.h>
+#include <string.h>
+
+void foreign_release(struct memory *memory, void *const *pages, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		cache_drop(memory->cache, pages[i]);
+}
+
+/* look_up - the addresses of all pages, and a use of each; or none. */
+static bool look_up(struct memory *memory, struct memory_mapping *mapping)
+{
+	struct resolver *resolver = &memory->guest->resolver;
+	struct cache *cache = memory->cache;
+
+	for (uint32_t i = 0; i < mapping->count; i++) {
+		uint64_t frame = 0;
+		void *page = NULL;
+
+		if (resolver_look_up(resolver, mapping->grefs[i], mapping->writable, &frame) == RESOLVED)
+			page = cache_use(cache, frame);
+		if (!page) {
+			foreign_release(memory, mapping->pages, i);
+			return false;
+		}
+		mapping->pages[i] = page;
+	}
+	return true;
+}
+
+/* is_whole - could all pages be mapped? */
+static bool is_whole(const struct memory *memory, const struct memory_mapping *mapping)
+{
+	for (uint32_t i = 0; i < mapping->count; i++)
+		if (!cache_has(memory->cache, mapping->pages[i]))
+			return false;
+	return true;
+}
+
+/* map_missed - now it turns out what could be mapped. */
+static void map_missed(struct memory *memory, struct memory_mapping **mappings, size_t count)
+{
+	cache_map_missed(memory->cache);
+	for (size_t i = 0; i < count; i++) {
+		if (mappings[i]->way != WAY_CACHE || is_whole(memory, mappings[i]))
+			continue;
+		foreign_release(memory, mappings[i]->pages, mappings[i]->count);
+		mappings[i]->way = WAY_GRANTS;
+	}
+	cache_settle(memory->cache);
+	guest_memory_tell(memory);
+}
+
+void foreign_map(struct memory *memory, struct memory_mapping **mappings, size_t count)
+{
+	uint64_t misses = memory->cache->counters.misses, refused = memory->cache->counters.refused;
+
+	for (size_t i = 0; i < count; i++)
+		if (mappings[i]->way == WAY_CACHE && !look_up(memory, mappings[i]))
+			mappings[i]->way = WAY_GRANTS;
+	if (memory->cache->counters.misses != misses || memory->cache->counters.refused != refused)
+		map_missed(memory, mappings, count);
+}
+
+/* ---- what was written ---- */
+
+/* report - say it to Xen. */
+static int report(struct memory *memory)
+{
+	struct guest_memory *guest = memory->guest;
+	int error;
+
+	if (memory->dirty_count == 0)
+		return 0;
+	error = memory->platform->device_model_modified(guest->model, memory->dirty, memory->dirty_count);
+	memory->dirty_count = 0;
+	if (error < 0)
+		guest_memory_fail(guest, "report what was written to its memory", error);
+	return error;
+}
+
+/* note_written - the frames of a mapping, to be reported. */
+static int note_written(struct memory *memory, const struct memory_mapping *mapping)
+{
+	bool bounced = mapping->way == WAY_CACHE_BOUNCED;
+	int error = 0;
+
+	for (uint32_t i = 0; i < mapping->count; i++) {
+		const void *page = mapping->pages[i];
+
+		if (memory->dirty_count == DIRTY_FRAMES_MAX && error == 0)
+			error = report(memory);
+		if (bounced)
+			page = bounce_origin(memory->bounce, page);
+		memory->dirty[memory->dirty_count++] = cache_frame(memory->cache, page);
+	}
+	return error;
+}
+
+/* was_written - to frames that are in the cache. What failed may have been written in part, but not from a page of ours. */
+static bool was_written(const struct memory_mapping *mapping)
+{
+	return mapping->writable &&
+	       (mapping->way == WAY_CACHE || (mapping->way == WAY_CACHE_BOUNCED && !mapping->failed));
+}
+
+/* report_written - what was written to the mappings of a list. */
+static void report_written(struct memory *memory, struct memory_mapping **mappings, size_t count)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (was_written(mappings[i]) && note_written(memory, mappings[i]) < 0)
+			error = -EIO;
+	if (report(memory) < 0)
+		error = -EIO;
+	/* The guest may be migrated at this moment, and then it would never see what it has asked for. */
+	for (size_t i = 0; error < 0 && i < count; i++)
+		if (was_written(mappings[i]))
+			mappings[i]->error = error;
+}
+
+void foreign_unmap(struct memory *memory, struct memory_mapping **mappings, size_t count)
+{
+	/* First: as long as a frame is mapped the guest that gives it away waits for us, so this is still the frame. */
+	if (memory->guest->model)
+		report_written(memory, mappings, count);
+	for (size_t i = 0; i < count; i++) {
+		const struct memory_mapping *mapping = mappings[i];
+
+		if (mapping->way == WAY_CACHE)
+			foreign_release(memory, mapping->pages, mapping->count);
+		for (uint32_t j = 0; mapping->way == WAY_CACHE_BOUNCED && j < mapping->count; j++)
+			cache_drop(memory->cache, bounce_origin(memory->bounce, mapping->pages[j]));
+	}
+	if (memory->cache->leaving_count > 0) {
+		cache_settle(memory->cache);
+		guest_memory_tell(memory);
+	}
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * resolver.c - from a grant reference to the frame that is granted
+ */
+#include "memory/resolver.h"
+
+#include <errno.h>
+
+/* Foreign memory is for Dom0, so the grants must be for Dom0. */
+#define DOM0 0
+
+int resolver_open(struct resolver *resolver, const struct platform *platform, struct foreign *foreign,
+		  uint16_t domid)
+{
+	void *range;
+	int error;
+
+	*resolver = (struct resolver){
+		.platform = platform,
+		.foreign = foreign,
+		.domid = domid,
+		.host_domid = DOM0,
+		.version = 1,
+	};
+	error = platform->foreign_reserve(foreign, RESOLVER_FRAMES_MAX + 1, FOREIGN_GRANT_TABLE, &range);
+	if (error < 0)
+		return error;
+	resolver->range = range;
+	resolver->entries = range;
+	error = platform->foreign_map_grant_frames(foreign, domid, range, GRANT_FRAMES_ENTRIES, 0, 1);
+	if (error < 0) {
+		platform->foreign_release(foreign, range, RESOLVER_FRAMES_MAX + 1);
+		return error;
+	}
+	resolver->bytes_mapped = PAGE_BYTES;
+	pthread_mutex_init(&resolver->lock, NULL);
+	return 0;
+}
+
+void resolver_close(struct resolver *resolver)
+{
+	resolver->platform->foreign_release(resolver->foreign, resolver->range, RESOLVER_FRAMES_MAX + 1);
+	pthread_mutex_destroy(&resolver->lock);
+}
+
+/* Only a table of version 2 has statuses. */
+int resolver_see_version(struct resolver *resolver)
+{
+	const struct foreign_run run = {resolver->range + (size_t)RESOLVER_FRAMES_MAX * PAGE_BYTES, 1};
+	int error = resolver->platform->foreign_map_grant_frames(resolver->foreign, resolver->domid,
+								 run.address, GRANT_FRAMES_STATUSES, 0, 1);
+
+	if (error < 0 && error != -EINVAL)
+		return error;
+	__atomic_store_n(&resolver->version, error == 0 ? 2 : 1, __ATOMIC_RELAXED);
+	if (error == -EINVAL)
+		return 0;
+	return resolver->platform->foreign_unmap(resolver->foreign, &run, 1);
+}
+
+bool resolver_grow(struct resolver *resolver, uint64_t byte)
+{
+	uint32_t mapped, frames = (uint32_t)(byte / PAGE_BYTES) + 1;
+	int error = 0;
+
+	if (byte >= (uint64_t)RESOLVER_FRAMES_MAX * PAGE_BYTES)
+		return false;
+	pthread_mutex_lock(&resolver->lock);
+	mapped = resolver->bytes_mapped / PAGE_BYTES;
+	if (frames > mapped) {
+		error = resolver->platform->foreign_map_grant_frames(
+			resolver->foreign, resolver->domid, resolver->range + (size_t)mapped * PAGE_BYTES,
+			GRANT_FRAMES_ENTRIES, mapped, frames - mapped);
+		if (error == 0)
+			__atomic_store_n(&resolver->bytes_mapped, frames * PAGE_BYTES, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&resolver->lock);
+	return error == 0;
+}
+
+enum resolved resolver_classify(const struct resolver *resolver, uint32_t head, bool writable)
+{
+	uint32_t type = head & RESOLVER_TYPE;
+
+	if (head >> 16 != resolver->host_domid || (writable && head & RESOLVER_READ_ONLY))
+		return RESOLVED_NOT_HERE;
+	if (type == RESOLVER_TRANSITIVE || (type == RESOLVER_PERMIT && head & RESOLVER_SUB_PAGE))
+		return RESOLVED_BY_COPY;
+	return RESOLVED_NOT_HERE;
+}
