@@ -8,24 +8,38 @@
 #include <errno.h>
 #include <liburing.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "check_main.h"
 #include "sim_disk.h"
 
 static struct sim_disk disk;
-static atomic_int refused_part; /* of each 1000 turns so many, the first of them, submit nothing */
-static atomic_uint turns, refusals;
+static bool refusing; /* from here on the loop's thread's, while there is one */
+static uint32_t taken, refused;
+static atomic_uint refused_full;
 static int error;
 
-/* refuse - is it one of those turns? A submission within a turn does not begin another one. */
-static bool refuse(bool begins_turn)
+/* refuse_turn - after so many turns that go well nothing is taken until the queue is full, or nobody fills it. */
+static bool refuse_turn(void)
 {
-	unsigned int at = begins_turn ? atomic_fetch_add(&turns, 1) : atomic_load(&turns);
-	bool refused = (int)(at % 1000) < atomic_load(&refused_part);
+	if (!refusing || taken++ < 100)
+		return false;
+	if (refused++ < 1000) {
+		usleep(20);
+		return true;
+	}
+	taken = refused = 0;
+	return false;
+}
 
-	if (refused)
-		atomic_fetch_add(&refusals, 1);
-	return refused;
+/* refuse_full - the queue is full in the middle of a turn. */
+static bool refuse_full(void)
+{
+	if (!refusing || taken < 100)
+		return false;
+	atomic_fetch_add(&refused_full, 1);
+	refused += 100;
+	return true;
 }
 
 /* next_of - liburing's own. */
@@ -41,7 +55,7 @@ int io_uring_submit(struct io_uring *ring)
 {
 	static int (*next)(struct io_uring *);
 
-	if (refuse(false))
+	if (refuse_full())
 		return error;
 	if (!next)
 		*(void **)&next = next_of("io_uring_submit");
@@ -52,7 +66,7 @@ int io_uring_submit_and_wait(struct io_uring *ring, unsigned int count)
 {
 	static int (*next)(struct io_uring *, unsigned int);
 
-	if (refuse(true))
+	if (refuse_turn())
 		return error;
 	if (!next)
 		*(void **)&next = next_of("io_uring_submit_and_wait");
@@ -63,7 +77,7 @@ int io_uring_submit_and_get_events(struct io_uring *ring)
 {
 	static int (*next)(struct io_uring *);
 
-	if (refuse(true))
+	if (refuse_turn())
 		return error;
 	if (!next)
 		*(void **)&next = next_of("io_uring_submit_and_get_events");
@@ -71,7 +85,7 @@ int io_uring_submit_and_get_events(struct io_uring *ring)
 }
 
 /* More requests than the submission queue has entries, again and again; behind a wrapper that waits, too. */
-START_TEST(refused)
+START_TEST(submissions_refused)
 {
 	static const int errors[] = {-EAGAIN, -EBUSY, -EINTR, 0};
 	const struct blkif_frontend_options options = {.protocol = BLKIF_X86_64, .ring_order = 4};
@@ -86,21 +100,20 @@ START_TEST(refused)
 	};
 
 	error = errors[_i % 4];
+	refusing = true;
 	sim_disk_start(false);
 	sim_disk_open_behind(&disk, SIM_DISK_DEVICE, 8 << 20, _i < 4 ? "" : "delay:jitter-us=100,disk=");
 	sim_disk_connect(&disk, &options);
-	atomic_store(&refused_part, 500);
 	sim_disk_load(&disk, &mixed);
-	ck_assert_uint_gt(atomic_load(&refusals), 100);
+	ck_assert_uint_gt(atomic_load(&refused_full), 0);
 	sim_disk_close(&disk);
-	atomic_store(&refused_part, 0);
 	sim_disk_stop();
 }
 END_TEST
 
 static void add_tests(TCase *test_case)
 {
-	tcase_add_loop_test(test_case, refused, 0, 8);
+	tcase_add_loop_test(test_case, submissions_refused, 0, 8);
 }
 
 CHECK_MAIN("disk_submissions", add_tests)
