@@ -244,6 +244,12 @@ void blkif_queue_free(struct blkif_queue *queue);
 /* blkif_queue_start - tell the backends of the queue, the innermost first. Returns 0 or the first one's error. */
 int blkif_queue_start(struct blkif_queue *queue);
 
+/* blkif_layer_not_started - which it was, when blkif_queue_start has failed. Any thread, until blkif_queue_stop. */
+static inline const struct blkif_layer *blkif_layer_not_started(const struct blkif_queue *queue)
+{
+	return &queue->layers[queue->layer_count - 1 - queue->layers_started];
+}
+
 /* blkif_queue_stop - tell those that were told of its start, the outermost first. */
 void blkif_queue_stop(struct blkif_queue *queue);
 

@@ -46,7 +46,7 @@ struct served {
 	struct blkif_queue *queue; /* NULL: free */
 	uint32_t port;
 	bool releasing;
-	bool broken_told; /* LOOP_BROKEN was sent */
+	bool broken_told; /* LOOP_BROKEN was sent, or LOOP_NOT_STARTED */
 	bool masked;	  /* the port may have been pending and was not unmasked since */
 };
 
@@ -241,14 +241,15 @@ void loop_wait(struct xvhost_request *request, uint64_t nanoseconds)
 
 /* ---- commands and events ---- */
 
-static void tell(struct loop *loop, enum loop_event_type type, struct blkif_queue *queue)
+static void tell(struct loop *loop, enum loop_event_type type, struct blkif_queue *queue, int error)
 {
-	mailbox_put(&loop->events, (struct mailbox_message){.type = type, .queue = queue});
+	mailbox_put(&loop->events, (struct mailbox_message){.type = type, .queue = queue, .error = error});
 }
 
 static void serve(struct loop *loop, struct blkif_queue *queue, uint32_t port)
 {
 	uint32_t place = 0;
+	int error;
 
 	while (place < LOOP_QUEUES_MAX && loop->served[place].queue)
 		place++;
@@ -260,8 +261,11 @@ static void serve(struct loop *loop, struct blkif_queue *queue, uint32_t port)
 		loop->served_end = place + 1;
 	queue->index = (uint16_t)place;
 	queue->turn = &loop->turn;
-	if (blkif_queue_start(queue) < 0) {
+	error = blkif_queue_start(queue);
+	if (error < 0) {
 		queue->broken = true;
+		loop->served[place].broken_told = true;
+		tell(loop, LOOP_NOT_STARTED, queue, error);
 		return;
 	}
 	/*
@@ -460,7 +464,7 @@ static void leave(struct loop *loop, struct served *served)
 
 	blkif_queue_stop(queue);
 	served->queue = NULL;
-	tell(loop, LOOP_RELEASED, queue);
+	tell(loop, LOOP_RELEASED, queue, 0);
 }
 
 /* look_after_queues - broken ones, and those that are to be released and have no request left. */
@@ -473,7 +477,7 @@ static void look_after_queues(struct loop *loop)
 			continue;
 		if (served->queue->broken && !served->broken_told) {
 			served->broken_told = true;
-			tell(loop, LOOP_BROKEN, served->queue);
+			tell(loop, LOOP_BROKEN, served->queue, 0);
 		}
 		if (served->releasing && served->queue->in_flight == 0)
 			leave(loop, served);
@@ -600,7 +604,7 @@ static void *loop_main(void *argument)
 		turn(loop, can_wait(loop));
 	io_uring_queue_exit(&loop->ring);
 	if (loop->failed)
-		tell(loop, LOOP_FAILED, NULL);
+		tell(loop, LOOP_FAILED, NULL, 0);
 	return NULL;
 }
 
@@ -695,5 +699,6 @@ bool loop_next_event(struct loop *loop, struct loop_event *event)
 		return false;
 	event->type = (enum loop_event_type)message.type;
 	event->queue = message.queue;
+	event->error = message.error;
 	return true;
 }

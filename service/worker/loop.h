@@ -27,14 +27,16 @@ struct loop;
 
 /* What the loop tells the control thread. */
 enum loop_event_type {
-	LOOP_BROKEN = 1, /* the frontend broke the ring; what was taken goes on, nothing more is taken */
-	LOOP_RELEASED,	 /* the last request was answered, the queue is the control thread's again */
-	LOOP_FAILED,	 /* the loop can't go on and has ended; queue is NULL */
+	LOOP_BROKEN = 1,  /* the frontend broke the ring; what was taken goes on, nothing more is taken */
+	LOOP_NOT_STARTED, /* a backend can't start the queue; nothing is taken, nor ever will be */
+	LOOP_RELEASED,	  /* the last request was answered, the queue is the control thread's again */
+	LOOP_FAILED,	  /* the loop can't go on and has ended; queue is NULL */
 };
 
 struct loop_event {
 	enum loop_event_type type;
 	struct blkif_queue *queue;
+	int error; /* of LOOP_NOT_STARTED: the backend's, a negative errno */
 };
 
 /* loop_create - start the thread. Returns 0 or a negative errno. Control thread, as all that follow. */

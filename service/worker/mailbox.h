@@ -22,6 +22,7 @@ struct blkif_queue;
 struct mailbox_message {
 	uint32_t type;
 	uint32_t port;
+	int error;
 	struct blkif_queue *queue;
 };
 

@@ -14,7 +14,7 @@
  *			<-	DISK_OPENED
  *	DISK_CONNECT	->			map the rings, bind the event channels, serve
  *			<-	DISK_CONNECTED
- *			<-	DISK_BROKEN	while connected: nothing more is taken from a ring
+ *			<-	DISK_BROKEN	while connected: nothing more is taken from a ring, and why
  *	DISK_DISCONNECT	->			answer what was taken, unbind, unmap
  *			<-	DISK_DISCONNECTED
  *	DISK_CLOSE	->			close the backend

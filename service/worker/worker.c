@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,18 +165,38 @@ static struct disk *disk_of_queue(struct worker *worker, const struct blkif_queu
 	return NULL;
 }
 
-/* on_broken - a queue is broken. That of the disk which is the first is told. */
-static void on_broken(struct worker *worker, struct disk *disk)
+/* report_broken - nothing more is taken from a queue. That of the disk which is the first is told. */
+__attribute__((format(printf, 4, 5))) static void report_broken(struct worker *worker, struct disk *disk,
+								int error, const char *format, ...)
 {
-	struct message message = {.type = MESSAGE_DISK_BROKEN, .device_id = disk->device_id};
+	struct message message = {
+		.type = MESSAGE_DISK_BROKEN, .device_id = disk->device_id, .error.error = error};
+	va_list arguments;
 
 	if (disk->broken)
 		return;
 	disk->broken = true;
-	message.error.error = -EPROTO;
-	snprintf(message.error.text, sizeof(message.error.text),
-		 "the ring is broken: its counters are not possible; the disk is not served any more");
+	va_start(arguments, format);
+	vsnprintf(message.error.text, sizeof(message.error.text), format, arguments);
+	va_end(arguments);
 	answer(worker, &message);
+}
+
+/* on_broken - by the frontend. */
+static void on_broken(struct worker *worker, struct disk *disk)
+{
+	report_broken(worker, disk, -EPROTO,
+		      "the ring is broken: its counters are not possible; the disk is not served any more");
+}
+
+/* on_not_started - nobody is to blame but the backend. */
+static void on_not_started(struct worker *worker, struct disk *disk, const struct loop_event *event)
+{
+	const struct blkif_layer *layer = blkif_layer_not_started(event->queue);
+
+	report_broken(worker, disk, event->error,
+		      "backend %s can't start queue %" PRIu32 ": %s; the disk is not served",
+		      layer->backend->name, layer->seen.index, strerror(-event->error));
 }
 
 static void read_events(struct worker *worker, struct loop *loop)
@@ -192,6 +213,10 @@ static void read_events(struct worker *worker, struct loop *loop)
 		case LOOP_BROKEN:
 			assert(disk);
 			on_broken(worker, disk);
+			break;
+		case LOOP_NOT_STARTED:
+			assert(disk);
+			on_not_started(worker, disk, &event);
 			break;
 		case LOOP_RELEASED:
 			assert(disk);

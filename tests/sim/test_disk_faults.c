@@ -5,7 +5,11 @@
  */
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "check_main.h"
 #include "sim/faults.h"
@@ -256,12 +260,37 @@ START_TEST(fewer_loops)
 }
 END_TEST
 
+/* A backend that can serve one queue only: its disk is reported, with what the backend says, and the frontend is not blamed. */
+START_TEST(queue_not_started)
+{
+	const struct blkif_frontend_options options = {.protocol = BLKIF_X86_64, .queues = 2};
+	int file = memfd_create("disk", MFD_CLOEXEC);
+	char target[TARGET_MAX], backends[256];
+
+	sim_disk_start(false);
+	ck_assert_int_eq(worker_thread_stop(worker), 0);
+	snprintf(backends, sizeof(backends), "%s/tests/backends",
+		 getenv("XVHOST_BUILD") ? getenv("XVHOST_BUILD") : "build");
+	ck_assert_int_eq(worker_thread_start(sim_platform(machine), SIM_DISK_DOMID, backends, &worker), 0);
+	ck_assert_int_eq(ftruncate(file, 1 << 20), 0);
+	snprintf(target, sizeof(target), "wrong:path=/proc/self/fd/%d,fault=one-queue", file);
+	sim_disk_open_target(&disk, SIM_DISK_DEVICE, target);
+	sim_disk_connect(&disk, &options);
+	ck_assert(worker_thread_broken(worker, SIM_DISK_DEVICE, 5000, text));
+	ck_assert_str_eq(
+		text, "backend wrong can't start queue 1: Device or resource busy; the disk is not served");
+	stop();
+	close(file);
+}
+END_TEST
+
 static void add_tests(TCase *test_case)
 {
 	tcase_add_loop_test(test_case, maps_fail, 0, 8);
 	tcase_add_test(test_case, each_map_fails);
 	tcase_add_loop_test(test_case, unmaps_fail, 0, 2);
 	tcase_add_test(test_case, slow_calls);
+	tcase_add_test(test_case, queue_not_started);
 	tcase_add_loop_test(test_case, connecting_fails, 0, 4);
 	tcase_add_loop_test(test_case, fewer_loops, 0, 3);
 }
