@@ -16,10 +16,10 @@
 #include "log.h"
 #include "worker/mailbox.h"
 
-#define SUBMISSIONS_MAX 256   /* entries of the submission queue; when it is full it is submitted early */
-#define COMPLETIONS_BATCH 128 /* completions looked at by one turn */
-#define PORTS_BATCH 64	      /* event channels taken by one read */
-#define UNMASK_BATCH 1024     /* ... unmasked by one write: Linux's driver takes a page of them */
+#define SUBMISSIONS_MAX 256 /* entries of the submission queue; when it is full it is submitted early */
+#define COMPLETIONS_BATCH 8 /* completions looked at by one turn; the frontend can go on after each batch */
+#define PORTS_BATCH 64	    /* event channels taken by one read */
+#define UNMASK_BATCH 1024   /* ... unmasked by one write: Linux's driver takes a page of them */
 #define GENERATION_MASK 0xfffffu
 /* Operations that can be under way: those of requests, writes that unmask, and what is read of ports and commands. */
 #define ASIDE_MAX                                                                                            \
