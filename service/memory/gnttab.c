@@ -199,7 +199,13 @@ size_t gnttab_unmap(struct memory *memory, struct memory_mapping **mappings, siz
 		if (mappings[i]->way != WAY_GRANTS || --group->pending > 0)
 			continue;
 		error = memory->platform->grants_unmap(memory->grants, group->mapping, group->grants);
-		/* A list that was mapped can't fail to be unmapped but by a fault of the kernel or of ours. */
+		/*
+		 * A list that was mapped can't fail to be unmapped but by a fault of the kernel or of ours, and trying
+		 * again is of no use: part of it may be done. The requests are answered all the same. Nothing is
+		 * written to the pages any more, and nothing else is mapped in their place while they stay; a guest
+		 * that looks, as Linux does, finds the grants in use and does not use the pages again. Without an
+		 * answer the disk could never be disconnected.
+		 */
 		if (error < 0)
 			log_error("guest %u: can't unmap %u grants: %s", memory->domid, group->grants,
 				  strerror(-error));
