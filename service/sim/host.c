@@ -18,6 +18,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/worker_process.h"
+#include "sim/valgrind.h"
 #include "worker/worker.h"
 
 #define DIRECTORY_TEMPLATE "/tmp/xvhost-sim-XXXXXX"
@@ -80,6 +81,7 @@ static int start_thread(struct worker *worker, const struct config *config, int 
 		.domid = worker->domid,
 		.socket = socket,
 		.backend_directory = config->backend_directory,
+		.wait_by_poll = runs_under_valgrind(),
 	};
 	thread->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	error = errno;

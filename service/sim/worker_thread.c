@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "rings/blkif_wire.h"
+#include "sim/valgrind.h"
 #include "worker/worker.h"
 
 #define BROKEN_MAX 64 /* reports that are kept */
@@ -58,6 +59,7 @@ int worker_thread_start(const struct platform *platform, uint16_t domid, const c
 		.platform = platform,
 		.domid = domid,
 		.socket = sockets[1],
+		.wait_by_poll = runs_under_valgrind(),
 		.backend_directory = backend_directory,
 	};
 	error = pthread_create(&worker->thread, NULL, run, worker);

@@ -79,8 +79,10 @@ static int make_guest(struct run *run, const struct try_options *options)
 		return fail(TRY_FAILED, "can't make a guest with %u pages of memory: %s", guest.pages,
 			    strerror(-error));
 	threads_note(&run->not_worker);
+	watch_hold_signals(true);
 	error = worker_thread_start(sim_platform(run->machine), DOMID, options->backend_directory,
 				    &run->worker);
+	watch_hold_signals(false);
 	if (error < 0)
 		return fail(TRY_FAILED, "can't start a worker: %s", strerror(-error));
 	return TRY_GOOD;
@@ -155,11 +157,14 @@ static int execute(struct run *run, struct run_result *result)
 	const struct try_options *options = result->options;
 	uint64_t before_ns = threads_others_cpu_ns(&run->not_worker);
 	struct watch *watch;
-	int error = load_start(run->load);
+	int error;
 
+	watch_hold_signals(true);
+	error = load_start(run->load);
 	if (error < 0)
 		return fail(TRY_FAILED, "can't start the guest's load: %s", strerror(-error));
 	error = watch_start(run->load, options->time_ms, options->bytes, options->quiet, &watch);
+	watch_hold_signals(false);
 	if (error < 0) {
 		load_stop(run->load);
 		load_finish(run->load, &result->load);
@@ -234,7 +239,6 @@ int run_load(const struct try_options *options)
 		free(result);
 		return fail(subject_status(error), "%s", text);
 	}
-	watch_block_signals();
 	status = run_all(&run, result);
 	/* A worker whose backend has lost requests waits for them for ever. */
 	if (result->load.error == -ETIMEDOUT || result->read_back_result.error == -ETIMEDOUT) {

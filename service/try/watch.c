@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * watch.c - a thread that looks after a load while it runs: the progress line, and the user's ^C
+ * watch.c - looks after a load while it runs: the progress line, and the user's ^C
  */
 #include "try/watch.h"
 
@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,9 +21,8 @@
 struct watch {
 	struct load *load;
 	uint64_t time_ms, bytes; /* the load's limits; 0: none */
-	bool draw;
-	bool interrupted;
-	int end_fd, signal_fd;
+	bool draws;
+	int end_fd;
 	uint64_t began_ms;
 	uint64_t seen_ms, seen_requests; /* at the last line */
 	pthread_t thread;
@@ -38,19 +36,40 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / NS_PER_MS;
 }
 
-static void ending_signals(sigset_t *set)
+/* What the signal handler needs: the load that it ends. */
+static struct load *handled_load;
+static volatile sig_atomic_t interrupted;
+
+static const int ending_signals[] = {SIGINT, SIGTERM};
+#define ENDING_SIGNALS (sizeof(ending_signals) / sizeof(ending_signals[0]))
+
+/* set_handler - of both signals; SIG_DFL ends the program. */
+static void set_handler(void (*handler)(int signal))
 {
-	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
+	/* What the program waits for meanwhile goes on. */
+	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+
+	for (size_t i = 0; i < ENDING_SIGNALS; i++)
+		sigaction(ending_signals[i], &action, NULL);
 }
 
-void watch_block_signals(void)
+/* interrupt - end the load; the next signal ends the program. */
+static void interrupt(int signal)
+{
+	(void)signal;
+	set_handler(SIG_DFL);
+	interrupted = true;
+	load_stop(handled_load);
+}
+
+void watch_hold_signals(bool hold)
 {
 	sigset_t set;
 
-	ending_signals(&set);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	sigemptyset(&set);
+	for (size_t i = 0; i < ENDING_SIGNALS; i++)
+		sigaddset(&set, ending_signals[i]);
+	pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
 /* percent_done - towards the nearer of the load's limits. */
@@ -85,82 +104,64 @@ static void draw(struct watch *watch)
 	watch->seen_requests = requests;
 }
 
-/* interrupt - end the load; the next signal ends the program. */
-static void interrupt(struct watch *watch)
-{
-	struct signalfd_siginfo info;
-	sigset_t set;
-
-	if (read(watch->signal_fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	watch->interrupted = true;
-	load_stop(watch->load);
-	ending_signals(&set);
-	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-}
-
 static void *watch_main(void *argument)
 {
 	struct watch *watch = argument;
-	struct pollfd polled[] = {{.fd = watch->end_fd, .events = POLLIN},
-				  {.fd = watch->signal_fd, .events = POLLIN}};
+	struct pollfd polled = {.fd = watch->end_fd, .events = POLLIN};
 
-	while (!polled[0].revents) {
-		if (poll(polled, 2, watch->draw ? PROGRESS_MS : -1) < 0)
-			continue;
-		if (polled[1].revents && !watch->interrupted)
-			interrupt(watch);
-		if (watch->interrupted)
-			polled[1].fd = -1;
-		if (watch->draw && !polled[0].revents)
-			draw(watch);
-	}
-	if (watch->draw)
-		fprintf(stderr, "\033[K");
+	while (poll(&polled, 1, PROGRESS_MS) <= 0)
+		draw(watch);
+	fprintf(stderr, "\033[K");
 	return NULL;
+}
+
+/* start_drawing - in a thread of its own. */
+static int start_drawing(struct watch *watch)
+{
+	int error;
+
+	watch->end_fd = eventfd(0, EFD_CLOEXEC);
+	if (watch->end_fd < 0)
+		return -errno;
+	error = -pthread_create(&watch->thread, NULL, watch_main, watch);
+	if (error < 0)
+		close(watch->end_fd);
+	return error;
 }
 
 int watch_start(struct load *load, uint64_t time_ms, uint64_t bytes, bool quiet, struct watch **started)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
-	sigset_t set;
 	int error;
 
 	if (!watch)
 		return -ENOMEM;
 	*watch = (struct watch){.load = load, .time_ms = time_ms, .bytes = bytes, .began_ms = now_ms()};
 	watch->seen_ms = watch->began_ms;
-	watch->draw = !quiet && isatty(STDERR_FILENO);
-	ending_signals(&set);
-	watch->end_fd = eventfd(0, EFD_CLOEXEC);
-	watch->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
-	error = watch->end_fd < 0 || watch->signal_fd < 0 ? -errno : 0;
-	if (error == 0)
-		error = -pthread_create(&watch->thread, NULL, watch_main, watch);
-	if (error == 0) {
-		*started = watch;
-		return 0;
+	watch->draws = !quiet && isatty(STDERR_FILENO);
+	error = watch->draws ? start_drawing(watch) : 0;
+	if (error < 0) {
+		free(watch);
+		return error;
 	}
-	if (watch->end_fd >= 0)
-		close(watch->end_fd);
-	if (watch->signal_fd >= 0)
-		close(watch->signal_fd);
-	free(watch);
-	return error;
+	handled_load = load;
+	set_handler(interrupt);
+	*started = watch;
+	return 0;
 }
 
 bool watch_end(struct watch *watch)
 {
 	const uint64_t one = 1;
-	bool interrupted;
 
-	/* An eventfd that was never written takes a 1 at once. */
-	while (write(watch->end_fd, &one, sizeof(one)) < 0)
-		;
-	pthread_join(watch->thread, NULL);
-	interrupted = watch->interrupted;
-	close(watch->end_fd);
-	close(watch->signal_fd);
+	set_handler(SIG_DFL);
+	if (watch->draws) {
+		/* An eventfd that was never written takes a 1 at once. */
+		while (write(watch->end_fd, &one, sizeof(one)) < 0)
+			;
+		pthread_join(watch->thread, NULL);
+		close(watch->end_fd);
+	}
 	free(watch);
 	return interrupted;
 }

@@ -25,13 +25,14 @@ static int open_loop(const struct guest *guest, struct guest_loop *loop, char te
 			 strerror(-error));
 		goto fail_channels;
 	}
-	error = memory_open(guest->platform, guest->domid, NULL, CONFIG_LOOP_REQUESTS_IN_FLIGHT, &loop->memory);
+	error = memory_open(guest->platform, guest->domid, NULL, CONFIG_LOOP_REQUESTS_IN_FLIGHT,
+			    &loop->memory);
 	if (error < 0) {
 		snprintf(text, ERROR_TEXT_MAX, "can't open the grant device: %s (is xen-gntdev loaded?)",
 			 strerror(-error));
 		goto fail_channels;
 	}
-	error = loop_create(guest->platform, loop->channels, loop->memory, &loop->loop);
+	error = loop_create(guest->platform, loop->channels, loop->memory, guest->wait_by_poll, &loop->loop);
 	if (error < 0) {
 		snprintf(text, ERROR_TEXT_MAX, "can't start a loop: %s", strerror(-error));
 		goto fail_memory;

@@ -25,6 +25,7 @@ struct guest {
 	const struct platform *platform;
 	uint16_t domid;
 	const char *backend_directory;
+	bool wait_by_poll; /* see loop_create */
 	struct guest_loop loops[GUEST_LOOPS_MAX];
 	uint32_t loop_count; /* that were needed so far */
 	struct log_limit limit;

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <liburing.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
@@ -63,6 +64,7 @@ struct loop {
 	uint32_t unmask[LOOP_QUEUES_MAX]; /* what is being written to unmask */
 	uint64_t rung;			  /* where the mailbox's eventfd is read to */
 	bool ending, failed;
+	bool wait_by_poll;
 	bool unsubmitted;	    /* the kernel has not taken all that was prepared */
 	struct io_uring_sqe *aside; /* ASIDE_MAX of them, prepared while the submission queue was full */
 	uint32_t aside_first, aside_count;
@@ -88,8 +90,8 @@ static struct loop *loop_of(struct blkif_queue *queue)
 
 /* ---- io_uring ---- */
 
-/* ring_init - with the best flags that this kernel knows. */
-static int ring_init(struct io_uring *ring)
+/* ring_init - with the best flags that this kernel knows. Work that is deferred to the one who waits does not wake poll(). */
+static int ring_init(struct io_uring *ring, bool wait_by_poll)
 {
 	static const unsigned int flags[] = {
 		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
@@ -98,7 +100,7 @@ static int ring_init(struct io_uring *ring)
 	};
 	int error = -EINVAL;
 
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]) && error == -EINVAL; i++) {
+	for (size_t i = wait_by_poll ? 1 : 0; i < sizeof(flags) / sizeof(flags[0]) && error == -EINVAL; i++) {
 		struct io_uring_params parameters = {
 			.flags = flags[i] | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
 			/* Room for everything that can be under way; of waits that end early there may be more. */
@@ -553,6 +555,20 @@ static bool has_completions(const struct loop *loop)
 							     (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
+/* wait_outside - until there are completions; what is submitted already may bring them. */
+static int wait_outside(struct loop *loop)
+{
+	struct pollfd polled = {.fd = loop->ring.ring_fd, .events = POLLIN};
+	int submitted = io_uring_submit(&loop->ring);
+
+	if (submitted < 0)
+		return submitted;
+	while (!has_completions(loop) && poll(&polled, 1, -1) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return io_uring_get_events(&loop->ring);
+}
+
 /* submit_and_wait - the one place that waits. */
 static void submit_and_wait(struct loop *loop, bool wait)
 {
@@ -560,7 +576,9 @@ static void submit_and_wait(struct loop *loop, bool wait)
 
 	if (!wait && io_uring_sq_ready(&loop->ring) == 0 && !has_completions(loop))
 		return;
-	if (wait)
+	if (wait && loop->wait_by_poll)
+		error = wait_outside(loop);
+	else if (wait)
 		error = io_uring_submit_and_wait(&loop->ring, 1);
 	else
 		error = io_uring_submit_and_get_events(&loop->ring);
@@ -594,7 +612,7 @@ static void *loop_main(void *argument)
 	struct loop *loop = argument;
 
 	/* Made here, since it belongs to the thread that uses it. */
-	loop->start_error = ring_init(&loop->ring);
+	loop->start_error = ring_init(&loop->ring, loop->wait_by_poll);
 	sem_post(&loop->started);
 	if (loop->start_error < 0)
 		return NULL;
@@ -611,7 +629,7 @@ static void *loop_main(void *argument)
 /* ---- the control thread's side ---- */
 
 int loop_create(const struct platform *platform, struct event_channels *channels, struct memory *memory,
-		struct loop **created)
+		bool wait_by_poll, struct loop **created)
 {
 	struct loop *loop = calloc(1, sizeof(*loop));
 	int error = -ENOMEM;
@@ -620,6 +638,7 @@ int loop_create(const struct platform *platform, struct event_channels *channels
 		return -ENOMEM;
 	loop->platform = platform;
 	loop->channels = channels;
+	loop->wait_by_poll = wait_by_poll;
 	loop->channels_fd = platform->event_channels_fd(channels);
 	loop->turn.memory = memory;
 	blkif_stock_init(&loop->turn.requests, CONFIG_LOOP_REQUESTS_IN_FLIGHT, LOOP_QUEUES_MAX);

@@ -39,9 +39,13 @@ struct loop_event {
 	int error; /* of LOOP_NOT_STARTED: the backend's, a negative errno */
 };
 
-/* loop_create - start the thread. Returns 0 or a negative errno. Control thread, as all that follow. */
+/*
+ * loop_create - start the thread. With `wait_by_poll` it waits in poll(), at the price of a system call, and never in
+ * io_uring_enter(): for valgrind, which lets no other thread run while one is there. Returns 0 or a negative errno.
+ * Control thread, as all that follow.
+ */
 int loop_create(const struct platform *platform, struct event_channels *channels, struct memory *memory,
-		struct loop **loop);
+		bool wait_by_poll, struct loop **loop);
 
 /* loop_destroy - end the thread; it serves no queue any more. */
 void loop_destroy(struct loop *loop);

@@ -286,6 +286,7 @@ int worker_run(const struct worker_options *options)
 	worker->guest.platform = options->platform;
 	worker->guest.domid = options->domid;
 	worker->guest.backend_directory = options->backend_directory;
+	worker->guest.wait_by_poll = options->wait_by_poll;
 	/* The first loop is made at once, so that a host without Xen's devices is told from the start. */
 	error = guest_loop(&worker->guest, 0, &loop, text);
 	if (error == 0) {

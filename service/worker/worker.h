@@ -5,6 +5,7 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "platform/platform.h"
@@ -14,6 +15,7 @@ struct worker_options {
 	uint16_t domid;
 	int socket;		       /* SOCK_SEQPACKET, messages.h; the worker closes it */
 	const char *backend_directory; /* of loadable backends; NULL: built-in ones only */
+	bool wait_by_poll;	       /* see loop_create */
 };
 
 /*

@@ -48,7 +48,8 @@ static void start(void)
 	ck_assert_int_eq(ftruncate(file, DISK_SECTORS * 512), 0);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
 	control = sockets[0];
-	options = (struct worker_options){small_guest_platform(), SMALL_GUEST_DOMID, sockets[1], NULL};
+	options = (struct worker_options){
+		.platform = small_guest_platform(), .domid = SMALL_GUEST_DOMID, .socket = sockets[1]};
 	ck_assert_int_eq(pthread_create(&thread, NULL, run, &options), 0);
 }
 
