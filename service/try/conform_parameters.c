@@ -93,6 +93,20 @@ static void check_member(const struct xvhost_disk_backend *backend, uint32_t num
 	}
 }
 
+/* check_default - it is parsed as what people write. */
+static void check_default(const struct xvhost_disk_backend *backend, const struct xvhost_parameter *parameter)
+{
+	void *config = calloc(1, backend->config_size);
+	char text[ERROR_TEXT_MAX];
+
+	if (!config)
+		conform_skip("no memory");
+	if (parameter->default_text &&
+	    target_store(backend, parameter, parameter->default_text, config, text) < 0)
+		conform_broken(CONFORM_TABLE, "the default of a parameter can't be parsed: %s", text);
+	free(config);
+}
+
 static void check_row(const struct xvhost_disk_backend *backend, uint32_t number)
 {
 	const struct xvhost_parameter *one = backends_parameter(backend, number);
@@ -116,6 +130,7 @@ static void check_row(const struct xvhost_disk_backend *backend, uint32_t number
 			       "parameter %s has the minimum %" PRIu64 " and the maximum %" PRIu64, one->name,
 			       one->minimum, one->maximum);
 	check_member(backend, number);
+	check_default(backend, one);
 }
 
 void conform_check_table(struct conform_context *context)

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PARAMETERS_MAX 32 /* of one backend */
+#define PARAMETERS_MAX 32		/* of one backend */
+#define WRONG_MAX (ERROR_TEXT_MAX - 64) /* of a text that stands behind another */
 
 int target_backend_name(const char *target, char name[BACKEND_NAME_MAX], char text[ERROR_TEXT_MAX])
 {
@@ -72,11 +73,10 @@ static int store_bool(const char *value, bool *member)
 	return -EINVAL;
 }
 
-/* store - put a value into the configuration structure. Strings are kept by pointer. */
-static int store(const struct xvhost_disk_backend *backend, const struct xvhost_parameter *parameter,
-		 const char *value, char *config, char text[ERROR_TEXT_MAX])
+int target_store(const struct xvhost_disk_backend *backend, const struct xvhost_parameter *parameter,
+		 const char *value, void *config, char text[ERROR_TEXT_MAX])
 {
-	void *member = config + parameter->offset;
+	void *member = (char *)config + parameter->offset;
 	uint64_t number;
 	int error;
 
@@ -105,10 +105,11 @@ static int store(const struct xvhost_disk_backend *backend, const struct xvhost_
 			return 0;
 		}
 		snprintf(text, ERROR_TEXT_MAX,
-			 "parameter %s of backend %s is '%.100s', it must be a number%s from %" PRIu64
+			 "parameter %s of backend %s is '%.100s', it must be a %s from %" PRIu64
 			 " to %" PRIu64,
 			 parameter->name, backend->name, value,
-			 parameter->type == XVHOST_BYTES ? " of bytes (suffixes K, M, G, T)" : "",
+			 parameter->type == XVHOST_BYTES ? "number of bytes (suffixes K, M, G, T)"
+							 : "decimal number",
 			 parameter->minimum, parameter->maximum ? parameter->maximum : UINT64_MAX);
 		return -EINVAL;
 	}
@@ -201,8 +202,8 @@ static int store_given(const struct xvhost_disk_backend *backend, char *list, ch
 			return -EINVAL;
 		}
 		seen[number] = true;
-		error = store(backend, backends_parameter(backend, (uint32_t)number), equals + 1, config,
-			      text);
+		error = target_store(backend, backends_parameter(backend, (uint32_t)number), equals + 1,
+				     config, text);
 		if (error < 0)
 			return error;
 	}
@@ -215,6 +216,7 @@ static int store_defaults(const struct xvhost_disk_backend *backend, char *confi
 {
 	for (uint32_t i = 0; i < backend->parameter_count; i++) {
 		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
+		char wrong[ERROR_TEXT_MAX];
 		int error = 0;
 
 		if (seen[i])
@@ -225,9 +227,12 @@ static int store_defaults(const struct xvhost_disk_backend *backend, char *confi
 			return -EINVAL;
 		}
 		if (parameter->default_text)
-			error = store(backend, parameter, parameter->default_text, config, text);
-		if (error < 0)
+			error = target_store(backend, parameter, parameter->default_text, config, wrong);
+		if (error < 0) {
+			snprintf(text, ERROR_TEXT_MAX, "the default in its own table: %.*s", WRONG_MAX,
+				 wrong);
 			return error;
+		}
 	}
 	return 0;
 }

@@ -24,6 +24,13 @@ int target_backend_name(const char *target, char name[BACKEND_NAME_MAX], char te
 int target_configure(const char *target, const struct xvhost_disk_backend *backend, void **config,
 		     char text[ERROR_TEXT_MAX]);
 
+/*
+ * target_store - parse one parameter's value into the configuration structure, which keeps texts by pointer. Returns 0
+ * or -EINVAL.
+ */
+int target_store(const struct xvhost_disk_backend *backend, const struct xvhost_parameter *parameter,
+		 const char *value, void *config, char text[ERROR_TEXT_MAX]);
+
 /* target_of_inner - the target string of the disk below, if the backend is a wrapper; else NULL. */
 const char *target_of_inner(const struct xvhost_disk_backend *backend, const void *config);
 

@@ -144,9 +144,9 @@ static const char *const refused[][2] = {
 	{"good:path=/a,path=/b", "parameter path of backend good is given twice"},
 	{"good:path=/a,direct=maybe", "parameter direct of backend good is 'maybe', it must be on or off"},
 	{"good:path=/a,direct=", "direct of backend good is '', it must be on or off"},
-	{"good:path=/a,depth=0", "depth of backend good is '0', it must be a number from 1 to 128"},
-	{"good:path=/a,depth=129", "'129', it must be a number from 1 to 128"},
-	{"good:path=/a,depth=1k", "'1k', it must be a number from 1 to 128"},
+	{"good:path=/a,depth=0", "depth of backend good is '0', it must be a decimal number from 1 to 128"},
+	{"good:path=/a,depth=129", "'129', it must be a decimal number from 1 to 128"},
+	{"good:path=/a,depth=1k", "'1k', it must be a decimal number from 1 to 128"},
 	{"good:path=/a,depth=-1", "'-1', it must be"},
 	{"good:path=/a,depth= 1", "' 1', it must be"},
 	{"good:path=/a,size=12Q",
@@ -229,6 +229,9 @@ START_TEST(find)
 	ck_assert_int_eq(backends_find("/", "../../evil", &backend, text), -EINVAL);
 	ck_assert_int_eq(backends_find("/", "", &backend, text), -EINVAL);
 	ck_assert_int_eq(backends_find("/", "File", &backend, text), -EINVAL);
+	/* Nor does one name a file: what a toolstack writes loads nothing but what is installed. */
+	ck_assert_int_eq(backends_find("/", "./evil.so", &backend, text), -EINVAL);
+	ck_assert_msg(strstr(text, "'./evil.so' is no backend's name"), "%s", text);
 }
 END_TEST
 

@@ -153,9 +153,9 @@ static const struct {
 		       "Linux, such as EIO, ENOSPC or "
 		       "ETIMEDOUT"},
 	{"error=5", "parameter error of backend error is '5', it must be the name"},
-	{"per-million=1000001",
-	 "parameter per-million of backend error is '1000001', it must be a number from 0 to 1000000"},
-	{"every=0", "parameter every of backend error is '0', it must be a number from 1"},
+	{"per-million=1000001", "parameter per-million of backend error is '1000001', it must be a decimal "
+				"number from 0 to 1000000"},
+	{"every=0", "parameter every of backend error is '0', it must be a decimal number from 1"},
 	{"from=8K,to=8K", "parameters from and to of backend error give no part of the disk: from is 8192, "
 			  "to is 8192, the disk has "
 			  "1073741824 bytes"},

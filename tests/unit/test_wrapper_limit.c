@@ -187,10 +187,10 @@ static const struct {
 } refused[] = {
 	{"", "backend limit limits nothing: give parameter iops, bandwidth or both"},
 	{"burst-ms=5", "backend limit limits nothing"},
-	{"iops=0", "parameter iops of backend limit is '0', it must be a number from 1 to 100000000"},
+	{"iops=0", "parameter iops of backend limit is '0', it must be a decimal number from 1 to 100000000"},
 	{"bandwidth=4095", "parameter bandwidth of backend limit is '4095', it must be a number of bytes"},
 	{"iops=5,burst-ms=60001",
-	 "parameter burst-ms of backend limit is '60001', it must be a number from 0 to 60000"},
+	 "parameter burst-ms of backend limit is '60001', it must be a decimal number from 0 to 60000"},
 };
 
 START_TEST(refused_row)
