@@ -21,6 +21,7 @@
 
 #include "try/conform_context.h"
 #include "try/conform_promises.h"
+#include "try/options.h"
 
 #define HANG_MS (CONFORM_TIMEOUT_MS + 1000) /* what a process finds out by itself comes first */
 #define TEXT_MAX (sizeof(((struct conform_report *)NULL)->text) + 512)
@@ -234,10 +235,28 @@ static void take_report(const struct conform_options *options, struct result res
 static const char *const verdict_words[] = {
 	[CONFORM_KEPT] = "ok", [CONFORM_BROKEN] = "FAILED", [CONFORM_SKIPPED] = "skipped"};
 
+/* print_running - which promise is being looked at; the result takes its place. */
+static void print_running(enum conform_promise_number number)
+{
+	if (!isatty(STDOUT_FILENO))
+		return;
+	printf("%-8s %s", "...", promises[number].promise.name);
+	fflush(stdout);
+}
+
+static void erase_running(void)
+{
+	if (!isatty(STDOUT_FILENO))
+		return;
+	printf("\r\033[K");
+	fflush(stdout);
+}
+
 static void print_line(enum conform_promise_number number, const struct result *result)
 {
 	const struct conform_promise *promise = &promises[number].promise;
 
+	erase_running();
 	printf("%-8s %-12s %s", verdict_words[result->verdict], promise->name, promise->text);
 	if (result->verdict == CONFORM_BROKEN)
 		printf("\n         seen: %s", result->text);
@@ -286,33 +305,52 @@ static void find_out(const struct conform_options *options, struct result result
 	take_report(options, results, number);
 }
 
+/* find_out_all - and print each. False: the target names no backend, which was said. */
+static bool find_out_all(const struct conform_options *options, struct result results[CONFORM_PROMISES],
+			 uint32_t counts[CONFORM_SKIPPED + 1])
+{
+	for (uint32_t i = 0; i < CONFORM_PROMISES; i++) {
+		if (options->only && strcmp(options->only, promises[i].promise.name) != 0)
+			continue;
+		if (!options->json)
+			print_running(i);
+		find_out(options, results, i);
+		if (results[i].verdict == CONFORM_NO_SUBJECT) {
+			if (!options->json)
+				erase_running();
+			fprintf(stderr, "xvhost-try: %s\n", results[i].text);
+			return false;
+		}
+		counts[results[i].verdict]++;
+		if (!options->json)
+			print_line(i, &results[i]);
+	}
+	return true;
+}
+
 int conform_run(const struct conform_options *options)
 {
 	struct result *results = calloc(CONFORM_PROMISES, sizeof(*results));
 	uint32_t counts[CONFORM_SKIPPED + 1] = {0};
+	int status = TRY_USAGE;
 
 	conform_report = mmap(NULL, sizeof(*conform_report), PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (!results || conform_report == MAP_FAILED) {
 		free(results);
-		fprintf(stderr, "no memory\n");
-		return EXIT_FAILURE;
+		fprintf(stderr, "xvhost-try: no memory\n");
+		return TRY_FAILED;
 	}
 	fflush(stdout);
-	for (uint32_t i = 0; i < CONFORM_PROMISES; i++) {
-		if (options->only && strcmp(options->only, promises[i].promise.name) != 0)
-			continue;
-		find_out(options, results, i);
-		counts[results[i].verdict]++;
-		if (!options->json)
-			print_line(i, &results[i]);
+	if (find_out_all(options, results, counts)) {
+		if (options->json)
+			print_json(options, results, counts);
+		else
+			printf("%s: %u promises kept, %u broken, %u not looked at\n", options->target,
+			       counts[CONFORM_KEPT], counts[CONFORM_BROKEN], counts[CONFORM_SKIPPED]);
+		status = counts[CONFORM_BROKEN] ? TRY_FAILED : TRY_GOOD;
 	}
-	if (options->json)
-		print_json(options, results, counts);
-	else
-		printf("%s: %u promises kept, %u broken, %u not looked at\n", options->target,
-		       counts[CONFORM_KEPT], counts[CONFORM_BROKEN], counts[CONFORM_SKIPPED]);
 	munmap(conform_report, sizeof(*conform_report));
 	free(results);
-	return counts[CONFORM_BROKEN] ? EXIT_FAILURE : EXIT_SUCCESS;
+	return status;
 }

@@ -54,8 +54,8 @@ struct conform_promise {
 const struct conform_promise *conform_promise(uint32_t number);
 
 /*
- * conform_run - look at the promises and print a line for each. Returns the exit status: 0 when no promise is
- * broken, else 1.
+ * conform_run - look at the promises and print a line for each. Returns the exit status: 0 when no promise is broken, 1
+ * when one is, 2 when the target names no backend.
  */
 int conform_run(const struct conform_options *options);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "try/conform_report.h"
+#include "try/options.h"
 
 /* What the control thread is asked to do. */
 static struct {
@@ -43,13 +44,17 @@ void conform_context_run(const struct conform_options *options, enum conform_pro
 	static struct conform_context context;
 	char text[ERROR_TEXT_MAX];
 	pthread_t thread;
+	int error;
 
 	conform_memory_init();
 	conform_disk_init();
 	context.options = options;
 	context.promise = promise;
 	conform_doing("loading it");
-	if (subject_find(options->target, options->directory, &context.subject, text) < 0)
+	error = subject_find(options->target, options->directory, &context.subject, text);
+	if (error < 0 && subject_status(error) == TRY_USAGE)
+		conform_no_subject("%s", text);
+	if (error < 0)
 		conform_broken(CONFORM_LOAD, "%s", text);
 	conform_doing(NULL);
 	run_promise = run;
@@ -98,7 +103,7 @@ void conform_open(struct conform_context *context, struct conform_disk *disk, ui
 	int error = conform_open_target(context, disk, context->subject.target, flags);
 
 	if (error < 0)
-		conform_broken(CONFORM_OPEN, "can't open '%s': %s (%s)", context->subject.target,
+		conform_broken(CONFORM_OPEN, "can't open '%s': %s (%s)", context->options->target,
 			       disk->fail_text[0] ? disk->fail_text : "the backend does not say why",
 			       conform_error_name(error));
 	if (conform_disk_impossible(&disk->layers[0], text))

@@ -17,9 +17,11 @@
 #include "try/conform_report.h"
 
 #define BLOCK_BYTES 512u
-#define SCRATCH 0x5c	     /* in scratch: it is not cleared */
-#define BLOCKED_MS 100	     /* a thread that is blocked for so long does not serve other disks */
-#define OPERATIONS_MAX 10000 /* of the host's, for one request: more never end */
+#define SCRATCH 0x5c	      /* in scratch: it is not cleared */
+#define BLOCKED_MS 100	      /* a thread that is blocked for so long does not serve other disks */
+#define BLOCKED_MOST 1	      /* calls that may be: once it may be the machine's doing ... */
+#define BLOCKED_MOST_OF_TWO 8 /* ... and loops wait for each other when their memory is mapped */
+#define OPERATIONS_MAX 10000  /* of the host's, for one request: more never end */
 
 /* Which part lies in which arena. */
 struct conform_part *conform_parts[CONFORM_ARENAS_MAX];
@@ -100,6 +102,7 @@ struct conform_call conform_enter(struct conform_loop *loop, const char *functio
 /* What the call did not spend computing, or waiting for a processor, it was blocked. */
 void conform_leave(struct conform_loop *loop, const char *function, struct conform_call call)
 {
+	uint32_t most = loop->is_one_of_two ? BLOCKED_MOST_OF_TWO : BLOCKED_MOST;
 	int64_t wall_ns, blocked_ns;
 
 	if (--loop->depth > 0)
@@ -108,9 +111,9 @@ void conform_leave(struct conform_loop *loop, const char *function, struct confo
 	if (wall_ns > BLOCKED_MS * INT64_C(1000000)) {
 		blocked_ns = wall_ns - (clock_ns(CLOCK_THREAD_CPUTIME_ID) - call.running_ns) -
 			     (waiting_for_processor(loop) - call.waiting_ns);
-		/* Without a switch it was the machine that stood still; and once may be the machine's doing, too. */
+		/* Without a switch it was the machine that stood still. */
 		if (blocked_ns > BLOCKED_MS * INT64_C(1000000) && switches() > call.switches &&
-		    !loop->is_one_of_two && loop->blocked++ > 0)
+		    ++loop->blocked > most)
 			conform_broken(CONFORM_NO_BLOCKING,
 				       "%s was blocked for %" PRId64
 				       " ms, and not for the first time; the loop thread must never wait",

@@ -154,6 +154,22 @@ static void origin(const struct conform_image *image, const uint8_t *found, char
 		 found[2], found[3]);
 }
 
+/* hint - for a promise that is broken by a disk which keeps nothing, or nothing after close. */
+static const char *hint(enum conform_promise_number promise)
+{
+	switch (promise) {
+	case CONFORM_DATA:
+		return "; a disk that is not meant to keep anything is looked at with --keeps never";
+	case CONFORM_KEEPS:
+	case CONFORM_FLUSH:
+	case CONFORM_READ_ONLY:
+	case CONFORM_FRESH:
+		return "; a disk that is not meant to keep it is looked at with --keeps while-open";
+	default:
+		return "";
+	}
+}
+
 /* verify - what was read, block by block. */
 static void verify(const struct conform_image *image, struct conform_request *request, uint32_t blocks)
 {
@@ -163,7 +179,6 @@ static void verify(const struct conform_image *image, struct conform_request *re
 		uint32_t generation = area->generation[request->first_block + i];
 		const uint8_t *found = conform_request_block(request, i);
 		char text[200], what[200];
-		const char *hint = "";
 		uint64_t words[64];
 
 		if (generation == 0)
@@ -171,15 +186,12 @@ static void verify(const struct conform_image *image, struct conform_request *re
 		content(image, area->first_block + request->first_block + i, generation, words);
 		if (memcmp(words, found, sizeof(words)) == 0)
 			continue;
-		if (image->promise == CONFORM_DATA && is_filled(found, 0))
-			hint = "; a disk that is not meant to keep anything is looked at with --keeps never";
-		if (image->promise == CONFORM_KEEPS && is_filled(found, 0))
-			hint = "; a disk that is not meant to keep it is looked at with --keeps while-open";
 		conform_request_text(request, text, sizeof(text));
 		origin(image, found, what, sizeof(what));
 		conform_broken(image->promise,
 			       "%s: block %" PRIu64 " of the disk, the request's block %u, is wrong: %s%s",
-			       text, area->first_block + request->first_block + i, i, what, hint);
+			       text, area->first_block + request->first_block + i, i, what,
+			       is_filled(found, 0) ? hint(image->promise) : "");
 	}
 }
 

@@ -113,7 +113,7 @@ struct conform_loop {
 	int schedstat_fd;    /* how long this thread waited for a processor */
 	uint32_t depth;	     /* calls of backends that the thread is in */
 	uint32_t blocked;    /* calls that were blocked for long */
-	bool is_one_of_two;  /* another loop runs: the two wait for each other when their memory is mapped */
+	bool is_one_of_two;  /* another loop runs at the same time */
 	uint32_t operations; /* that `fault` may be about, since it was set */
 	uint32_t faults;     /* of these, the ones that were made to fail */
 	struct conform_fault fault;

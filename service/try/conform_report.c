@@ -27,6 +27,14 @@ static noreturn void end(enum conform_verdict verdict)
 	_exit(0);
 }
 
+/* end_with - a text. */
+static noreturn void end_with(enum conform_verdict verdict, const char *format, va_list arguments)
+{
+	only_once();
+	vsnprintf(conform_report->text, sizeof(conform_report->text), format, arguments);
+	end(verdict);
+}
+
 void conform_broken(enum conform_promise_number promise, const char *format, ...)
 {
 	va_list arguments;
@@ -43,11 +51,16 @@ void conform_skip(const char *format, ...)
 {
 	va_list arguments;
 
-	only_once();
 	va_start(arguments, format);
-	vsnprintf(conform_report->text, sizeof(conform_report->text), format, arguments);
-	va_end(arguments);
-	end(CONFORM_SKIPPED);
+	end_with(CONFORM_SKIPPED, format, arguments);
+}
+
+void conform_no_subject(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	end_with(CONFORM_NO_SUBJECT, format, arguments);
 }
 
 void conform_kept(void)

@@ -48,7 +48,8 @@ enum conform_verdict {
 	CONFORM_NO_VERDICT = 0, /* the process ended before it came to one */
 	CONFORM_KEPT,
 	CONFORM_BROKEN,
-	CONFORM_SKIPPED
+	CONFORM_SKIPPED,
+	CONFORM_NO_SUBJECT /* there is nothing to look at */
 };
 
 struct conform_report {
@@ -66,6 +67,9 @@ extern struct conform_report *conform_report;
 /* conform_broken - a promise is broken; says what was seen and ends the process. Any thread; the first one counts. */
 noreturn void conform_broken(enum conform_promise_number promise, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* conform_no_subject - the target names no backend; ends the process. */
+noreturn void conform_no_subject(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* conform_skip - the promise can't be looked at, and why; ends the process. */
 noreturn void conform_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));

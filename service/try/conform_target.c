@@ -98,3 +98,18 @@ bool conform_target_value(const char *target, const struct xvhost_disk_backend *
 	}
 	return false;
 }
+
+const char *conform_target_inner(const char *target, const struct xvhost_disk_backend *backend)
+{
+	const char *list = strchr(target, ':');
+
+	list = list ? list + 1 : "";
+	while (*list) {
+		size_t length = part_length(backend, list), name_length = strcspn(list, "=");
+
+		if (takes_the_rest(backend, list, name_length) && list[name_length] == '=')
+			return list + name_length + 1;
+		list += length + (list[length] == ',');
+	}
+	return NULL;
+}

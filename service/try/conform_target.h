@@ -18,4 +18,7 @@ bool conform_target_change(const char *target, const struct xvhost_disk_backend 
 bool conform_target_value(const char *target, const struct xvhost_disk_backend *backend, const char *name,
 			  char value[TARGET_MAX]);
 
+/* conform_target_inner - where in `target` the disk below begins, if the backend is a wrapper and it is given; else NULL. */
+const char *conform_target_inner(const char *target, const struct xvhost_disk_backend *backend);
+
 #endif

@@ -35,7 +35,7 @@ static int run(const struct try_options *options)
 	case TRY_DESCRIBE:
 		return describe(options);
 	case TRY_CONFORM:
-		return conform_run(&options->conform) ? TRY_FAILED : TRY_GOOD;
+		return conform_run(&options->conform);
 	case TRY_LOAD:
 		break;
 	}

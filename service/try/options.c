@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "rings/blkif_wire.h"
 #include "rings/ring.h"
@@ -176,6 +177,8 @@ static void set_keeps(struct argp_state *state, struct try_options *options, con
 static void set_promise(struct argp_state *state, struct try_options *options, const char *text)
 {
 	const struct conform_promise *promise;
+	char names[1024];
+	size_t used = 0;
 
 	for (uint32_t i = 0; (promise = conform_promise(i)) != NULL; i++) {
 		if (strcmp(text, promise->name) == 0) {
@@ -183,7 +186,10 @@ static void set_promise(struct argp_state *state, struct try_options *options, c
 			return;
 		}
 	}
-	argp_error(state, "--promise is '%s', but there is none of that name (--conform prints them)", text);
+	for (uint32_t i = 0; (promise = conform_promise(i)) != NULL && used < sizeof(names); i++)
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "",
+					 promise->name);
+	argp_error(state, "--promise is '%s', it must be one of %s", text, names);
 }
 
 /* ---- what goes together ---- */
@@ -228,6 +234,17 @@ static void settle_load(struct argp_state *state, const struct parsing *parsing)
 	settle_ring(state, parsing);
 }
 
+/* must_be_directory - where backends are looked for, if it was given. */
+static void must_be_directory(struct argp_state *state, const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) < 0)
+		argp_error(state, "--backend-directory is '%s': %s", path, strerror(errno));
+	if (!S_ISDIR(status.st_mode))
+		argp_error(state, "--backend-directory is '%s', which is no directory", path);
+}
+
 /* settle - after all options are known. */
 static void settle(struct argp_state *state, const struct parsing *parsing)
 {
@@ -244,7 +261,9 @@ static void settle(struct argp_state *state, const struct parsing *parsing)
 		argp_error(state, "--json goes with a load and with --conform");
 	if (parsing->conform_given && options->action != TRY_CONFORM)
 		argp_error(state, "--keeps and --promise go with --conform");
-	if (!options->backend_directory)
+	if (options->backend_directory)
+		must_be_directory(state, options->backend_directory);
+	else
 		options->backend_directory = subject_directory();
 	options->conform.target = options->target;
 	options->conform.directory = options->backend_directory;
@@ -316,12 +335,29 @@ static error_t parse_load(int key, char *argument, struct argp_state *state)
 	return 0;
 }
 
+/* look_for_target - that what stands behind --conform and --describe is no option; getopt would take one. */
+static void look_for_target(struct argp_state *state)
+{
+	for (int i = 1; i < state->argc; i++) {
+		const char *next = i + 1 < state->argc ? state->argv[i + 1] : "-";
+
+		if (strcmp(state->argv[i], "--conform") == 0 && next[0] == '-')
+			argp_error(state, "--conform needs its target right behind it: "
+					  "--conform foo:path=/tmp/foo.img");
+		if (strcmp(state->argv[i], "--describe") == 0 && next[0] == '-')
+			argp_error(state, "--describe needs its backend right behind it: --describe foo");
+	}
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
 	struct parsing *parsing = state->input;
 	struct try_options *options = parsing->options;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		look_for_target(state);
+		return 0;
 	case OPTION_LIST:
 		set_action(state, options, TRY_LIST, NULL);
 		return 0;

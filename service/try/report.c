@@ -168,4 +168,8 @@ void report(const struct run_result *result)
 	print_errors(&result->load, "while it ran");
 	if (result->read_back)
 		print_errors(&result->read_back_result, "when read back");
+	if (result->load.counters.errors[LOAD_STALE] > 0 ||
+	    result->read_back_result.counters.errors[LOAD_STALE] > 0)
+		fprintf(stderr, "xvhost-try: a disk that is not meant to keep what is written is tried with "
+				"--no-verify\n");
 }

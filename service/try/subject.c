@@ -11,14 +11,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "try/conform_target.h"
 #include "try/options.h"
+#include "worker/target.h"
 
 /* find_by_path - load the file that is named before the ':'. */
-static int find_by_path(const char *given, size_t path_length, struct subject *subject,
+static int find_by_path(const char *given, size_t path_length, const struct xvhost_disk_backend **backend,
 			char text[ERROR_TEXT_MAX])
 {
 	char path[PATH_MAX];
-	int error;
 
 	if (path_length >= sizeof(path)) {
 		snprintf(text, ERROR_TEXT_MAX, "the path of the backend has %zu bytes, at most %zu can be",
@@ -27,42 +28,62 @@ static int find_by_path(const char *given, size_t path_length, struct subject *s
 	}
 	memcpy(path, given, path_length);
 	path[path_length] = '\0';
-	error = backends_load(path, &subject->backend, text);
-	if (error == 0 && snprintf(subject->target, TARGET_MAX, "%s%s", subject->backend->name,
-				   given + path_length) >= TARGET_MAX) {
-		snprintf(text, ERROR_TEXT_MAX, "the target is longer than %d bytes", TARGET_MAX - 1);
-		error = -ENAMETOOLONG;
-	}
-	return error;
+	return backends_load(path, backend, text);
 }
 
-int subject_find(const char *given, const char *directory, struct subject *subject, char text[ERROR_TEXT_MAX])
+static int find_by_name(const char *given, const char *directory, const struct xvhost_disk_backend **backend,
+			char text[ERROR_TEXT_MAX])
 {
 	size_t length = strcspn(given, ":");
 	char name[BACKEND_NAME_MAX];
+	int error;
 
-	if (memchr(given, '/', length))
-		return find_by_path(given, length, subject, text);
 	if (length > 3 && length < PATH_MAX && strncmp(given + length - 3, ".so", 3) == 0) {
 		snprintf(text, ERROR_TEXT_MAX,
 			 "'%.*s' is no backend's name; a file is given with a '/', as in ./%.*s", (int)length,
 			 given, (int)length, given);
 		return -EINVAL;
 	}
-	if (snprintf(subject->target, TARGET_MAX, "%s", given) >= TARGET_MAX) {
-		snprintf(text, ERROR_TEXT_MAX, "the target is longer than %d bytes", TARGET_MAX - 1);
-		return -ENAMETOOLONG;
+	error = target_backend_name(given, name, text);
+	return error < 0 ? error : backends_find(directory, name, backend, text);
+}
+
+/* append - to the target that the worker is told. False: that is too long. */
+static bool append(struct subject *subject, const char *piece, size_t length)
+{
+	size_t used = strlen(subject->target);
+
+	return (size_t)snprintf(subject->target + used, TARGET_MAX - used, "%.*s", (int)length, piece) <
+	       TARGET_MAX - used;
+}
+
+int subject_find(const char *given, const char *directory, struct subject *subject, char text[ERROR_TEXT_MAX])
+{
+	const struct xvhost_disk_backend *backend;
+	bool fits = true;
+
+	subject->backend = NULL;
+	subject->target[0] = '\0';
+	/* Each backend of a stack; the disk below a wrapper is a target, too. */
+	while (given && fits) {
+		size_t length = strcspn(given, ":");
+		const char *inner;
+		int error = memchr(given, '/', length) ? find_by_path(given, length, &backend, text)
+						       : find_by_name(given, directory, &backend, text);
+
+		if (error < 0)
+			return error;
+		if (!subject->backend)
+			subject->backend = backend;
+		inner = conform_target_inner(given, backend);
+		fits = strlen(given) < TARGET_MAX && append(subject, backend->name, strlen(backend->name)) &&
+		       append(subject, given + length, inner ? (size_t)(inner - given) - length : TARGET_MAX);
+		given = inner;
 	}
-	if (length == 0 || length >= sizeof(name)) {
-		snprintf(
-			text, ERROR_TEXT_MAX,
-			"target '%.100s' does not begin with a backend's name, as in file:path=/srv/disk.img",
-			given);
-		return -EINVAL;
-	}
-	memcpy(name, given, length);
-	name[length] = '\0';
-	return backends_find(directory, name, &subject->backend, text);
+	if (fits)
+		return 0;
+	snprintf(text, ERROR_TEXT_MAX, "the target is longer than %d bytes", TARGET_MAX - 1);
+	return -ENAMETOOLONG;
 }
 
 int subject_status(int error)

@@ -9,12 +9,12 @@
 
 struct subject {
 	const struct xvhost_disk_backend *backend;
-	char target[TARGET_MAX]; /* what the worker is told: the backend by its name, then the parameters as given */
+	char target[TARGET_MAX]; /* what the worker is told: as given, but each backend by its name */
 };
 
 /*
  * subject_find - find the backend of a target as people write it: NAME:PARAMETERS, or FILE:PARAMETERS, where FILE has
- * a '/'. The ':' and what follows may be missing. Returns 0 or a negative errno, then `text` says what is wrong.
+ * a '/'. The ':' and what follows may be missing. The same goes for the disks below, if it is a wrapper. Returns 0 or a negative errno, then `text` says what is wrong.
  * Before a worker is started.
  */
 int subject_find(const char *given, const char *directory, struct subject *subject,

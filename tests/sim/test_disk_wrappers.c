@@ -326,6 +326,27 @@ START_TEST(stop_is_told)
 }
 END_TEST
 
+/* What a toolstack writes loads no file, though there is a backend in it: only xvhost-try takes paths. */
+START_TEST(paths_are_refused)
+{
+	static const char *const before[] = {"", "delay:read-us=1,disk=", "error:disk=delay:disk="};
+	const char *build = getenv("XVHOST_BUILD");
+	struct message_disk_opened opened;
+	char target[TARGET_MAX];
+
+	sim_disk_start(false);
+	ck_assert_int_eq(chdir(build ? build : "build"), 0);
+	ck_assert_int_eq(chdir("tests/backends"), 0);
+	ck_assert_int_eq(access("./stopping.so", R_OK), 0);
+	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+		snprintf(target, sizeof(target), "%s./stopping.so:disk=null", before[i]);
+		ck_assert_int_lt(worker_thread_open(worker, SIM_DISK_DEVICE, target, false, &opened), 0);
+		ck_assert_msg(strstr(opened.text, "'./stopping.so' is no backend's name"), "%s", opened.text);
+	}
+	sim_disk_stop();
+}
+END_TEST
+
 /* A ring that is let go while requests of it wait: they are answered, and the worker ends in order. */
 START_TEST(stop_while_waiting)
 {
@@ -362,6 +383,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, limits, 0, 3);
 	tcase_add_loop_test(test_case, stop_ends_waits, 0, sizeof(slow_stacks) / sizeof(slow_stacks[0]));
 	tcase_add_test(test_case, stop_is_told);
+	tcase_add_test(test_case, paths_are_refused);
 	tcase_add_loop_test(test_case, stop_while_waiting, 0, 2);
 }
 
