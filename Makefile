@@ -100,7 +100,7 @@ optimise := -O0 -g3
 endif
 
 # Debian's names; one list for all programs, for --as-needed leaves out what a program does not use.
-packages := xenstore xenevtchn xengnttab xentoollog liburing inih jansson
+packages := xenstore xenevtchn xengnttab xendevicemodel xenforeignmemory xentoollog liburing inih jansson
 missing-package = $(error pkg-config does not know $1; `make deps` installs what is needed)
 pkg-libs = $(or $(shell pkg-config --libs $1),$(call missing-package,$1))
 

@@ -25,7 +25,12 @@ wrong-backends := $(patsubst %.c,$(O)/%.so,$(wildcard tests/backends/*.c))
 remap-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/kernel/remap_*.c))
 kernel-test-objects := $(remap-objects) $(O)/obj/tests/kernel/lab_domain.o
 kernel-tests := $(O)/tests/remap-test $(O)/tests/lab-domain
-test-objects := $(unit-objects) $(sim-test-objects) $(fuzz-objects) $(wrong-objects) $(kernel-test-objects)
+
+# Of the platform `xen`: runs in the lab's Dom0.
+platform-test-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/platform/*.c))
+platform-test := $(O)/tests/platform-test
+test-objects := $(unit-objects) $(sim-test-objects) $(fuzz-objects) $(wrong-objects) $(kernel-test-objects) \
+	$(platform-test-objects)
 
 .PHONY: tests check check-fast check-unit
 tests: $(unit-programs) $(sim-programs) $(programs) $(modules) $(wrong-backends) ## build the tests, and what they run
@@ -45,9 +50,11 @@ $(unit-programs) $(sim-programs):
 	$(Q)mkdir -p $(@D) && $(call link,check)
 
 $(kernel-test-objects): includes = -Iinclude
+$(platform-test-objects): includes = -Iinclude -Iservice
 $(O)/tests/remap-test: $(remap-objects)
 $(O)/tests/lab-domain: $(O)/obj/tests/kernel/lab_domain.o
-$(kernel-tests):
+$(platform-test): $(platform-test-objects) $(O)/lib/libcommon.a
+$(kernel-tests) $(platform-test):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(call link,xencontrol xenguest)
 
@@ -107,11 +114,11 @@ lab-root:
 	$(Q)rm -rf $(lab-root)
 	$(Q)$(MAKE) install lab-install DESTDIR=$(lab-root) PREFIX=/usr
 
-# What only the lab has: the module for each of its kernels, and the module's tests.
+# What only the lab has: the module for each of its kernels, and tests that run there.
 .PHONY: lab-install
-lab-install: $(kernel-modules) $(kernel-tests)
+lab-install: $(kernel-modules) $(kernel-tests) $(platform-test)
 	$(Q)for module in $(kernel-modules); do \
 		install -D -m 644 "$$module" "$(DESTDIR)$(PREFIX)/lib/modules/$$(modinfo -F vermagic "$$module" | cut -d ' ' -f 1)/updates/xen_remap.ko"; \
 	done
 	$(Q)strip --strip-debug $(DESTDIR)$(PREFIX)/lib/modules/*/updates/*.ko
-	$(Q)install -D -t "$(DESTDIR)$(LIBEXECDIR)/tests" $(kernel-tests)
+	$(Q)install -D -t "$(DESTDIR)$(LIBEXECDIR)/tests" $(kernel-tests) $(platform-test)

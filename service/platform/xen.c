@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * xen.c - the platform of Debian's Xen libraries
+ * xen.c - the platform of Debian's Xen libraries: its table, xenstore, event channels
  *
- * The libraries report in errno; here that becomes a negative errno. Their own messages are silenced below
- * "critical", since a guest could cause them without end; whoever called says what failed and for whom.
+ * The libraries report in errno; here that becomes a negative errno.
  */
-#include "platform/platform.h"
+#include "platform/xen.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <xenevtchn.h>
-#include <xengnttab.h>
 #include <xenstore.h>
-#include <xentoollog.h>
 
 struct xenstore {
 	struct xs_handle *handle;
@@ -27,21 +22,9 @@ struct event_channels {
 	xentoollog_logger *logger;
 };
 
-struct grants {
-	xengnttab_handle *handle;
-	xentoollog_logger *logger;
-};
-
-/* quiet_logger - a logger that lets only critical messages through; NULL with errno set. */
-static xentoollog_logger *quiet_logger(void)
+xentoollog_logger *quiet_logger(void)
 {
 	return (xentoollog_logger *)xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
-}
-
-/* error_number - errno as a negative number; never 0, whatever a library forgot to set. */
-static int error_number(void)
-{
-	return errno > 0 ? -errno : -EIO;
 }
 
 /* ---- xenstore ---- */
@@ -202,57 +185,6 @@ static int xen_event_channels_notify(struct event_channels *channels, uint32_t p
 	return xenevtchn_notify(channels->handle, port) == 0 ? 0 : error_number();
 }
 
-/* ---- grants ---- */
-
-static int xen_grants_open(const struct platform *platform, struct grants **grants)
-{
-	struct grants *opened = calloc(1, sizeof(*opened));
-	int error;
-
-	(void)platform;
-	if (!opened)
-		return -ENOMEM;
-	opened->logger = quiet_logger();
-	opened->handle = xengnttab_open(opened->logger, 0);
-	if (!opened->handle) {
-		error = error_number();
-		xtl_logger_destroy(opened->logger);
-		free(opened);
-		return error;
-	}
-	*grants = opened;
-	return 0;
-}
-
-static void xen_grants_close(struct grants *grants)
-{
-	xengnttab_close(grants->handle);
-	xtl_logger_destroy(grants->logger);
-	free(grants);
-}
-
-static int xen_grants_map(struct grants *grants, uint16_t domid, const uint32_t *grefs, uint32_t count,
-			  bool writable, bool consecutive, void **pages, void **mapping)
-{
-	/* The library takes the list as not const and only reads it. Its pages are always consecutive. */
-	char *mapped = xengnttab_map_domain_grant_refs(grants->handle, count, domid,
-						       (uint32_t *)(uintptr_t)grefs,
-						       writable ? PROT_READ | PROT_WRITE : PROT_READ);
-
-	(void)consecutive;
-	if (!mapped)
-		return error_number();
-	for (uint32_t i = 0; i < count; i++)
-		pages[i] = mapped + (size_t)i * PAGE_BYTES;
-	*mapping = mapped;
-	return 0;
-}
-
-static int xen_grants_unmap(struct grants *grants, void *mapping, uint32_t count)
-{
-	return xengnttab_unmap(grants->handle, mapping, count) == 0 ? 0 : error_number();
-}
-
 const struct platform platform_xen = {
 	.name = "xen",
 	.xenstore_open = xen_xenstore_open,
@@ -278,4 +210,20 @@ const struct platform platform_xen = {
 	.grants_close = xen_grants_close,
 	.grants_map = xen_grants_map,
 	.grants_unmap = xen_grants_unmap,
+	.grants_copy = xen_grants_copy,
+	.foreign_open = xen_foreign_open,
+	.foreign_close = xen_foreign_close,
+	.foreign_way = xen_foreign_way,
+	.foreign_restrict = xen_foreign_restrict,
+	.foreign_reserve = xen_foreign_reserve,
+	.foreign_release = xen_foreign_release,
+	.foreign_map = xen_foreign_map,
+	.foreign_unmap = xen_foreign_unmap,
+	.foreign_map_grant_frames = xen_foreign_map_grant_frames,
+	.device_model_open = xen_device_model_open,
+	.device_model_close = xen_device_model_close,
+	.device_model_modified = xen_device_model_modified,
+	.device_model_fd = xen_device_model_fd,
+	.device_model_invalidated = xen_device_model_invalidated,
+	.device_model_answer = xen_device_model_answer,
 };

@@ -66,7 +66,8 @@ static void device_model_close(struct device_model *model)
 	sim_guest_drop(guest);
 }
 
-/* Xen passes over frames that the guest does not have at the moment, but not over those it can't have. */
+/* Xen looks at frames while the guest migrates only. It passes over those that the guest does not have at the moment, but
+ * not over those it can't have. */
 static int device_model_modified(struct device_model *model, const uint64_t *frames, uint32_t count)
 {
 	struct sim_guest *guest = model->guest;
@@ -80,7 +81,8 @@ static int device_model_modified(struct device_model *model, const uint64_t *fra
 	for (uint32_t i = 0; i < most; i++) {
 		uint32_t page = sim_page_find(guest, frames[i]);
 
-		if (frames[i] >= guest->first_frame + guest->slot_count)
+		if (__atomic_load_n(&guest->migrating, __ATOMIC_ACQUIRE) &&
+		    frames[i] >= guest->first_frame + guest->slot_count)
 			return -EINVAL;
 		if (page != SIM_NO_PAGE)
 			sim_dirty_page(guest, page);

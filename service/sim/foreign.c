@@ -77,17 +77,44 @@ static bool overlap(const char *start, size_t bytes, const char *other, size_t o
 	return start < other + other_bytes && other < start + bytes;
 }
 
+/* find_range - where all of these pages are reserved, or NULL. */
+static const struct range *find_range(const struct foreign *foreign, const char *start, size_t bytes)
+{
+	const struct range *range = foreign->ranges;
+
+	if (bytes == 0 || (uintptr_t)start % PAGE_BYTES)
+		return NULL;
+	while (range && (start < range->start || start + bytes > range->start + range->bytes))
+		range = range->next;
+	return range;
+}
+
+/* check_runs - do they lie in one reservation, and ascend? */
+static bool check_runs(const struct foreign *foreign, const struct foreign_run *runs, uint32_t run_count)
+{
+	const struct range *range = NULL;
+	const char *end = NULL;
+
+	for (uint32_t i = 0; i < run_count; i++) {
+		const char *start = runs[i].address;
+		size_t bytes = (size_t)runs[i].pages * PAGE_BYTES;
+		const struct range *found = find_range(foreign, start, bytes);
+
+		if (!found || (range && found != range) || start < end)
+			return false;
+		range = found;
+		end = start + bytes;
+	}
+	return run_count > 0;
+}
+
 /* check_place - may something be mapped there, and for what? The handle is locked. */
 static int check_place(const struct foreign *foreign, const char *start, uint32_t count,
 		       enum foreign_use *use)
 {
 	size_t bytes = (size_t)count * PAGE_BYTES;
-	const struct range *range = foreign->ranges;
+	const struct range *range = find_range(foreign, start, bytes);
 
-	if (count == 0 || (uintptr_t)start % PAGE_BYTES)
-		return -EINVAL;
-	while (range && (start < range->start || start + bytes > range->start + range->bytes))
-		range = range->next;
 	if (!range)
 		return -EINVAL;
 	*use = range->use;
@@ -191,7 +218,8 @@ static void unmap(struct foreign *foreign, struct mapping *mapping)
 static int begin_runs(struct foreign *foreign, uint16_t domid, const struct foreign_run *runs,
 		      uint32_t run_count)
 {
-	int error = run_count > 0 ? 0 : -EINVAL;
+	bool other = foreign->restricted_to >= 0 && foreign->restricted_to != domid;
+	int error = other || check_runs(foreign, runs, run_count) ? 0 : -EINVAL;
 	uint32_t begun = 0;
 
 	while (error == 0 && begun < run_count) {
@@ -275,6 +303,8 @@ static int foreign_unmap(struct foreign *foreign, const struct foreign_run *runs
 	if (error < 0)
 		return error;
 	pthread_mutex_lock(&foreign->lock);
+	if (!check_runs(foreign, runs, run_count))
+		error = -EINVAL;
 	for (uint32_t i = 0; error == 0 && i < run_count; i++)
 		if (!find_mapping(foreign, &runs[i]))
 			error = -EINVAL;

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * xen_device_model.c - memory reported as written, and news of memory that the guest gave away
+ *
+ * The news come to an ioreq server: a device model that Xen asks to carry out what a guest does with emulated devices.
+ * Ours claims no device, so it is sent only what all are sent. Each of the guest's processors has a request in a shared
+ * page and an event channel. The processor that gave memory away waits until its request is answered.
+ */
+#include "platform/xen.h"
+
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <xen/xen.h>
+#include <xen/memory.h>
+#include <xen/hvm/hvm_op.h>
+#include <xen/hvm/ioreq.h>
+#include <xendevicemodel.h>
+#include <xenevtchn.h>
+#include <xenforeignmemory.h>
+
+#define PROCESSORS_MAX (PAGE_BYTES / sizeof(struct ioreq)) /* as many as one shared page has requests for */
+/* No requests that Xen need not wait for. HVM_IOREQSRV_BUFIOREQ_OFF, which hvm_op.h shows to Xen's own tools only. */
+#define NO_BUFFERED_REQUESTS 0
+#define EXTENTS_MAX 256 /* runs of frames in one call; privcmd takes no buffer of more than a page */
+
+struct device_model {
+	uint16_t domid;
+	xentoollog_logger *logger;
+	xendevicemodel_handle *handle;
+	xenforeignmemory_handle *memory;
+	xenforeignmemory_resource_handle *page;
+	xenevtchn_handle *channels;
+	ioservid_t server;
+	bool server_created;
+	volatile struct ioreq *requests; /* the shared page */
+	uint32_t processors;
+	int ports[PROCESSORS_MAX]; /* by processor */
+};
+
+/* ---- opening and closing ---- */
+
+/* create_server - Xen's errors: -ESRCH without a guest, -EINVAL for one that is PV. */
+static int create_server(struct device_model *model)
+{
+	void *page = NULL;
+
+	if (xendevicemodel_create_ioreq_server(model->handle, model->domid, NO_BUFFERED_REQUESTS,
+					       &model->server) < 0)
+		return error_number();
+	model->server_created = true;
+	model->page = xenforeignmemory_map_resource(model->memory, model->domid, XENMEM_resource_ioreq_server,
+						    model->server,
+						    XENMEM_resource_ioreq_server_frame_ioreq(0), 1, &page,
+						    PROT_READ | PROT_WRITE, 0);
+	if (!model->page)
+		return error_number();
+	model->requests = page;
+	if (xendevicemodel_set_ioreq_server_state(model->handle, model->domid, model->server, 1) < 0)
+		return error_number();
+	return 0;
+}
+
+/* bind_processors - the event channel of each of the guest's processors, to be read without waiting. */
+static int bind_processors(struct device_model *model)
+{
+	int flags, fd = xenevtchn_fd(model->channels);
+	unsigned processors;
+
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return error_number();
+	if (xendevicemodel_nr_vcpus(model->handle, model->domid, &processors) < 0)
+		return error_number();
+	if (processors > PROCESSORS_MAX)
+		return -E2BIG;
+	for (; model->processors < processors; model->processors++) {
+		uint32_t remote = model->requests[model->processors].vp_eport;
+		int port = xenevtchn_bind_interdomain(model->channels, model->domid, remote);
+
+		if (port < 0)
+			return error_number();
+		model->ports[model->processors] = port;
+	}
+	return 0;
+}
+
+/* restrict_handles - from here on nothing of another domain can be reached by them. */
+static int restrict_handles(struct device_model *model)
+{
+	if (xenevtchn_restrict(model->channels, model->domid) < 0 ||
+	    xendevicemodel_restrict(model->handle, model->domid) < 0 ||
+	    xenforeignmemory_restrict(model->memory, model->domid) < 0)
+		return error_number();
+	return 0;
+}
+
+static int open_handles(struct device_model *model)
+{
+	model->logger = quiet_logger();
+	model->handle = xendevicemodel_open(model->logger, 0);
+	if (!model->handle)
+		return error_number();
+	model->memory = xenforeignmemory_open(model->logger, 0);
+	if (!model->memory)
+		return error_number();
+	model->channels = xenevtchn_open(model->logger, 0);
+	return model->channels ? 0 : error_number();
+}
+
+int xen_device_model_open(const struct platform *platform, uint16_t domid, struct device_model **model)
+{
+	struct device_model *opened = calloc(1, sizeof(*opened));
+	int error;
+
+	(void)platform;
+	if (!opened)
+		return -ENOMEM;
+	opened->domid = domid;
+	error = open_handles(opened);
+	if (error == 0)
+		error = restrict_handles(opened);
+	if (error == 0)
+		error = create_server(opened);
+	if (error == 0)
+		error = bind_processors(opened);
+	if (error < 0) {
+		xen_device_model_close(opened);
+		return error;
+	}
+	*model = opened;
+	return 0;
+}
+
+/* Also of a model that is open in part. Who waits is answered: when the server is disabled there are no new requests, and
+ * Xen does not take back those that there are. */
+void xen_device_model_close(struct device_model *model)
+{
+	if (model->server_created)
+		xendevicemodel_set_ioreq_server_state(model->handle, model->domid, model->server, 0);
+	if (model->requests && xen_device_model_invalidated(model))
+		xen_device_model_answer(model);
+	if (model->page)
+		xenforeignmemory_unmap_resource(model->memory, model->page);
+	if (model->server_created)
+		xendevicemodel_destroy_ioreq_server(model->handle, model->domid, model->server);
+	if (model->channels)
+		xenevtchn_close(model->channels);
+	if (model->memory)
+		xenforeignmemory_close(model->memory);
+	if (model->handle)
+		xendevicemodel_close(model->handle);
+	xtl_logger_destroy(model->logger);
+	free(model);
+}
+
+/* ---- what we have written ---- */
+
+/* report - runs of frames. */
+static int report(struct device_model *model, struct xen_dm_op_modified_memory_extent *extents,
+		  uint32_t count)
+{
+	int result = xendevicemodel_modified_memory_bulk(model->handle, model->domid, extents, count);
+
+	return result == 0 ? 0 : error_number();
+}
+
+int xen_device_model_modified(struct device_model *model, const uint64_t *frames, uint32_t count)
+{
+	struct xen_dm_op_modified_memory_extent extents[EXTENTS_MAX];
+	uint32_t used = 0;
+	int error = 0;
+
+	for (uint32_t i = 0; error == 0 && i < count; i++) {
+		if (used > 0 && frames[i] == extents[used - 1].first_pfn + extents[used - 1].nr) {
+			extents[used - 1].nr++;
+			continue;
+		}
+		if (used == EXTENTS_MAX) {
+			error = report(model, extents, used);
+			used = 0;
+		}
+		extents[used++] = (struct xen_dm_op_modified_memory_extent){.nr = 1, .first_pfn = frames[i]};
+	}
+	if (error == 0 && used > 0)
+		error = report(model, extents, used);
+	return error;
+}
+
+/* ---- what the guest has given away ---- */
+
+int xen_device_model_fd(struct device_model *model)
+{
+	return xenevtchn_fd(model->channels);
+}
+
+/*
+ * Those of the requests that are looked at get the state INPROCESS. That is for ourselves, so that what comes in
+ * between is not answered unseen; Xen goes on waiting.
+ */
+bool xen_device_model_invalidated(struct device_model *model)
+{
+	bool waits = false;
+	int port;
+
+	while ((port = xenevtchn_pending(model->channels)) >= 0)
+		xenevtchn_unmask(model->channels, (evtchn_port_t)port);
+	for (uint32_t i = 0; i < model->processors; i++) {
+		if (model->requests[i].state == STATE_IOREQ_READY)
+			model->requests[i].state = STATE_IOREQ_INPROCESS;
+		if (model->requests[i].state == STATE_IOREQ_INPROCESS)
+			waits = true;
+	}
+	atomic_thread_fence(memory_order_acquire);
+	return waits;
+}
+
+int xen_device_model_answer(struct device_model *model)
+{
+	int error = 0;
+
+	atomic_thread_fence(memory_order_release);
+	for (uint32_t i = 0; i < model->processors; i++) {
+		if (model->requests[i].state != STATE_IOREQ_INPROCESS)
+			continue;
+		model->requests[i].state = STATE_IORESP_READY;
+		if (xenevtchn_notify(model->channels, (evtchn_port_t)model->ports[i]) < 0)
+			error = error_number();
+	}
+	return error;
+}
