@@ -219,8 +219,10 @@ static int file_open(struct xvhost_disk *disk, const void *opaque, struct xvhost
 	properties->size_bytes = file->size_bytes;
 	properties->block_bytes = SECTOR_BYTES;
 	properties->memory_alignment = SECTOR_BYTES;
-	properties->flags = XVHOST_DISK_FLUSH | (read_only ? XVHOST_DISK_READ_ONLY : 0) |
-			    (file->discard_bytes ? XVHOST_DISK_DISCARD : 0);
+	if (config->direct)
+		properties->flags |= XVHOST_DISK_DIRECT;
+	properties->flags |= XVHOST_DISK_FLUSH | (read_only ? XVHOST_DISK_READ_ONLY : 0) |
+			     (file->discard_bytes ? XVHOST_DISK_DISCARD : 0);
 	disk->state = file;
 	return 0;
 fail_fd:

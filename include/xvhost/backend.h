@@ -101,7 +101,12 @@ enum xvhost_operation {
 enum {
 	XVHOST_DISK_READ_ONLY = 1u << 0, /* never asked to write */
 	XVHOST_DISK_FLUSH = 1u << 1,	 /* has a cache: wants XVHOST_FLUSH; without it writes are durable */
-	XVHOST_DISK_DISCARD = 1u << 2	 /* can give space back: takes XVHOST_DISCARD */
+	XVHOST_DISK_DISCARD = 1u << 2,	 /* can give space back: takes XVHOST_DISCARD */
+	/*
+	 * Its requests' memory goes to direct I/O (O_DIRECT), or to something else that pins pages. Guest memory can't
+	 * always be used so; with this flag the host sees to it that what requests have can. Since xvhost 0.2.
+	 */
+	XVHOST_DISK_DIRECT = 1u << 3
 };
 
 /* What the backend tells of a disk that it opened. The host zeroes it before open() and checks it after. */

@@ -80,6 +80,41 @@ static bool set_max_queues(struct config *config, const char *value)
 	return true;
 }
 
+static bool set_memory_access(struct config *config, const char *value)
+{
+	return memory_access_parse(value, &config->memory_access);
+}
+
+static bool set_memory_guest_mib(struct config *config, const char *value)
+{
+	uint64_t number;
+
+	if (!text_number(value, 1, 32768, &number))
+		return false;
+	config->memory_guest_mib = (uint32_t)number;
+	return true;
+}
+
+static bool set_memory_host_mib(struct config *config, const char *value)
+{
+	uint64_t number;
+
+	if (!text_number(value, 1, 16777216, &number))
+		return false;
+	config->memory_host_mib = (uint32_t)number;
+	return true;
+}
+
+static bool set_memory_idle_s(struct config *config, const char *value)
+{
+	uint64_t number;
+
+	if (!text_number(value, 1, 255, &number))
+		return false;
+	config->memory_idle_s = (uint32_t)number;
+	return true;
+}
+
 /* default_max_queues - more queues than processors here would only share them. */
 static uint32_t default_max_queues(void)
 {
@@ -96,6 +131,10 @@ static const struct key keys[] = {
 	{"daemon", "backend_directory", set_backend_directory, "an absolute path"},
 	{"disk", "max_ring_page_order", set_max_ring_page_order, "a number from 0 to 4"},
 	{"disk", "max_queues", set_max_queues, "a number from 1 to 16"},
+	{"memory", "access", set_memory_access, MEMORY_ACCESS_NAMES},
+	{"memory", "guest_mib", set_memory_guest_mib, "a number from 1 to 32768"},
+	{"memory", "host_mib", set_memory_host_mib, "a number from 1 to 16777216"},
+	{"memory", "idle_s", set_memory_idle_s, "a number from 1 to 255"},
 };
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
@@ -108,6 +147,10 @@ void config_set_defaults(struct config *config)
 	snprintf(config->backend_directory, sizeof(config->backend_directory), "%s", XVHOST_BACKEND_DIR);
 	config->max_ring_page_order = RING_ORDER_MAX;
 	config->max_queues = default_max_queues();
+	config->memory_access = MEMORY_AUTO;
+	config->memory_guest_mib = CONFIG_MEMORY_GUEST_MIB;
+	config->memory_host_mib = CONFIG_MEMORY_HOST_MIB;
+	config->memory_idle_s = MEMORY_IDLE_DEFAULT_S;
 }
 
 /* complain - one error, of the line `line`. */
@@ -148,8 +191,8 @@ static void complain_unknown(struct reading *reading, const char *section, const
 			 section, known);
 	else
 		complain(reading, reading->line,
-			 "key %s is in the unknown section [%s]; it must be [daemon] or [disk]", name,
-			 section);
+			 "key %s is in the unknown section [%s]; it must be [daemon], [disk] or [memory]",
+			 name, section);
 }
 
 /* take - libinih's handler: one setting. Always 1, for errors are counted here. */

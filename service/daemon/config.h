@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "log.h"
+#include "memory/access.h"
 
 #define REPORT_MAX 1024 /* bytes of one error's text with the final 0 */
 
@@ -18,6 +19,10 @@ struct config {
 	char backend_directory[PATH_MAX]; /* where it finds loadable backends */
 	uint32_t max_ring_page_order;	  /* a frontend may have rings of 2^this pages */
 	uint32_t max_queues;		  /* a frontend may have this many for a disk */
+	enum memory_access memory_access; /* of disks whose target does not say */
+	uint32_t memory_guest_mib;	  /* of a guest's memory, kept mapped at most */
+	uint32_t memory_host_mib;	  /* the same of all guests together */
+	uint32_t memory_idle_s;		  /* what was not used for so long is unmapped */
 };
 
 /* config_set_defaults - what holds where nothing is set. */

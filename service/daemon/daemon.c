@@ -359,10 +359,26 @@ static void look_at_devices(struct daemon *daemon, int64_t now_ms)
 		daemon->devices.end--;
 }
 
+/* share_memory - among the workers that serve guests: each may keep as much mapped as the others. */
+static void share_memory(struct daemon *daemon, uint32_t serving)
+{
+	const struct config *config = daemon->host.config;
+	uint32_t mib = config->memory_host_mib / (serving > 0 ? serving : 1);
+
+	if (mib > config->memory_guest_mib)
+		mib = config->memory_guest_mib;
+	for (uint32_t i = 0; i < daemon->workers.end; i++) {
+		struct worker *worker = &daemon->workers.worker[i];
+
+		if (worker->used && !worker->stopping && !worker->killed)
+			worker_tell_memory(worker, config, mib > 0 ? mib : 1);
+	}
+}
+
 /* look_at_workers - end those that nobody needs, and those that do not end. Returns how many there are. */
 static uint32_t look_at_workers(struct daemon *daemon, int64_t now_ms)
 {
-	uint32_t used = 0;
+	uint32_t used = 0, serving = 0;
 
 	for (uint32_t i = 0; i < daemon->workers.end; i++)
 		daemon->workers.worker[i].needed = false;
@@ -379,7 +395,9 @@ static uint32_t look_at_workers(struct daemon *daemon, int64_t now_ms)
 			worker_stop(worker, now_ms);
 		if (worker->stopping && now_ms >= worker->kill_at_ms)
 			worker_kill(worker, "it was to end and has not");
+		serving += !worker->stopping && !worker->killed;
 	}
+	share_memory(daemon, serving);
 	while (daemon->workers.end > 0 && !daemon->workers.worker[daemon->workers.end - 1].used)
 		daemon->workers.end--;
 	return used;

@@ -239,6 +239,23 @@ int worker_receive(struct worker *worker, struct message *message)
 	return got == (ssize_t)sizeof(*message) ? 1 : -EPROTO;
 }
 
+void worker_tell_memory(struct worker *worker, const struct config *config, uint32_t mib)
+{
+	struct message message;
+
+	if (worker->memory_mib == mib || worker->blocked)
+		return;
+	memset(&message, 0, sizeof(message));
+	message.type = MESSAGE_MEMORY;
+	message.memory.access = config->memory_access;
+	message.memory.most_mib = config->memory_guest_mib;
+	message.memory.budget_mib = mib;
+	message.memory.idle_s = config->memory_idle_s;
+	/* Another error shows when something is asked. */
+	if (worker_send(worker, &message) == 0)
+		worker->memory_mib = mib;
+}
+
 void worker_stop(struct worker *worker, int64_t now_ms)
 {
 	struct message message;

@@ -45,10 +45,11 @@ struct worker {
 	void *thread;		    /* of another kind: its own */
 	int end_fd;		    /* readable when it has ended */
 	int socket;
-	bool needed;   /* of the caller's: some device is with it */
-	bool blocked;  /* the socket took no more; poll for writing */
-	bool stopping; /* was told to end; takes no more disks */
-	bool silent;   /* its end of the socket is closed */
+	bool needed;	     /* of the caller's: some device is with it */
+	bool blocked;	     /* the socket took no more; poll for writing */
+	bool stopping;	     /* was told to end; takes no more disks */
+	uint32_t memory_mib; /* of its guest's memory that it may keep mapped, as it was told; 0: not yet */
+	bool silent;	     /* its end of the socket is closed */
 	bool killed;
 	int64_t kill_at_ms; /* with `stopping` */
 	struct log_limit log_limit;
@@ -78,6 +79,12 @@ int worker_send(struct worker *worker, const struct message *message);
  * more.
  */
 int worker_receive(struct worker *worker, struct message *message);
+
+/*
+ * worker_tell_memory - how many MiB of its guest's memory it may keep mapped, and how that is reached. No effect if it knows;
+ * else it gets a message now, or at a later call if it must first read what it has.
+ */
+void worker_tell_memory(struct worker *worker, const struct config *config, uint32_t mib);
 
 /* worker_stop - ask it to let go of everything and to end, by kill if need be. No effect the second time. */
 void worker_stop(struct worker *worker, int64_t now_ms);

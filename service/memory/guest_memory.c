@@ -91,7 +91,7 @@ static bool is_ending(struct guest_memory *guest)
 /* hear_model - has the guest given memory away? Then a new epoch has begun. */
 static bool hear_model(struct guest_memory *guest)
 {
-	if (!guest->options.platform->device_model_invalidated(guest->model))
+	if (!guest->platform->device_model_invalidated(guest->model))
 		return false;
 	begin_epoch(guest);
 	return true;
@@ -100,7 +100,7 @@ static bool hear_model(struct guest_memory *guest)
 /* answer - the guest goes on. */
 static void answer(struct guest_memory *guest)
 {
-	int error = guest->options.platform->device_model_answer(guest->model);
+	int error = guest->platform->device_model_answer(guest->model);
 
 	if (error < 0)
 		guest_memory_fail(guest, "let it go on after it gave memory away", error);
@@ -117,7 +117,7 @@ static void next_tick(struct guest_memory *guest)
 static void *keep(void *argument)
 {
 	struct guest_memory *guest = argument;
-	int model_fd = guest->model ? guest->options.platform->device_model_fd(guest->model) : -1;
+	int model_fd = guest->model ? guest->platform->device_model_fd(guest->model) : -1;
 	int64_t tick_ms = now_ms() + GUEST_TICK_MS;
 	bool waiting = false;
 
@@ -175,8 +175,8 @@ void guest_memory_fail(struct guest_memory *guest, const char *what, int error)
 {
 	if (__atomic_exchange_n(&guest->failed, true, __ATOMIC_RELAXED))
 		return;
-	log_error("guest %u: can't %s: %s; from now on its memory is reached by grants", guest->options.domid,
-		  what, strerror(-error));
+	log_error("guest %u: can't %s: %s; from now on its memory is reached by grants", guest->domid, what,
+		  strerror(-error));
 	begin_epoch(guest);
 }
 
@@ -219,12 +219,18 @@ void guest_memory_leave(struct guest_memory *guest, struct memory *memory)
 	ring_members(guest);
 }
 
-void guest_memory_set_budget(struct guest_memory *guest, uint32_t budget_mib)
+void guest_memory_set(struct guest_memory *guest, const struct guest_memory_settings *settings)
 {
-	uint32_t chunks = CHUNKS_OF_MIB(budget_mib), most = CHUNKS_OF_MIB(guest->options.budget_mib);
+	uint32_t budget_mib = settings->budget_mib;
 
+	assert(settings->most_mib > 0 && settings->budget_mib > 0);
+	assert(settings->idle_s > 0 && settings->idle_s <= GUEST_MEMORY_IDLE_MAX_S);
+	if (!guest->reached)
+		guest->settings = *settings;
+	if (budget_mib > guest->settings.most_mib)
+		budget_mib = guest->settings.most_mib;
 	pthread_mutex_lock(&guest->lock);
-	guest->chunks = chunks < most ? chunks : most;
+	guest->chunks = CHUNKS_OF_MIB(budget_mib);
 	share(guest);
 	pthread_mutex_unlock(&guest->lock);
 	ring_members(guest);
@@ -235,11 +241,11 @@ void guest_memory_set_budget(struct guest_memory *guest, uint32_t budget_mib)
 /* open_model - and see by it what kind of guest this is. */
 static int open_model(struct guest_memory *guest, char reason[MEMORY_REASON_MAX])
 {
-	const struct platform *platform = guest->options.platform;
+	const struct platform *platform = guest->platform;
 	int error = -EOPNOTSUPP;
 
 	if (platform->device_model_open)
-		error = platform->device_model_open(platform, guest->options.domid, &guest->model);
+		error = platform->device_model_open(platform, guest->domid, &guest->model);
 	guest->pv = error == -EINVAL;
 	if (guest->pv) {
 		guest->model = NULL;
@@ -254,14 +260,14 @@ static int open_model(struct guest_memory *guest, char reason[MEMORY_REASON_MAX]
 /* open_all - handle, device model, grant table, keeper; all of them or none. */
 static int open_all(struct guest_memory *guest, char reason[MEMORY_REASON_MAX])
 {
-	const struct platform *platform = guest->options.platform;
+	const struct platform *platform = guest->platform;
 	int error = platform->foreign_open(platform, &guest->foreign);
 
 	if (error < 0) {
 		snprintf(reason, MEMORY_REASON_MAX, "can't open foreign memory: %s", strerror(-error));
 		return error;
 	}
-	error = platform->foreign_restrict(guest->foreign, guest->options.domid);
+	error = platform->foreign_restrict(guest->foreign, guest->domid);
 	if (error < 0) {
 		snprintf(reason, MEMORY_REASON_MAX, "can't restrict foreign memory to the guest: %s",
 			 strerror(-error));
@@ -270,7 +276,7 @@ static int open_all(struct guest_memory *guest, char reason[MEMORY_REASON_MAX])
 	error = open_model(guest, reason);
 	if (error < 0)
 		goto fail_foreign;
-	error = resolver_open(&guest->resolver, platform, guest->foreign, guest->options.domid);
+	error = resolver_open(&guest->resolver, platform, guest->foreign, guest->domid);
 	if (error < 0) {
 		snprintf(reason, MEMORY_REASON_MAX, "can't map the guest's grant table: %s",
 			 strerror(-error));
@@ -293,7 +299,7 @@ int guest_memory_reach(struct guest_memory *guest, char reason[MEMORY_REASON_MAX
 {
 	int error = 0;
 
-	if (!guest->options.platform->foreign_open) {
+	if (!guest->platform->foreign_open) {
 		snprintf(reason, MEMORY_REASON_MAX, "this xvhost can't map foreign memory");
 		return -EOPNOTSUPP;
 	}
@@ -313,15 +319,15 @@ int guest_memory_reach(struct guest_memory *guest, char reason[MEMORY_REASON_MAX
 	return error;
 }
 
-int guest_memory_open(const struct guest_memory_options *options, struct guest_memory **opened)
+int guest_memory_open(const struct platform *platform, uint16_t domid,
+		      const struct guest_memory_settings *settings, struct guest_memory **opened)
 {
 	struct guest_memory *guest = calloc(1, sizeof(*guest));
 
 	if (!guest)
 		return -ENOMEM;
-	assert(options->budget_mib > 0 && options->idle_s > 0 && options->idle_s <= GUEST_MEMORY_IDLE_MAX_S);
-	guest->options = *options;
-	guest->chunks = CHUNKS_OF_MIB(options->budget_mib);
+	guest->platform = platform;
+	guest->domid = domid;
 	guest->keeper_bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (guest->keeper_bell < 0) {
 		int error = -errno;
@@ -330,14 +336,14 @@ int guest_memory_open(const struct guest_memory_options *options, struct guest_m
 		return error;
 	}
 	pthread_mutex_init(&guest->lock, NULL);
-	share(guest);
+	guest_memory_set(guest, settings);
 	*opened = guest;
 	return 0;
 }
 
 void guest_memory_close(struct guest_memory *guest)
 {
-	const struct platform *platform = guest->options.platform;
+	const struct platform *platform = guest->platform;
 
 	assert(!guest->members);
 	if (guest->reached) {

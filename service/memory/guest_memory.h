@@ -21,20 +21,20 @@
 #define GUEST_MEMORY_IDLE_MAX_S 255u
 #define CHUNKS_OF_MIB(mib) (mib) /* a chunk has 1 MiB */
 
-struct guest_memory_options {
-	const struct platform *platform;
-	uint16_t domid;
-	uint32_t budget_mib; /* kept mapped at most, by all loops together; at least 1 */
+struct guest_memory_settings {
+	uint32_t most_mib;   /* kept mapped at most, by all loops together, whatever comes; at least 1 */
+	uint32_t budget_mib; /* at the moment; at least 1 */
 	uint32_t idle_s;     /* what was not used for so long is unmapped; 1 to GUEST_MEMORY_IDLE_MAX_S */
 };
 
 /* guest_memory_open - nothing of the guest is touched yet. Returns 0 or a negative errno. */
-int guest_memory_open(const struct guest_memory_options *options, struct guest_memory **guest);
+int guest_memory_open(const struct platform *platform, uint16_t domid,
+		      const struct guest_memory_settings *settings, struct guest_memory **guest);
 
 /* guest_memory_close - after all that was opened with it is closed. */
 void guest_memory_close(struct guest_memory *guest);
 
-/* guest_memory_set_budget - from now on, and not more than at first. Control thread. */
-void guest_memory_set_budget(struct guest_memory *guest, uint32_t budget_mib);
+/* guest_memory_set - other settings. When the guest's memory is in use, only the budget becomes another. Control thread. */
+void guest_memory_set(struct guest_memory *guest, const struct guest_memory_settings *settings);
 
 #endif

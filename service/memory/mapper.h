@@ -28,7 +28,9 @@ enum memory_way {
 
 /* What all loops of a guest share. */
 struct guest_memory {
-	struct guest_memory_options options;
+	const struct platform *platform;
+	uint16_t domid;
+	struct guest_memory_settings settings;
 	/* Set once, when foreign memory was opened; then read by all. */
 	bool reached;
 	bool pv;

@@ -32,7 +32,7 @@ int memory_open(const struct platform *platform, uint16_t domid, struct guest_me
 	opened->platform = platform;
 	opened->domid = domid;
 	opened->guest = guest;
-	opened->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	opened->bell = eventfd(0, EFD_CLOEXEC);
 	if (opened->bell < 0) {
 		error = -errno;
 		goto fail_memory;
@@ -63,8 +63,8 @@ static int open_cache(struct memory *memory)
 		.foreign = guest->foreign,
 		.domid = memory->domid,
 		.writable = !guest->pv,
-		.slots = CHUNKS_OF_MIB(guest->options.budget_mib),
-		.idle_ticks = guest->options.idle_s,
+		.slots = CHUNKS_OF_MIB(guest->settings.most_mib),
+		.idle_ticks = guest->settings.idle_s,
 		.age_ticks = guest->pv ? GUEST_PV_AGE_S : 0,
 	};
 	struct cache *cache;
@@ -320,28 +320,4 @@ void memory_unmap_ring(struct memory *memory, const struct memory_ring *ring)
 	if (error < 0)
 		log_error("guest %u: can't unmap a ring of %u pages: %s", memory->domid, ring->count,
 			  strerror(-error));
-}
-
-/* ---- names ---- */
-
-static const char *const access_names[] = {
-	[MEMORY_AUTO] = "auto",
-	[MEMORY_GRANT] = "grant",
-	[MEMORY_FOREIGN] = "foreign",
-};
-
-int memory_access_parse(const char *text, enum memory_access *access)
-{
-	for (size_t i = 0; i < sizeof(access_names) / sizeof(access_names[0]); i++) {
-		if (strcmp(text, access_names[i]) == 0) {
-			*access = (enum memory_access)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-const char *memory_access_name(enum memory_access access)
-{
-	return access_names[access];
 }

@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "memory/access.h"
 #include "platform/platform.h"
 
 struct memory;
@@ -32,13 +33,6 @@ struct mapping_group;
 #define MEMORY_RING_PAGES_MAX 16
 #define MEMORY_SECTOR_BYTES 512u
 #define MEMORY_TEXT_MAX 256 /* bytes of a text about the way to a guest's memory, with the final 0 */
-
-/* Which way an operator wants. */
-enum memory_access {
-	MEMORY_AUTO,	/* what is best for the guest */
-	MEMORY_GRANT,	/* always by grants */
-	MEMORY_FOREIGN, /* as auto, but an error where that would be grants alone */
-};
 
 /* A ring's pages, mapped one after the other: pages[0] is where it begins. */
 struct memory_ring {
@@ -108,9 +102,5 @@ void memory_attend(struct memory *memory);
  */
 int memory_map_ring(struct memory *memory, const uint32_t *grefs, uint32_t count, struct memory_ring *ring);
 void memory_unmap_ring(struct memory *memory, const struct memory_ring *ring);
-
-/* memory_access_parse - "auto", "grant", "foreign". Returns 0, or -EINVAL for anything else. */
-int memory_access_parse(const char *text, enum memory_access *access);
-const char *memory_access_name(enum memory_access access);
 
 #endif

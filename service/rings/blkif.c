@@ -229,6 +229,13 @@ static void answer(struct blkif_slot *slot)
 		blkif_list_append(&queue->turn->taken, queue->barrier);
 }
 
+/* mapping_done - what memory_unmap gets of a request. */
+static struct memory_mapping *mapping_done(struct blkif_slot *slot)
+{
+	slot->mapping.failed = slot->error < 0;
+	return &slot->mapping;
+}
+
 void blkif_finish(struct blkif_turn *turn)
 {
 	struct blkif_slot *slot;
@@ -238,15 +245,20 @@ void blkif_finish(struct blkif_turn *turn)
 		if (slot->error == 0 && next_operation(slot) != 0)
 			submit_step(slot);
 		else if (slot->mapped)
-			turn->mappings[count++] = &slot->mapping;
+			turn->mappings[count++] = mapping_done(slot);
 		else
 			answer(slot);
 	}
 	if (count == 0)
 		return;
 	gone = memory_unmap(turn->memory, turn->mappings, count, turn->gone);
-	for (size_t i = 0; i < gone; i++)
-		answer(blkif_slot_of_mapping(turn->gone[i]));
+	for (size_t i = 0; i < gone; i++) {
+		slot = blkif_slot_of_mapping(turn->gone[i]);
+		/* What was read may not have reached the guest. */
+		if (slot->error == 0)
+			slot->error = slot->mapping.error;
+		answer(slot);
+	}
 }
 
 bool blkif_publish(struct blkif_queue *queue)

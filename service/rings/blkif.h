@@ -198,6 +198,8 @@ struct blkif_queue {
 	enum blkif_protocol protocol;
 	uint64_t disk_bytes;
 	bool read_only;
+	bool cached;  /* memory_choose has said so */
+	bool direct;  /* the memory of requests must take direct I/O */
 	bool flush;   /* the backend wants flushes */
 	bool discard; /* it can give space back */
 	bool broken;  /* nothing more is taken, for good */
@@ -229,6 +231,7 @@ struct blkif_queue_parameters {
 	enum blkif_protocol protocol;
 	void *pages; /* the ring, mapped */
 	uint32_t page_count;
+	bool cached; /* requests may reach the guest's memory by the cache: memory_choose has said so */
 	struct log_limit *limit; /* of what the guest can cause */
 };
 

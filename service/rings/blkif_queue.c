@@ -93,6 +93,9 @@ int blkif_queue_create(const struct blkif_queue_parameters *parameters, struct b
 	queue->read_only = properties->flags & XVHOST_DISK_READ_ONLY;
 	queue->flush = properties->flags & XVHOST_DISK_FLUSH;
 	queue->discard = properties->flags & XVHOST_DISK_DISCARD;
+	queue->cached = parameters->cached;
+	for (uint32_t i = 0; i < queue->layer_count; i++)
+		queue->direct |= (parameters->layers[i].properties->flags & XVHOST_DISK_DIRECT) != 0;
 	error = ring_attach(&queue->ring, parameters->pages, parameters->page_count * PAGE_BYTES,
 			    blkif_entry_bytes(parameters->protocol));
 	if (error == 0)

@@ -79,6 +79,10 @@ static void fill(struct blkif_slot *slot, const struct blkif_wire_request *wire)
 		.grefs = slot->grefs,
 		.count = wire->segment_count,
 		.writable = wire->operation == BLKIF_OP_READ,
+		.cached = blkif_queue_of(slot)->cached,
+		.direct = blkif_queue_of(slot)->direct,
+		.first_sectors = slot->first_sectors,
+		.sector_counts = slot->sector_counts,
 		.sharer = blkif_queue_of(slot),
 		.pages = slot->pages,
 	};
@@ -290,6 +294,7 @@ static void copy_segments(struct blkif_turn *turn, const struct blkif_list *take
 		slot->mapping = (struct memory_mapping){
 			.grefs = &slot->indirect_gref,
 			.count = 1,
+			.cached = blkif_queue_of(slot)->cached,
 			.sharer = blkif_queue_of(slot),
 			.pages = slot->pages,
 		};

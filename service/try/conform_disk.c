@@ -18,7 +18,7 @@
 
 #define BLOCK_BYTES 512u
 #define ALIGNMENT_MAX 512u
-#define KNOWN_FLAGS (XVHOST_DISK_READ_ONLY | XVHOST_DISK_FLUSH | XVHOST_DISK_DISCARD)
+#define KNOWN_FLAGS (XVHOST_DISK_READ_ONLY | XVHOST_DISK_FLUSH | XVHOST_DISK_DISCARD | XVHOST_DISK_DIRECT)
 
 static pthread_t control_thread;
 static const struct xvhost_disk *opening; /* open() of this disk is running */

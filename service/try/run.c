@@ -19,6 +19,7 @@
 #include "try/report.h"
 #include "try/threads.h"
 #include "try/watch.h"
+#include "worker/target.h"
 
 #define DOMID 1
 #define DEVICE 51712u	       /* xvda */
@@ -92,9 +93,10 @@ static int make_guest(struct run *run, const struct try_options *options)
 static int open_disk(struct run *run, struct run_result *result)
 {
 	const struct try_options *options = result->options;
+	char target[2 * TARGET_MAX];
 
-	if (worker_thread_open(run->worker, DEVICE, result->subject.target, options->read_only,
-			       &result->disk) < 0)
+	snprintf(target, sizeof(target), "%s%s", result->host_options, result->subject.target);
+	if (worker_thread_open(run->worker, DEVICE, target, options->read_only, &result->disk) < 0)
 		return fail(TRY_FAILED, "%s", result->disk.text);
 	if (result->disk.read_only && options->read_percent < 100)
 		return fail(TRY_USAGE, "the disk can't be written, so --rw %s can't be done", options->mode);
@@ -224,6 +226,21 @@ static void unmake(struct run *run)
 		sim_machine_destroy(run->machine);
 }
 
+/* find_subject - the backend; what stands before its name is for the worker. */
+static int find_subject(struct run_result *result, char text[ERROR_TEXT_MAX])
+{
+	const struct try_options *options = result->options;
+	struct target_options host_options;
+	const char *rest;
+	int error = target_take_options(options->target, &host_options, &rest, text);
+
+	if (error < 0)
+		return error;
+	snprintf(result->host_options, sizeof(result->host_options), "%.*s", (int)(rest - options->target),
+		 options->target);
+	return subject_find(rest, options->backend_directory, &result->subject, text);
+}
+
 int run_load(const struct try_options *options)
 {
 	struct run_result *result = calloc(1, sizeof(*result));
@@ -234,7 +251,7 @@ int run_load(const struct try_options *options)
 	if (!result)
 		return fail(TRY_FAILED, "no memory");
 	result->options = options;
-	error = subject_find(options->target, options->backend_directory, &result->subject, text);
+	error = find_subject(result, text);
 	if (error < 0) {
 		free(result);
 		return fail(subject_status(error), "%s", text);

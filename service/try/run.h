@@ -13,6 +13,7 @@
 /* What came of it. */
 struct run_result {
 	const struct try_options *options;
+	char host_options[TARGET_MAX]; /* what the target has before the backend */
 	struct subject subject;
 	struct message_disk_opened disk;
 	bool interrupted; /* by a signal */

@@ -190,12 +190,15 @@ void disk_open(struct disk *disk, const struct guest *guest, uint32_t device_id,
 	       const struct message_disk_open *asked, struct message_disk_opened *answer)
 {
 	const struct xvhost_disk_properties *properties = &disk->layers[0].properties;
+	const char *target;
 
 	assert(disk->state == DISK_FREE);
 	*disk = (struct disk){.device_id = device_id, .discard_off = asked->discard_off};
 	snprintf(disk->name, sizeof(disk->name), "guest %u vbd %" PRIu32, guest->domid, device_id);
-	answer->error = open_layers(disk, guest->backend_directory, asked->read_only, asked->target,
-				    answer->text);
+	answer->error = target_take_options(asked->target, &disk->options, &target, answer->text);
+	if (answer->error == 0)
+		answer->error = open_layers(disk, guest->backend_directory, asked->read_only, target,
+					    answer->text);
 	if (answer->error < 0) {
 		/* The one who asked tells of it. */
 		log_debug("%s: target '%s': %s", disk->name, asked->target, answer->text);
@@ -252,6 +255,7 @@ static int make_queue(struct disk *disk, const struct message_disk_connect *aske
 		.protocol = asked->protocol,
 		.pages = queue->ring.pages[0],
 		.page_count = asked->ring_pages,
+		.cached = queue->cached,
 		.limit = &disk->limit,
 	};
 	int error;
@@ -265,6 +269,22 @@ static int make_queue(struct disk *disk, const struct message_disk_connect *aske
 	if (error < 0)
 		snprintf(text, ERROR_TEXT_MAX, "can't serve the ring: %s",
 			 error == -EPROTO ? "its counters are not possible" : strerror(-error));
+	return error;
+}
+
+/* choose_memory - the way to the memory of a queue's requests, whose ring is mapped. */
+static int choose_memory(struct disk *disk, const struct guest *guest, uint32_t index,
+			 char text[ERROR_TEXT_MAX])
+{
+	enum memory_access access = disk->options.access_given ? disk->options.access : guest->access;
+	struct disk_queue *queue = &disk->queues[index];
+	char way[MEMORY_TEXT_MAX];
+	int error = memory_choose(queue->loop->memory, access, &queue->cached, way);
+
+	if (error < 0)
+		snprintf(text, ERROR_TEXT_MAX, "%s", way);
+	else if (index == 0)
+		log_limited(&disk->limit, LOG_LEVEL_INFO, "%s: memory by %s", disk->name, way);
 	return error;
 }
 
@@ -286,7 +306,9 @@ static int connect_queue(struct disk *disk, struct guest *guest, const struct me
 			 strerror(-error));
 		return error;
 	}
-	error = make_queue(disk, asked, index, text);
+	error = choose_memory(disk, guest, index, text);
+	if (error == 0)
+		error = make_queue(disk, asked, index, text);
 	if (error < 0)
 		goto fail_ring;
 	error = guest->platform->event_channels_bind(queue->loop->channels, guest->domid,
@@ -337,8 +359,7 @@ void disk_connect(struct disk *disk, struct guest *guest, const struct message_d
 	disk->released = 0;
 	disk->broken = false;
 	log_limited(&disk->limit, LOG_LEVEL_INFO,
-		    "%s: connected, %s, %" PRIu32 " %s of %" PRIu32 " pages with %" PRIu32
-		    " entries, memory by grants",
+		    "%s: connected, %s, %" PRIu32 " %s of %" PRIu32 " pages with %" PRIu32 " entries",
 		    disk->name, asked->protocol == BLKIF_X86_64 ? "x86_64" : "x86_32", disk->queue_count,
 		    disk->queue_count == 1 ? "ring" : "rings", asked->ring_pages,
 		    disk->queues[0].queue->ring.size);

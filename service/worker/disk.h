@@ -10,6 +10,7 @@
 #include "worker/backends.h"
 #include "worker/guest.h"
 #include "worker/messages.h"
+#include "worker/target.h"
 
 enum disk_state {
 	DISK_FREE = 0,	/* not in use */
@@ -34,6 +35,7 @@ struct disk_queue {
 	struct blkif_queue *queue;
 	struct guest_loop *loop; /* that serves it */
 	struct memory_ring ring;
+	bool cached; /* its requests may reach the guest's memory by the cache */
 	uint32_t port;
 };
 
@@ -44,10 +46,11 @@ struct disk {
 	struct disk_layer layers[BLKIF_LAYERS_MAX]; /* the outermost first */
 	uint32_t layer_count;
 	struct disk_queue queues[DISK_QUEUES_MAX];
-	uint32_t queue_count;		/* 0: not connected */
-	uint32_t released;		/* of them, which loops have let go of */
-	bool discard_off;		/* no layer offers it, whatever its backend can */
-	bool broken;			/* since it was connected, and reported */
+	uint32_t queue_count; /* 0: not connected */
+	uint32_t released;    /* of them, which loops have let go of */
+	bool discard_off;     /* no layer offers it, whatever its backend can */
+	bool broken;	      /* since it was connected, and reported */
+	struct target_options options;
 	char fail_text[ERROR_TEXT_MAX]; /* what a backend said of its open() */
 	struct log_limit limit;
 };

@@ -25,7 +25,7 @@ static int open_loop(const struct guest *guest, struct guest_loop *loop, char te
 			 strerror(-error));
 		goto fail_channels;
 	}
-	error = memory_open(guest->platform, guest->domid, NULL, CONFIG_LOOP_REQUESTS_IN_FLIGHT,
+	error = memory_open(guest->platform, guest->domid, guest->memory, CONFIG_LOOP_REQUESTS_IN_FLIGHT,
 			    &loop->memory);
 	if (error < 0) {
 		snprintf(text, ERROR_TEXT_MAX, "can't open the grant device: %s (is xen-gntdev loaded?)",
@@ -68,6 +68,30 @@ int guest_loop(struct guest *guest, uint32_t queue_index, struct guest_loop **lo
 	return 0;
 }
 
+int guest_open(struct guest *guest)
+{
+	const struct guest_memory_settings settings = {
+		.most_mib = CONFIG_MEMORY_GUEST_MIB,
+		.budget_mib = CONFIG_MEMORY_GUEST_MIB,
+		.idle_s = MEMORY_IDLE_DEFAULT_S,
+	};
+
+	guest->access = MEMORY_AUTO;
+	return guest_memory_open(guest->platform, guest->domid, &settings, &guest->memory);
+}
+
+void guest_set_memory(struct guest *guest, const struct message_memory *asked)
+{
+	const struct guest_memory_settings settings = {
+		.most_mib = asked->most_mib,
+		.budget_mib = asked->budget_mib,
+		.idle_s = asked->idle_s,
+	};
+
+	guest->access = asked->access;
+	guest_memory_set(guest->memory, &settings);
+}
+
 void guest_close(struct guest *guest)
 {
 	for (; guest->loop_count > 0; guest->loop_count--) {
@@ -77,4 +101,5 @@ void guest_close(struct guest *guest)
 		memory_close(loop->memory);
 		guest->platform->event_channels_close(loop->channels);
 	}
+	guest_memory_close(guest->memory);
 }

@@ -10,6 +10,7 @@
 #define GUEST_H
 
 #include "log.h"
+#include "memory/guest_memory.h"
 #include "worker/loop.h"
 #include "worker/messages.h"
 
@@ -26,6 +27,8 @@ struct guest {
 	uint16_t domid;
 	const char *backend_directory;
 	bool wait_by_poll; /* see loop_create */
+	struct guest_memory *memory; /* what the loops share */
+	enum memory_access access;   /* of disks whose target does not say */
 	struct guest_loop loops[GUEST_LOOPS_MAX];
 	uint32_t loop_count; /* that were needed so far */
 	struct log_limit limit;
@@ -37,6 +40,12 @@ struct guest {
  */
 int guest_loop(struct guest *guest, uint32_t queue_index, struct guest_loop **loop,
 	       char text[ERROR_TEXT_MAX]);
+
+/* guest_open - the guest's memory, with the defaults of this build. Returns 0 or a negative errno. */
+int guest_open(struct guest *guest);
+
+/* guest_set_memory - other settings. */
+void guest_set_memory(struct guest *guest, const struct message_memory *asked);
 
 /* guest_close - end all loops; they serve no queue any more. */
 void guest_close(struct guest *guest);

@@ -22,9 +22,9 @@
 #define PORTS_BATCH 64	    /* event channels taken by one read */
 #define UNMASK_BATCH 1024   /* ... unmasked by one write: Linux's driver takes a page of them */
 #define GENERATION_MASK 0xfffffu
-/* Operations that can be under way: those of requests, writes that unmask, and what is read of ports and commands. */
+/* Operations that can be under way: those of requests, writes that unmask, and what is read of ports, commands and memory's bell. */
 #define ASIDE_MAX                                                                                            \
-	(2 * CONFIG_LOOP_REQUESTS_IN_FLIGHT + (LOOP_QUEUES_MAX + UNMASK_BATCH - 1) / UNMASK_BATCH + 2)
+	(2 * CONFIG_LOOP_REQUESTS_IN_FLIGHT + (LOOP_QUEUES_MAX + UNMASK_BATCH - 1) / UNMASK_BATCH + 3)
 
 /* What a completion is for: the top 8 bits of its user_data. One switch in reap() knows them all. */
 enum completion_type {
@@ -33,6 +33,7 @@ enum completion_type {
 	COMPLETION_COMMAND,   /* the mailbox of commands was rung */
 	COMPLETION_REQUEST, /* a backend's I/O: 4 bits layer, 20 bits generation, 16 bits queue, 16 bits slot */
 	COMPLETION_WAIT,    /* a backend's time has passed; the same */
+	COMPLETION_MEMORY,     /* memory's bell was rung */
 	COMPLETION_WAIT_ENDED, /* a wait could not be ended early */
 };
 
@@ -63,6 +64,7 @@ struct loop {
 	uint32_t ports[PORTS_BATCH];	  /* where pending ports are read to */
 	uint32_t unmask[LOOP_QUEUES_MAX]; /* what is being written to unmask */
 	uint64_t rung;			  /* where the mailbox's eventfd is read to */
+	uint64_t memory_rung;		  /* where memory's is */
 	bool ending, failed;
 	bool wait_by_poll;
 	bool unsubmitted;	    /* the kernel has not taken all that was prepared */
@@ -179,6 +181,15 @@ static void read_command_bell(struct loop *loop)
 
 	io_uring_prep_read(sqe, loop->commands.fd, &loop->rung, sizeof(loop->rung), 0);
 	io_uring_sqe_set_data64(sqe, tag(COMPLETION_COMMAND));
+}
+
+static void read_memory_bell(struct loop *loop)
+{
+	struct io_uring_sqe *sqe = next_sqe(loop);
+
+	io_uring_prep_read(sqe, memory_bell(loop->turn.memory), &loop->memory_rung, sizeof(loop->memory_rung),
+			   0);
+	io_uring_sqe_set_data64(sqe, tag(COMPLETION_MEMORY));
 }
 
 /* request_sqe - an entry for a backend's I/O, whose completion finds the request again. */
@@ -389,6 +400,10 @@ static void complete_one(struct loop *loop, uint64_t data, int32_t result)
 	case COMPLETION_COMMAND:
 		run_commands(loop);
 		read_command_bell(loop);
+		break;
+	case COMPLETION_MEMORY:
+		memory_attend(loop->turn.memory);
+		read_memory_bell(loop);
 		break;
 	case COMPLETION_REQUEST:
 		request_done(loop, data, result);
@@ -618,6 +633,7 @@ static void *loop_main(void *argument)
 		return NULL;
 	read_ports(loop);
 	read_command_bell(loop);
+	read_memory_bell(loop);
 	while (!loop->ending && !loop->failed)
 		turn(loop, can_wait(loop));
 	io_uring_queue_exit(&loop->ring);

@@ -20,12 +20,15 @@
  *	DISK_CLOSE	->			close the backend
  *			<-	DISK_CLOSED
  *	STOP		->			disconnect and close all disks, end
+ *	MEMORY		->			what to do with the guest's memory; has no answer, and may come again
  */
 #ifndef MESSAGES_H
 #define MESSAGES_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "memory/access.h"
 
 #define TARGET_MAX 1024	   /* bytes of a target string with the final 0 */
 #define ERROR_TEXT_MAX 512 /* bytes of an error text with the final 0 */
@@ -46,6 +49,7 @@ enum message_type {
 	MESSAGE_DISK_CLOSE,
 	MESSAGE_DISK_CLOSED,
 	MESSAGE_STOP,
+	MESSAGE_MEMORY,
 };
 
 /* The ABI of the guest's requests: what its `protocol` node names (protocols.h). */
@@ -92,14 +96,23 @@ struct message_error {
 	char text[ERROR_TEXT_MAX];
 };
 
+/* Tells: how the guest's memory is to be reached. A worker that was told nothing has its own defaults. */
+struct message_memory {
+	enum memory_access access; /* of disks whose target does not say */
+	uint32_t most_mib;	   /* as struct guest_memory_settings */
+	uint32_t budget_mib;
+	uint32_t idle_s;
+};
+
 struct message {
 	enum message_type type;
-	uint32_t device_id; /* the vbd's number within the guest; 0 for STOP */
+	uint32_t device_id; /* the vbd's number within the guest; 0 for STOP and MEMORY */
 	union {
 		struct message_disk_open open;
 		struct message_disk_opened opened;
 		struct message_disk_connect connect;
 		struct message_error error; /* DISK_CONNECTED, DISK_BROKEN */
+		struct message_memory memory;
 	};
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * target.c - a disk's target string: NAME:parameter=value,parameter=value
+ * target.c - a disk's target string: [option=value,...]NAME:parameter=value,parameter=value
  */
 #include "worker/target.h"
 
@@ -13,6 +13,54 @@
 
 #define PARAMETERS_MAX 32		/* of one backend */
 #define WRONG_MAX (ERROR_TEXT_MAX - 64) /* of a text that stands behind another */
+#define OPTION_MAX 64			/* bytes of option=value with the final 0 */
+
+/* take_option - one of them. */
+static int take_option(char *option, struct target_options *options, char text[ERROR_TEXT_MAX])
+{
+	char *value = strchr(option, '=');
+
+	*value++ = '\0';
+	if (strcmp(option, "memory") != 0) {
+		snprintf(text, ERROR_TEXT_MAX,
+			 "'%s' before the backend's name is no option of a disk; it has memory", option);
+		return -EINVAL;
+	}
+	if (options->access_given) {
+		snprintf(text, ERROR_TEXT_MAX, "the option memory is given twice");
+		return -EINVAL;
+	}
+	options->access_given = true;
+	if (memory_access_parse(value, &options->access))
+		return 0;
+	snprintf(text, ERROR_TEXT_MAX, "the option memory is '%s', it must be " MEMORY_ACCESS_NAMES, value);
+	return -EINVAL;
+}
+
+int target_take_options(const char *target, struct target_options *options, const char **rest,
+			char text[ERROR_TEXT_MAX])
+{
+	*options = (struct target_options){.access = MEMORY_AUTO};
+	for (;;) {
+		size_t length = strcspn(target, ",:");
+		char option[OPTION_MAX];
+		int error;
+
+		*rest = target;
+		if (target[length] != ',' || !memchr(target, '=', length))
+			return 0;
+		snprintf(option, sizeof(option), "%.*s", (int)length, target);
+		if (!strchr(option, '=')) {
+			snprintf(text, ERROR_TEXT_MAX,
+				 "'%s...' before the backend's name is no option of a disk", option);
+			return -EINVAL;
+		}
+		error = take_option(option, options, text);
+		if (error < 0)
+			return error;
+		target += length + 1;
+	}
+}
 
 int target_backend_name(const char *target, char name[BACKEND_NAME_MAX], char text[ERROR_TEXT_MAX])
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * target.h - a disk's target string: NAME:parameter=value,parameter=value
+ * target.h - a disk's target string: [option=value,...]NAME:parameter=value,parameter=value
  *
  * A comma in a value is written twice, except in the disk below a wrapper, which takes all that follows it. The
  * string comes from the toolstack; whatever is wrong with it becomes a sentence that names the parameter, its
@@ -9,7 +9,20 @@
 #ifndef TARGET_H
 #define TARGET_H
 
+#include "memory/access.h"
 #include "worker/backends.h"
+
+/* What stands before the backend's name is for the host. */
+struct target_options {
+	bool access_given;
+	enum memory_access access;
+};
+
+/*
+ * target_take_options - parse what stands before the backend's name; `*rest` is where that begins. Returns 0 or -EINVAL.
+ */
+int target_take_options(const char *target, struct target_options *options, const char **rest,
+			char text[ERROR_TEXT_MAX]);
 
 /*
  * target_backend_name - the part before the first ':'. Returns 0, or -EINVAL when there is none or it is too

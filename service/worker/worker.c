@@ -114,6 +114,8 @@ static void on_message(struct worker *worker, const struct message *message)
 
 	if (message->type == MESSAGE_STOP) {
 		worker->stopping = true;
+	} else if (message->type == MESSAGE_MEMORY) {
+		guest_set_memory(&worker->guest, &message->memory);
 	} else if (message->type == MESSAGE_DISK_OPEN && state == DISK_FREE) {
 		on_open(worker, message);
 	} else if (message->type == MESSAGE_DISK_CONNECT && state == DISK_OPEN) {
@@ -287,6 +289,13 @@ int worker_run(const struct worker_options *options)
 	worker->guest.domid = options->domid;
 	worker->guest.backend_directory = options->backend_directory;
 	worker->guest.wait_by_poll = options->wait_by_poll;
+	error = guest_open(&worker->guest);
+	if (error < 0) {
+		log_error("guest %u: can't begin: %s", options->domid, strerror(-error));
+		close(worker->socket);
+		free(worker);
+		return error;
+	}
 	/* The first loop is made at once, so that a host without Xen's devices is told from the start. */
 	error = guest_loop(&worker->guest, 0, &loop, text);
 	if (error == 0) {

@@ -15,6 +15,16 @@
 struct sim_machine *machine;
 struct sim_guest *guest;
 struct worker_thread *worker;
+const char *sim_disk_access;
+
+static const char *access_of_disks(void)
+{
+	const char *environment = getenv("XVHOST_TEST_MEMORY");
+
+	if (sim_disk_access)
+		return sim_disk_access;
+	return environment ? environment : "auto";
+}
 
 void sim_disk_start(bool strict)
 {
@@ -23,13 +33,17 @@ void sim_disk_start(bool strict)
 
 void sim_disk_start_version(bool strict, uint32_t grant_version)
 {
-	const struct sim_guest_options options = {.domid = SIM_DISK_DOMID,
-						  .pages = GUEST_PAGES,
-						  .grant_version = grant_version,
-						  .strict = strict};
+	sim_disk_start_guest(&(struct sim_guest_options){.grant_version = grant_version, .strict = strict});
+}
+
+void sim_disk_start_guest(const struct sim_guest_options *guest_options)
+{
+	struct sim_guest_options options = *guest_options;
 	const char *build = getenv("XVHOST_BUILD");
 	static char backends[256];
 
+	options.domid = SIM_DISK_DOMID;
+	options.pages = GUEST_PAGES;
 	snprintf(backends, sizeof(backends), "%s/backends", build ? build : "build");
 	log_set_level(LOG_LEVEL_WARNING);
 	machine = sim_machine_create(1);
@@ -47,8 +61,11 @@ void sim_disk_stop(void)
 
 void sim_disk_open_target(struct sim_disk *disk, uint32_t device_id, const char *target)
 {
+	char whole[TARGET_MAX];
+
 	*disk = (struct sim_disk){.device_id = device_id, .file = -1};
-	ck_assert_msg(worker_thread_open(worker, device_id, target, false, &disk->opened) == 0, "%s",
+	snprintf(whole, sizeof(whole), "memory=%s,%s", access_of_disks(), target);
+	ck_assert_msg(worker_thread_open(worker, device_id, whole, false, &disk->opened) == 0, "%s",
 		      disk->opened.text);
 }
 

@@ -26,9 +26,19 @@ struct sim_disk {
 	struct blkif_frontend *frontend; /* NULL: not connected */
 };
 
-/* sim_disk_start - the machine, the guest and its worker; _version with a grant table of this version. */
+/*
+ * How the disks' targets say that the guest's memory is to be reached: auto, grant or foreign. NULL: as the environment's
+ * XVHOST_TEST_MEMORY has it, or auto.
+ */
+extern const char *sim_disk_access;
+
+/*
+ * sim_disk_start - the machine, the guest and its worker; _version with a grant table of this version, _guest with such a
+ * guest, whose number and size are filled in.
+ */
 void sim_disk_start(bool strict);
 void sim_disk_start_version(bool strict, uint32_t grant_version);
+void sim_disk_start_guest(const struct sim_guest_options *options);
 
 /* sim_disk_stop - the worker ends without an error; all disks are closed before. */
 void sim_disk_stop(void);

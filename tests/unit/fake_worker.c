@@ -121,6 +121,8 @@ static void serve(int fd)
 			if (!is(message.device_id, "hangs-disconnecting"))
 				answer(fd, &message, MESSAGE_DISK_DISCONNECTED, 0, "");
 			break;
+		case MESSAGE_MEMORY:
+			break;
 		case MESSAGE_DISK_CLOSE:
 			answer(fd, &message, MESSAGE_DISK_CLOSED, 0, "");
 			break;

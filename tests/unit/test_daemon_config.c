@@ -56,6 +56,13 @@ START_TEST(test_good)
 	ck_assert_str_eq(config.worker, "/a/w");
 	ck_assert_str_eq(config.backend_directory, "/b");
 	ck_assert_uint_eq(config.max_ring_page_order, 0);
+	ck_assert_int_eq(config.memory_access, MEMORY_AUTO);
+	ck_assert_int_eq(
+		read_text("[memory]\naccess = foreign\nguest_mib = 512\nhost_mib = 1024\nidle_s = 3\n"), 0);
+	ck_assert_int_eq(config.memory_access, MEMORY_FOREIGN);
+	ck_assert_uint_eq(config.memory_guest_mib, 512);
+	ck_assert_uint_eq(config.memory_host_mib, 1024);
+	ck_assert_uint_eq(config.memory_idle_s, 3);
 }
 END_TEST
 
@@ -94,9 +101,18 @@ static const struct {
 	 "FILE:2: unknown key log_level in [disk]; it must be one of max_ring_page_order, max_queues\n"},
 	{"[daemon]\nloglevel = info\n", "FILE:2: unknown key loglevel in [daemon]; it must be one of "
 					"log_level, worker, backend_directory\n"},
-	{"[net]\nx = 1\n", "FILE:2: key x is in the unknown section [net]; it must be [daemon] or [disk]\n"},
+	{"[net]\nx = 1\n",
+	 "FILE:2: key x is in the unknown section [net]; it must be [daemon], [disk] or [memory]\n"},
+	{"[memory]\naccess = grants\n",
+	 "FILE:2: access in [memory] is \"grants\"; it must be auto, grant or foreign\n"},
+	{"[memory]\nguest_mib = 0\n",
+	 "FILE:2: guest_mib in [memory] is \"0\"; it must be a number from 1 to 32768\n"},
+	{"[memory]\nhost_mib = 16777217\n",
+	 "FILE:2: host_mib in [memory] is \"16777217\"; it must be a number from 1 to 16777216\n"},
+	{"[memory]\nidle_s = 256\n",
+	 "FILE:2: idle_s in [memory] is \"256\"; it must be a number from 1 to 255\n"},
 	{"log_level = info\n",
-	 "FILE:1: key log_level is in the unknown section []; it must be [daemon] or [disk]\n"},
+	 "FILE:1: key log_level is in the unknown section []; it must be [daemon], [disk] or [memory]\n"},
 	{"[daemon]\nlog_level = info\nlog_level = debug\n",
 	 "FILE:3: log_level in [daemon] is given a second time, as \"debug\"\n"},
 	{"[daemon\n", "FILE:1: neither [section] nor key = value nor a comment\n"},

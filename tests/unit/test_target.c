@@ -321,8 +321,52 @@ START_TEST(adopt_longer)
 }
 END_TEST
 
+/* What stands before the backend's name is the host's, and is taken off. */
+START_TEST(options)
+{
+	static const struct {
+		const char *target, *rest;
+		bool given;
+		enum memory_access access;
+	} good_ones[] = {
+		{"good:path=/a,memory=grant", "good:path=/a,memory=grant", false, MEMORY_AUTO},
+		{"memory=grant,good:path=/a", "good:path=/a", true, MEMORY_GRANT},
+		{"memory=foreign,good", "good", true, MEMORY_FOREIGN},
+		{"memory=auto,", "", true, MEMORY_AUTO},
+		{"good", "good", false, MEMORY_AUTO},
+		{"memory=auto", "memory=auto", false, MEMORY_AUTO},
+		{"a,b:c=d", "a,b:c=d", false, MEMORY_AUTO},
+		{"", "", false, MEMORY_AUTO},
+	};
+	static const char *const bad_ones[][2] = {
+		{"memory=some,good:path=/a",
+		 "the option memory is 'some', it must be auto, grant or foreign"},
+		{"memory=,good:path=/a", "the option memory is '', it must be auto, grant or foreign"},
+		{"memory=auto,memory=auto,good:path=/a", "the option memory is given twice"},
+		{"path=/a,good", "'path' before the backend's name is no option of a disk; it has memory"},
+		{"=,good", "'' before the backend's name is no option of a disk; it has memory"},
+	};
+	struct target_options taken;
+	char text[ERROR_TEXT_MAX];
+	const char *rest;
+
+	for (size_t i = 0; i < sizeof(good_ones) / sizeof(good_ones[0]); i++) {
+		ck_assert_int_eq(target_take_options(good_ones[i].target, &taken, &rest, text), 0);
+		ck_assert_str_eq(rest, good_ones[i].rest);
+		ck_assert_int_eq(taken.access_given, good_ones[i].given);
+		ck_assert_int_eq(taken.access, good_ones[i].access);
+	}
+	for (size_t i = 0; i < sizeof(bad_ones) / sizeof(bad_ones[0]); i++) {
+		ck_assert_int_eq(target_take_options(bad_ones[i][0], &taken, &rest, text), -EINVAL);
+		ck_assert_str_eq(text, bad_ones[i][1]);
+	}
+}
+END_TEST
+
 static void add_tests(TCase *test_case)
 {
+	tcase_add_test(test_case, options);
+
 	tcase_add_test(test_case, all_given);
 	tcase_add_test(test_case, defaults);
 	tcase_add_test(test_case, target_below);
