@@ -60,7 +60,7 @@ all: ## build everything (the default)
 include configs/kconfig.mk
 
 # These look after the tree, or call make again for the rest: they need no compiler, library or configuration.
-light-goals := help deps clean distclean uninstall format format-check check check-fast check-unit demo kernel lab \
+light-goals := help deps deps-build clean distclean uninstall uninstall-dev format format-check check check-fast check-unit demo kernel lab \
 	lab-root lab-shell fuzz fuzz-build new-backend $(kconfig-goals)
 goals := $(or $(MAKECMDGOALS),all)
 build-goals := $(filter-out $(light-goals) %_defconfig,$(goals))
@@ -68,7 +68,7 @@ tools := $(if $(filter $(kconfig-goals) %_defconfig,$(goals))$(build-goals),kcon
 	$(if $(build-goals),pkg-config scdoc $(firstword $(CC)))
 missing := $(shell for tool in $(tools); do command -v $$tool >/dev/null || echo $$tool; done)
 ifneq ($(missing),)
-$(error this machine has no $(missing); `make deps` installs what is needed)
+$(error this machine has no $(missing); `make deps-build` installs what is needed)
 endif
 ifneq ($(build-goals),)
 $(call remember,config,$(config-base) $(config-given))
@@ -101,7 +101,7 @@ endif
 
 # Debian's names; one list for all programs, for --as-needed leaves out what a program does not use.
 packages := xenstore xenevtchn xengnttab xendevicemodel xenforeignmemory xentoollog liburing inih jansson
-missing-package = $(error pkg-config does not know $1; `make deps` installs what is needed)
+missing-package = $(error pkg-config does not know $1; `make deps-build` installs what is needed)
 pkg-libs = $(or $(shell pkg-config --libs $1),$(call missing-package,$1))
 
 includes = -Iinclude -Iservice
@@ -265,37 +265,52 @@ $(dkms): kernel/dkms.conf $(O)/settings/paths
 
 # ---- installing ------------------------------------------------------------------------------------------------
 
-# MODE:FROM:TO of each file; install and uninstall both go by it.
-installed := \
-	755:$(O)/bin/xvhostd:$(SBINDIR)/xvhostd \
-	755:$(O)/bin/xvhost-worker:$(LIBEXECDIR)/xvhost-worker \
+# MODE:FROM:TO of each file; installing and uninstalling both go by it. What authors of backends need lies below PREFIX.
+page-entries = $(foreach f,$1,644:$f:$(MANDIR)/man$(patsubst .%,%,$(suffix $f))/$(notdir $f))
+dev-pages := $(patsubst %.scd,$(O)/man/%,$(notdir $(wildcard service/try/*.scd backends/*/*.[1-8].scd)))
+dev-installed := \
 	755:$(O)/bin/xvhost-try:$(BINDIR)/xvhost-try \
-	755:service/daemon/block-xvhost:$(SYSCONFDIR)/xen/scripts/block-xvhost \
 	$(foreach f,$(modules),644:$f:$(BACKENDDIR)/$(notdir $f)) \
 	$(foreach f,$(wildcard include/xvhost/*.h),644:$f:$(INCLUDEDIR)/xvhost/$(notdir $f)) \
-	$(foreach f,$(pages),644:$f:$(MANDIR)/man$(patsubst .%,%,$(suffix $f))/$(notdir $f)) \
-	$(foreach f,$(units),644:$f:$(UNITDIR)/$(notdir $f)) \
+	$(call page-entries,$(dev-pages)) \
 	644:$(pkg-config-file):$(LIBDIR)/pkgconfig/xvhost.pc \
 	644:docs/backend-guide.md:$(DOCDIR)/backend-guide.md \
-	$(foreach f,$(wildcard examples/*.c) examples/Makefile,644:$f:$(DOCDIR)/examples/$(notdir $f)) \
+	$(foreach f,$(wildcard examples/*.c) examples/Makefile,644:$f:$(DOCDIR)/examples/$(notdir $f))
+installed := $(dev-installed) \
+	755:$(O)/bin/xvhostd:$(SBINDIR)/xvhostd \
+	755:$(O)/bin/xvhost-worker:$(LIBEXECDIR)/xvhost-worker \
+	755:service/daemon/block-xvhost:$(SYSCONFDIR)/xen/scripts/block-xvhost \
+	$(call page-entries,$(filter-out $(dev-pages),$(pages))) \
+	$(foreach f,$(units),644:$f:$(UNITDIR)/$(notdir $f)) \
 	$(foreach f,kernel/Kbuild $(wildcard kernel/*.[ch]),644:$f:$(DKMSDIR)/$(notdir $f)) \
 	644:include/xvhost/remap.h:$(DKMSDIR)/include/xvhost/remap.h \
 	644:$(dkms):$(DKMSDIR)/dkms.conf
 sample-at := $(SYSCONFDIR)/xvhost/xvhost.conf
 
-.PHONY: install uninstall
-install: all ## install; a configuration file that is there stays
-	$(Q)set -e; for entry in $(installed); do \
+install-entries = set -e; for entry in $1; do \
 		IFS=:; set -- $$entry; echo "INSTALL  $(DESTDIR)$$3"; install -D -m "$$1" "$$2" "$(DESTDIR)$$3"; \
-	done; \
+	done
+define remove-entries
+	$(Q)for entry in $1; do rm -fv "$(DESTDIR)$${entry##*:}"; done
+	$(Q)rm -fv $(all-backends:%="$(DESTDIR)$(BACKENDDIR)/%.so")
+	$(Q)rmdir --ignore-fail-on-non-empty $(wildcard $(addprefix $(DESTDIR),$(BACKENDDIR) $(LIBDIR)/xvhost \
+		$(LIBEXECDIR) $(INCLUDEDIR)/xvhost $(DOCDIR)/examples $(DOCDIR))) 2>/dev/null || true
+endef
+
+.PHONY: install install-dev uninstall uninstall-dev
+install: all ## install; a configuration file that is there stays
+	$(Q)$(call install-entries,$(installed)); \
 	if [ -e "$(DESTDIR)$(sample-at)" ]; then echo "KEEP     $(DESTDIR)$(sample-at)"; \
 	else echo "INSTALL  $(DESTDIR)$(sample-at)"; install -D -m 644 $(sample) "$(DESTDIR)$(sample-at)"; fi
 
+install-dev: $(O)/bin/xvhost-try $(modules) $(dev-pages) $(pkg-config-file) ## install what backends are written with, below PREFIX only
+	$(Q)$(call install-entries,$(dev-installed))
+
 uninstall: ## remove what install put there, but not the configuration file
-	$(Q)for entry in $(installed); do rm -fv "$(DESTDIR)$${entry##*:}"; done
-	$(Q)rm -fv $(all-backends:%="$(DESTDIR)$(BACKENDDIR)/%.so")
-	$(Q)rmdir --ignore-fail-on-non-empty $(wildcard $(addprefix $(DESTDIR),$(BACKENDDIR) $(LIBDIR)/xvhost \
-		$(LIBEXECDIR) $(INCLUDEDIR)/xvhost $(DOCDIR)/examples $(DOCDIR))) 2>/dev/null
+	$(call remove-entries,$(installed))
+
+uninstall-dev: ## remove what install-dev put there
+	$(call remove-entries,$(dev-installed))
 
 # ---- care ------------------------------------------------------------------------------------------------------
 
@@ -303,9 +318,12 @@ uninstall: ## remove what install put there, but not the configuration file
 new-backend: ## write the skeleton of a backend: NAME=foo KIND=disk; out of the tree with DIR=folder
 	$(Q)backends/new-backend '$(NAME)' '$(KIND)' '$(DIR)'
 
-.PHONY: deps clean distclean format format-check help
+.PHONY: deps deps-build clean distclean format format-check help
 deps: ## install the Debian packages of configs/debian-packages that are missing
 	$(Q)configs/install-packages
+
+deps-build: ## only those of them that building needs
+	$(Q)configs/install-packages 'To build'
 
 clean: ## remove what was built; the configuration and the lab's images stay
 	$(Q)rm -rf $(addprefix $(O)/,bin lib obj backends kernel man share tests settings kconfig config.mk config.h \
