@@ -53,6 +53,13 @@ static int template_open(struct xvhost_disk *disk, const void *opaque,
 	struct stat status;
 	int error;
 
+	/* The worker's folder is not that of whoever wrote the target. */
+	if (config->path[0] != '/') {
+		disk->host->fail(disk,
+				 "parameter path of backend template is '%s', it must be an absolute path",
+				 config->path);
+		return -EINVAL;
+	}
 	opened = malloc(sizeof(*opened));
 	if (!opened) {
 		disk->host->fail(disk, "no memory for backend template");

@@ -39,7 +39,8 @@ void one_queue_start(enum blkif_protocol protocol, uint32_t ring_pages, uint32_t
 	small_guest_init();
 	small_ring_init(&frontend, protocol, ring_pages);
 	small_ring_describe(&frontend, &connect);
-	ck_assert_int_eq(memory_open(small_guest_platform(), SMALL_GUEST_DOMID, NULL, IN_FLIGHT_MAX, &memory), 0);
+	ck_assert_int_eq(memory_open(small_guest_platform(), SMALL_GUEST_DOMID, NULL, IN_FLIGHT_MAX, &memory),
+			 0);
 	ck_assert_int_eq(memory_map_ring(memory, connect.queues[0].ring_refs, ring_pages, &ring), 0);
 	parameters.pages = ring.pages[0];
 	ck_assert_int_eq(blkif_queue_create(&parameters, &queue), 0);
