@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "try/conform_context.h"
@@ -34,11 +36,30 @@
 
 /* ---- the table ---- */
 
+/* check_file_name - the worker finds a backend by its file's name. */
+static void check_file_name(const struct conform_context *context)
+{
+	const char *target = context->options->target, *name = context->subject.backend->name;
+	size_t length = strcspn(target, ":");
+	const char *slash = memrchr(target, '/', length);
+	size_t name_length = strlen(name);
+
+	if (!slash)
+		return;
+	length -= (size_t)(slash + 1 - target);
+	if (length != name_length + 3 || strncmp(slash + 1, name, name_length) != 0 ||
+	    strncmp(slash + 1 + name_length, ".so", 3) != 0)
+		conform_broken(CONFORM_LOAD,
+			       "the file %.*s holds the backend '%s', which the worker looks for in %s.so",
+			       (int)length, slash + 1, name, name);
+}
+
 /* The backend was loaded and its table adopted before this. */
 void conform_check_load(struct conform_context *context)
 {
 	const struct xvhost_disk_backend *backend = context->subject.backend;
 
+	check_file_name(context);
 	if (strchr(backend->description, '\n') || !backend->description[0])
 		conform_broken(CONFORM_LOAD, "the description must be one line: '%s'", backend->description);
 	if (!backend->version[0])
@@ -320,6 +341,7 @@ static bool fails(struct conform_context *context, const struct failure *failure
 {
 	struct rlimit before, limit;
 	struct conform_disk disk;
+	char text[ERROR_TEXT_MAX];
 	int error;
 
 	getrlimit(RLIMIT_NOFILE, &before);
@@ -330,6 +352,8 @@ static bool fails(struct conform_context *context, const struct failure *failure
 	error = conform_open_target(context, &disk, failure->target, 0);
 	setrlimit(RLIMIT_NOFILE, &before);
 	if (error == 0) {
+		if (conform_disk_impossible(&disk.layers[0], text))
+			conform_broken(CONFORM_OPEN_FAILS, "%s open() succeeded, but %s", failure->why, text);
 		conform_close(&disk);
 		return false;
 	}
@@ -402,9 +426,58 @@ static uint32_t without_file(struct conform_context *context)
 	return failed;
 }
 
+/* names_content - does the target give this parameter the name of a file that holds something? */
+static bool names_content(const struct conform_context *context, const struct xvhost_parameter *parameter)
+{
+	char value[TARGET_MAX];
+	struct stat status;
+
+	return parameter->type == XVHOST_STRING &&
+	       conform_target_value(context->subject.target, context->subject.backend, parameter->name,
+				    value) &&
+	       stat(value, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
+}
+
+/* with_odd_file - the parameter names a file of so many bytes, which can't be a disk's. Returns how often open() failed. */
+static uint32_t with_odd_file(struct conform_context *context, const struct xvhost_parameter *parameter,
+			      uint32_t bytes)
+{
+	char path[32], changed[TARGET_MAX], why[128];
+	int fd = memfd_create("conformance", MFD_CLOEXEC);
+	bool failed;
+
+	if (fd < 0)
+		return 0;
+	/* Nothing is left in any folder, however this ends. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	snprintf(why, sizeof(why), "when %.32s names a file of %u bytes,", parameter->name, bytes);
+	failed = ftruncate(fd, bytes) == 0 &&
+		 conform_target_change(context->subject.target, context->subject.backend, parameter->name,
+				       path, 1, changed) &&
+		 fail_again(context, &(struct failure){.target = changed, .why = why});
+	close(fd);
+	return failed;
+}
+
+/* with_odd_files - a backend to which the file is not the disk opens. */
+static uint32_t with_odd_files(struct conform_context *context)
+{
+	const struct xvhost_disk_backend *backend = context->subject.backend;
+	uint32_t failed = 0;
+
+	for (uint32_t i = 0; i < backend->parameter_count; i++) {
+		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
+
+		if (names_content(context, parameter))
+			failed += with_odd_file(context, parameter, 0) +
+				  with_odd_file(context, parameter, 513);
+	}
+	return failed;
+}
+
 void conform_check_open_fails(struct conform_context *context)
 {
-	uint32_t failed = without_file(context) + without_descriptors(context);
+	uint32_t failed = without_file(context) + with_odd_files(context) + without_descriptors(context);
 	struct conform_disk disk;
 
 	/* And afterwards it opens. */

@@ -45,6 +45,7 @@ enum fault {
 	FAULT_IN_ORDER,
 	FAULT_LAST_BLOCK,
 	FAULT_LEAKS_BY_FAILING,
+	FAULT_LEAKS_FD_BY_FAILING,
 	FAULT_LEAKS_BY_REQUEST,
 	FAULT_LEAKS_FD,
 	FAULT_LEAKS_MEMORY,
@@ -65,6 +66,7 @@ enum fault {
 	FAULT_STAYS_READ_ONLY,
 	FAULT_STOPS_SHORT,
 	FAULT_SWALLOWS_ERRORS,
+	FAULT_TAKES_ANY_FILE,
 	FAULT_TOUCHES_DATA,
 	FAULT_TOUCHES_REQUEST,
 	FAULT_TWO_AT_ONCE,
@@ -97,6 +99,8 @@ static const char *const fault_names[FAULTS] = {
 	[FAULT_IN_ORDER] = "in-order",
 	[FAULT_LAST_BLOCK] = "last-block",
 	[FAULT_LEAKS_BY_FAILING] = "leaks-by-failing",
+	[FAULT_LEAKS_FD_BY_FAILING] = "leaks-fd-by-failing",
+	[FAULT_TAKES_ANY_FILE] = "takes-any-file",
 	[FAULT_LEAKS_BY_REQUEST] = "leaks-by-request",
 	[FAULT_LEAKS_FD] = "leaks-fd",
 	[FAULT_LEAKS_MEMORY] = "leaks-memory",
@@ -199,7 +203,8 @@ static int set_properties(struct xvhost_disk *disk, const struct wrong *wrong,
 {
 	bool read_only = disk->flags & XVHOST_DISK_READ_ONLY;
 
-	if (wrong->size_bytes % BLOCK_BYTES != 0 && wrong->fault != FAULT_ACCEPTS_SIZE) {
+	if (wrong->size_bytes % BLOCK_BYTES != 0 && wrong->fault != FAULT_ACCEPTS_SIZE &&
+	    wrong->fault != FAULT_TAKES_ANY_FILE) {
 		disk->host->fail(disk, "parameter size is %llu, it must be a multiple of %u",
 				 (unsigned long long)wrong->size_bytes, BLOCK_BYTES);
 		return -EINVAL;
@@ -240,6 +245,12 @@ static int open_file(struct xvhost_disk *disk, struct wrong *wrong, const struct
 		return error;
 	}
 	wrong->size_bytes = config->size_bytes ? config->size_bytes : (uint64_t)status.st_size;
+	if ((status.st_size == 0 || status.st_size % BLOCK_BYTES != 0) &&
+	    wrong->fault != FAULT_TAKES_ANY_FILE) {
+		disk->host->fail(disk, "parameter path: '%s' has %llu bytes", config->path,
+				 (unsigned long long)status.st_size);
+		return -EINVAL;
+	}
 	if (wrong->size_bytes > (uint64_t)status.st_size) {
 		disk->host->fail(disk, "parameter size: '%s' has only %llu bytes", config->path,
 				 (unsigned long long)status.st_size);
@@ -286,7 +297,7 @@ static int wrong_open(struct xvhost_disk *disk, const void *opaque, struct xvhos
 		error = wrong->memory && pread(wrong->fd, wrong->memory, MEMORY_BYTES, 0) >= 0 ? 0 : -ENOMEM;
 	}
 	if (error < 0) {
-		if (wrong->fd >= 0)
+		if (wrong->fd >= 0 && wrong->fault != FAULT_LEAKS_FD_BY_FAILING)
 			close(wrong->fd);
 		if (wrong->fault != FAULT_LEAKS_BY_FAILING)
 			free(wrong);
