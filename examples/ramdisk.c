@@ -2,7 +2,10 @@
 /*
  * ramdisk.c - a disk in memory, which is gone when it is closed: the smallest useful backend
  *
- * Build it as a shared object and name it in a target: ./ramdisk.so:size=64M. The Makefile beside it shows how.
+ * Build it as a shared object and name it in a target: ./ramdisk.so:size=64M. The Makefile beside it shows how. It keeps
+ * nothing when it is closed, so its promises are looked at by
+ *
+ *	xvhost-try --conform ./ramdisk.so --keeps while-open
  */
 #include <errno.h>
 #include <stdlib.h>
