@@ -26,7 +26,7 @@ struct guest {
 	const struct platform *platform;
 	uint16_t domid;
 	const char *backend_directory;
-	bool wait_by_poll; /* see loop_create */
+	bool wait_by_poll;	     /* see loop_create */
 	struct guest_memory *memory; /* what the loops share */
 	enum memory_access access;   /* of disks whose target does not say */
 	struct guest_loop loops[GUEST_LOOPS_MAX];
