@@ -1,0 +1,675 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A guest's memory as rings see it: whatever the way, a mapping gives what Xen's rules give, and nothing else. The rules are
+ * a model of their own here: what each grant says at the moment when it is mapped.
+ */
+#include "check_main.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "memory/mapper.h"
+#include "sim/faults.h"
+#include "sim/grant_entry.h"
+#include "sim/sim.h"
+#include "sim_probe.h"
+
+#define DOMID 5
+#define PAGES 2048u
+#define MAPPINGS_MAX 16u
+#define LOOPS 2u
+
+static struct sim_machine *machine;
+static struct sim_guest *guest;
+static const struct platform *platform;
+static struct guest_memory *shared;
+static struct memory *loops[LOOPS];
+static uint64_t frames[PAGES], random_state;
+static bool is_pv;
+
+static uint32_t chance(uint32_t below)
+{
+	random_state = random_state * UINT64_C(6364136223846793005) + 1442695040888963407u;
+	return (uint32_t)(random_state >> 33) % below;
+}
+
+static void setup_machine(bool pv, uint32_t version, uint32_t idle_s)
+{
+	const struct sim_guest_options options = {
+		.domid = DOMID, .pages = PAGES, .pv = pv, .grant_version = version};
+	const struct guest_memory_settings settings = {.most_mib = 64, .budget_mib = 64, .idle_s = idle_s};
+
+	log_set_level(LOG_LEVEL_ERROR);
+	is_pv = pv;
+	machine = sim_machine_create(1);
+	ck_assert_ptr_nonnull(machine);
+	platform = sim_platform(machine);
+	ck_assert_int_eq(sim_guest_create(machine, &options, &guest), 0);
+	ck_assert_int_eq(sim_pages_take(guest, PAGES, frames), 0);
+	ck_assert_int_eq(guest_memory_open(platform, DOMID, &settings, &shared), 0);
+	for (uint32_t i = 0; i < LOOPS; i++)
+		ck_assert_int_eq(memory_open(platform, DOMID, shared, MAPPINGS_MAX, &loops[i]), 0);
+}
+
+static void setup(bool pv, uint32_t version, uint32_t idle_s)
+{
+	char text[MEMORY_TEXT_MAX];
+	bool cached;
+
+	setup_machine(pv, version, idle_s);
+	for (uint32_t i = 0; i < LOOPS; i++) {
+		ck_assert_int_eq(memory_choose(loops[i], MEMORY_AUTO, &cached, text), 0);
+		ck_assert_msg(cached, "%s", text);
+	}
+}
+
+static void teardown(void)
+{
+	sim_faults_clear(machine);
+	for (uint32_t i = 0; i < LOOPS; i++)
+		memory_close(loops[i]);
+	guest_memory_close(shared);
+	sim_machine_destroy(machine);
+}
+
+/* ---- single mappings ---- */
+
+struct one {
+	struct memory_mapping mapping, *list, *gone[MAPPINGS_MAX];
+	uint32_t gref;
+	void *page;
+};
+
+/* map_one - a page. Returns the error. */
+static int map_one(struct memory *memory, struct one *one, int64_t gref, bool writable, bool direct)
+{
+	ck_assert_int_ge(gref, 0);
+	*one = (struct one){.gref = (uint32_t)gref};
+	one->mapping = (struct memory_mapping){
+		.grefs = &one->gref,
+		.count = 1,
+		.writable = writable,
+		.cached = true,
+		.direct = direct,
+		.pages = &one->page,
+	};
+	one->list = &one->mapping;
+	memory_map(memory, &one->list, 1);
+	return one->mapping.error;
+}
+
+static int unmap_one(struct memory *memory, struct one *one)
+{
+	ck_assert_uint_eq(memory_unmap(memory, &one->list, 1, one->gone), 1);
+	ck_assert_ptr_eq(one->gone[0], &one->mapping);
+	return one->mapping.error;
+}
+
+/* in_cache - does this page lie there? */
+static bool in_cache(const struct memory *memory, const void *page)
+{
+	const struct cache *cache = memory->cache;
+
+	return (const char *)page >= cache->range &&
+	       (const char *)page < cache->range + cache->slot_count * CHUNK_BYTES;
+}
+
+/* A steady state has no calls at all: they would all fail. A PV guest's pages are written by grants. */
+START_TEST(no_calls)
+{
+	int64_t read = 0, written = 0;
+	struct one one;
+
+	setup(_i & 1, _i & 2 ? 2 : 1, 10);
+	for (uint32_t i = 0; i < 2; i++) {
+		sim_fault_set(machine, &(struct sim_fault){.call = SIM_GRANTS_MAP, .error = -EIO});
+		sim_fault_set(machine,
+			      &(struct sim_fault){.call = SIM_FOREIGN_MAP, .after = !i, .error = -EIO});
+		read = sim_grant(guest, SIM_HOST_DOMID, frames[0], true);
+		written = sim_grant(guest, SIM_HOST_DOMID, frames[0], false);
+		strcpy(sim_page(guest, frames[0]), "the guest's");
+		ck_assert_int_eq(map_one(loops[0], &one, read, false, false), 0);
+		ck_assert(in_cache(loops[0], one.page));
+		ck_assert_str_eq(one.page, "the guest's");
+		ck_assert_int_eq(can_write(one.page), !is_pv);
+		/* It may go, though it is mapped. */
+		ck_assert_int_eq(sim_grant_end(guest, (uint32_t)read), 0);
+		ck_assert_int_eq(unmap_one(loops[0], &one), 0);
+		ck_assert_int_eq(map_one(loops[0], &one, written, true, false), is_pv ? -EIO : 0);
+		if (is_pv)
+			continue;
+		strcpy(one.page, "ours");
+		ck_assert_int_eq(unmap_one(loops[0], &one), 0);
+		ck_assert_str_eq(sim_page(guest, frames[0]), "ours");
+	}
+	ck_assert_int_eq(sim_page_use_as_table(guest, frames[0]), is_pv ? 0 : -EINVAL);
+	teardown();
+}
+END_TEST
+
+/* The table grows while it is in use; a gref beyond its end is Xen's to refuse. */
+START_TEST(table_grows)
+{
+	struct one one;
+	int64_t last = 0;
+
+	setup(false, (uint32_t)_i, 10);
+	for (uint32_t i = 0; i < 3000; i++) {
+		last = sim_grant(guest, SIM_HOST_DOMID, frames[i % PAGES], false);
+		*(uint32_t *)sim_page(guest, frames[i % PAGES]) = i;
+		if (i % 50)
+			continue;
+		ck_assert_int_eq(map_one(loops[i / 50 % 2], &one, last, true, false), 0);
+		ck_assert(in_cache(loops[i / 50 % 2], one.page));
+		ck_assert_uint_eq(*(uint32_t *)one.page, i);
+		ck_assert_int_eq(unmap_one(loops[i / 50 % 2], &one), 0);
+	}
+	ck_assert_int_eq(map_one(loops[0], &one, last + 100000, false, false), -EINVAL);
+	ck_assert_int_eq(map_one(loops[0], &one, UINT32_MAX, false, false), -EINVAL);
+	teardown();
+}
+END_TEST
+
+/* What is for direct I/O is in pages of ours; a read reaches the guest when it is given back, and not if it failed. */
+START_TEST(direct)
+{
+	int64_t gref;
+	struct one one;
+
+	setup(_i, 1, 10);
+	gref = sim_grant(guest, SIM_HOST_DOMID, frames[0], false);
+	strcpy(sim_page(guest, frames[0]), "the guest's");
+	ck_assert_int_eq(map_one(loops[0], &one, gref, false, true), 0);
+	ck_assert(!in_cache(loops[0], one.page));
+	ck_assert_str_eq(one.page, "the guest's");
+	strcpy(one.page, "not to be seen");
+	ck_assert_int_eq(unmap_one(loops[0], &one), 0);
+	ck_assert_str_eq(sim_page(guest, frames[0]), "the guest's");
+
+	for (int failed = 0; failed < 2 && !is_pv; failed++) {
+		ck_assert_int_eq(map_one(loops[0], &one, gref, true, true), 0);
+		ck_assert(!in_cache(loops[0], one.page));
+		strcpy(one.page, failed ? "nothing" : "ours");
+		ck_assert_str_eq(sim_page(guest, frames[0]), failed ? "ours" : "the guest's");
+		one.mapping.failed = failed;
+		ck_assert_int_eq(unmap_one(loops[0], &one), 0);
+		ck_assert_str_eq(sim_page(guest, frames[0]), "ours");
+	}
+	teardown();
+}
+END_TEST
+
+/* ---- the model: any grants, mapped in any way ---- */
+
+#define GRANTS 48u
+#define COUNT_MAX 6u
+
+enum kind {
+	WHOLE,
+	READ_ONLY,
+	SUB_PAGE, /* of version 2: the first half of the page */
+	OTHERS,	  /* for another domain */
+	WITHDRAWN,
+	NO_FRAME, /* that the guest has */
+	KINDS,
+};
+
+static struct model_grant {
+	enum kind kind;
+	int64_t gref;
+	uint64_t frame;
+} model_grants[GRANTS];
+
+static struct model_mapping {
+	bool used, whole_pages, refused;
+	struct memory *memory;
+	struct memory_mapping mapping, *gone[MAPPINGS_MAX];
+	uint32_t grefs[COUNT_MAX];
+	uint64_t frames[COUNT_MAX];
+	void *pages[COUNT_MAX];
+	uint8_t first_sectors[COUNT_MAX], sector_counts[COUNT_MAX];
+	uint8_t pattern;
+} model_mappings[8];
+
+static uint32_t mapped_well, refused_well, copied_well;
+
+/* Nobody else has the frame, so that the content of a page is known: `index` is its place among the frames. */
+static void make_grant(uint32_t index, uint32_t version)
+{
+	struct model_grant *grant = &model_grants[index];
+
+	grant->kind = chance(3) ? WHOLE : (enum kind)chance(KINDS);
+	if (grant->kind == SUB_PAGE && version == 1)
+		grant->kind = READ_ONLY;
+	grant->frame = frames[index * (PAGES / GRANTS) + chance(PAGES / GRANTS)];
+	switch (grant->kind) {
+	case SUB_PAGE:
+		grant->gref = sim_grant_sub_page(guest, SIM_HOST_DOMID, grant->frame, 0, PAGE_BYTES / 2,
+						 false);
+		break;
+	case OTHERS:
+		grant->gref = sim_grant(guest, 1, grant->frame, false);
+		break;
+	case NO_FRAME:
+		grant->gref = sim_grant(guest, SIM_HOST_DOMID, 0x12345678, false);
+		break;
+	default:
+		grant->gref = sim_grant(guest, SIM_HOST_DOMID, grant->frame, grant->kind == READ_ONLY);
+		break;
+	}
+	ck_assert_int_ge(grant->gref, 0);
+	/* Without giving the gref back, or another grant would get it. */
+	if (grant->kind == WITHDRAWN)
+		__atomic_store_n((uint16_t *)sim_grant_entry(guest, (uint32_t)grant->gref), 0,
+				 __ATOMIC_SEQ_CST);
+}
+
+/* in_use - by a mapping. The grant may change all the same, but what its frame must hold would not be known. */
+static bool in_use(uint64_t frame)
+{
+	for (uint32_t i = 0; i < sizeof(model_mappings) / sizeof(model_mappings[0]); i++)
+		for (uint32_t j = 0; model_mappings[i].used && j < model_mappings[i].mapping.count; j++)
+			if (model_mappings[i].frames[j] == frame)
+				return true;
+	return false;
+}
+
+/* permitted - what must come of it: 1 mapped, 0 refused, 2 mapped if it can be copied. */
+static int permitted(const struct model_grant *grant, const struct model_mapping *mapping, uint32_t at)
+{
+	switch (grant->kind) {
+	case WHOLE:
+		return 1;
+	case READ_ONLY:
+		return !mapping->mapping.writable;
+	case SUB_PAGE:
+		return mapping->whole_pages || mapping->first_sectors[at] + mapping->sector_counts[at] > 4
+			       ? 0
+			       : 2;
+	default:
+		return 0;
+	}
+}
+
+/* part - the bytes of a page that are used. */
+static char *part(const struct model_mapping *mapping, uint32_t at, void *page, uint32_t *bytes)
+{
+	*bytes = mapping->whole_pages ? PAGE_BYTES : mapping->sector_counts[at] * MEMORY_SECTOR_BYTES;
+	return (char *)page + (mapping->whole_pages ? 0 : mapping->first_sectors[at] * MEMORY_SECTOR_BYTES);
+}
+
+/* holds - is this part of the guest's page all of one byte? */
+static bool holds(const struct model_mapping *mapping, uint32_t at, void *page, uint8_t byte)
+{
+	uint32_t bytes;
+	const char *start = part(mapping, at, page, &bytes);
+
+	for (uint32_t i = 0; i < bytes; i++)
+		if ((uint8_t)start[i] != byte)
+			return false;
+	return true;
+}
+
+/* describe - a mapping of some grants whose frames are not in use. Returns how many; `chosen` are their indices. */
+static uint32_t describe(struct model_mapping *mapping, uint32_t chosen[COUNT_MAX])
+{
+	uint32_t count = 0, wanted = 1 + chance(COUNT_MAX);
+
+	memset(mapping, 0, sizeof(*mapping));
+	mapping->whole_pages = chance(3) == 0;
+	mapping->pattern = (uint8_t)(1 + chance(255));
+	for (uint32_t tries = 0; count < wanted && tries < 20; tries++) {
+		uint32_t index = chance(GRANTS);
+		bool taken = in_use(model_grants[index].frame);
+
+		for (uint32_t i = 0; i < count; i++)
+			taken = taken || chosen[i] == index;
+		if (taken)
+			continue;
+		mapping->grefs[count] = (uint32_t)model_grants[index].gref;
+		mapping->frames[count] = model_grants[index].frame;
+		mapping->first_sectors[count] = (uint8_t)chance(4);
+		mapping->sector_counts[count] = (uint8_t)(1 + chance(chance(2) ? 3 : 5));
+		chosen[count++] = index;
+	}
+	mapping->mapping = (struct memory_mapping){
+		.grefs = mapping->grefs,
+		.count = count,
+		.writable = chance(2),
+		.cached = chance(8) > 0,
+		.direct = chance(3) == 0,
+		.first_sectors = mapping->whole_pages ? NULL : mapping->first_sectors,
+		.sector_counts = mapping->whole_pages ? NULL : mapping->sector_counts,
+		.pages = mapping->pages,
+	};
+	return count;
+}
+
+static void model_map(struct model_mapping *mapping)
+{
+	uint32_t chosen[COUNT_MAX], count = describe(mapping, chosen), copied = 0, refused = 0;
+	struct memory_mapping *list = &mapping->mapping;
+
+	if (count == 0)
+		return;
+	mapping->memory = loops[chance(LOOPS)];
+	for (uint32_t i = 0; i < count; i++) {
+		int verdict = permitted(&model_grants[chosen[i]], mapping, i);
+
+		refused += verdict == 0;
+		copied += model_grants[chosen[i]].kind == SUB_PAGE;
+		memset(sim_page(guest, mapping->frames[i]), mapping->pattern, PAGE_BYTES);
+	}
+	memory_map(mapping->memory, &list, 1);
+	/* What can only be copied is copied by those that could use the cache; and if it goes to the guest, what Xen finds
+	 * wrong with it shows at the end. */
+	mapping->refused = refused > 0 || (copied > 0 && !mapping->mapping.cached);
+	if (copied == 0 || !mapping->mapping.cached || !mapping->mapping.writable)
+		ck_assert_int_eq(list->error < 0, mapping->refused);
+	else
+		ck_assert_int_eq(list->error, 0);
+	refused_well += refused > 0;
+	copied_well += copied > 0;
+	if (list->error < 0)
+		return;
+	mapped_well++;
+	mapping->used = true;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t bytes;
+		char *start = part(mapping, i, mapping->pages[i], &bytes);
+
+		if (!mapping->mapping.writable)
+			ck_assert(holds(mapping, i, mapping->pages[i], mapping->pattern));
+		else
+			memset(start, (uint8_t)~mapping->pattern, bytes);
+	}
+}
+
+static void model_unmap(struct model_mapping *mapping)
+{
+	struct memory_mapping *list = &mapping->mapping;
+	bool writable = mapping->mapping.writable;
+
+	mapping->mapping.failed = chance(8) == 0;
+	ck_assert_uint_eq(memory_unmap(mapping->memory, &list, 1, mapping->gone), 1);
+	mapping->used = false;
+	ck_assert_int_eq(list->error < 0, mapping->refused && !mapping->mapping.failed);
+	for (uint32_t i = 0; i < mapping->mapping.count && !mapping->mapping.failed; i++) {
+		void *page = sim_page(guest, mapping->frames[i]);
+
+		if (list->error < 0)
+			continue;
+		ck_assert(holds(mapping, i, page, writable ? (uint8_t)~mapping->pattern : mapping->pattern));
+		ck_assert(!writable || sim_migration_knows(guest, mapping->frames[i]));
+	}
+}
+
+static void change_grant(uint32_t index, uint32_t version)
+{
+	struct model_grant *grant = &model_grants[index];
+
+	if (in_use(grant->frame))
+		return;
+	ck_assert_int_eq(sim_grant_end(guest, (uint32_t)grant->gref), 0);
+	make_grant(index, version);
+}
+
+START_TEST(as_the_model)
+{
+	uint32_t version = _i & 2 ? 2 : 1;
+
+	random_state = (uint64_t)_i * 7919;
+	setup(_i & 1, version, 10);
+	ck_assert_int_eq(sim_migration_begin(guest), 0);
+	for (uint32_t i = 0; i < GRANTS; i++)
+		make_grant(i, version);
+	for (uint32_t step = 0; step < 3000; step++) {
+		struct model_mapping *mapping = &model_mappings[chance(8)];
+
+		if (chance(4) == 0)
+			change_grant(chance(GRANTS), version);
+		else if (mapping->used)
+			model_unmap(mapping);
+		else
+			model_map(mapping);
+		if (chance(100) == 0)
+			sim_migration_round(guest);
+	}
+	for (uint32_t i = 0; i < 8; i++)
+		if (model_mappings[i].used)
+			model_unmap(&model_mappings[i]);
+	ck_assert_uint_gt(mapped_well, 500);
+	ck_assert_uint_gt(refused_well, 200);
+	ck_assert(version == 1 || copied_well > 20);
+	ck_assert_uint_gt(loops[0]->cache->counters.hits, 500);
+	sim_migration_end(guest);
+	teardown();
+}
+END_TEST
+
+/* ---- the keeper ---- */
+
+static atomic_bool went_on;
+
+static void *balloon(void *argument)
+{
+	(void)argument;
+	must(sim_balloon_out(guest, 8, frames + 100) == 0);
+	went_on = true;
+	return NULL;
+}
+
+/* attend - when the bell rings, within some time. */
+static void attend(struct memory *memory)
+{
+	struct pollfd polled = {.fd = memory_bell(memory), .events = POLLIN};
+	uint64_t rung;
+
+	ck_assert_int_eq(poll(&polled, 1, 5000), 1);
+	ck_assert_int_eq(read(polled.fd, &rung, sizeof(rung)), sizeof(rung));
+	memory_attend(memory);
+}
+
+static void hear(struct memory *memory)
+{
+	struct pollfd polled = {.fd = memory_bell(memory), .events = POLLIN};
+
+	if (poll(&polled, 1, 0) == 1)
+		attend(memory);
+}
+
+/* The guest that gives memory away waits for each loop, and for what is in use. Afterwards its other memory is found. */
+START_TEST(balloon_waits_for_loops)
+{
+	struct one first, second;
+	int64_t gref;
+	pthread_t thread;
+	uint64_t old_epoch;
+
+	setup(false, 1, 10);
+	gref = sim_grant(guest, SIM_HOST_DOMID, frames[100], false);
+	strcpy(sim_page(guest, frames[100]), "old");
+	ck_assert_int_eq(map_one(loops[0], &first, gref, false, false), 0);
+	ck_assert_int_eq(map_one(loops[1], &second, gref, false, false), 0);
+	ck_assert_int_eq(unmap_one(loops[1], &second), 0);
+	hear(loops[0]);
+	hear(loops[1]);
+	old_epoch = loops[0]->cache->epoch;
+	pthread_create(&thread, NULL, balloon, NULL);
+	while (__atomic_load_n(&shared->epoch, __ATOMIC_ACQUIRE) == old_epoch)
+		usleep(1000);
+	attend(loops[0]);
+	usleep(50000);
+	ck_assert(!went_on);
+	ck_assert_uint_eq(loops[1]->cache->chunks, 1);
+	while (loops[1]->cache->chunks > 0)
+		attend(loops[1]);
+	usleep(50000);
+	ck_assert(!went_on);
+	/* What is in use is the old memory still. */
+	ck_assert_str_eq(first.page, "old");
+	ck_assert_int_eq(unmap_one(loops[0], &first), 0);
+	pthread_join(thread, NULL);
+	ck_assert(went_on);
+	ck_assert_int_eq(sim_balloon_in(guest, 8, frames + 100), 0);
+	strcpy(sim_page(guest, frames[100]), "new");
+	for (uint32_t i = 0; i < LOOPS; i++) {
+		ck_assert_int_eq(map_one(loops[i], &first, gref, false, false), 0);
+		ck_assert(in_cache(loops[i], first.page));
+		ck_assert_str_eq(first.page, "new");
+		ck_assert_int_eq(unmap_one(loops[i], &first), 0);
+	}
+	teardown();
+}
+END_TEST
+
+/* A guest that waits goes on when a loop ends, for that unmaps all. */
+START_TEST(loop_ends)
+{
+	struct one one;
+	pthread_t thread;
+	char text[MEMORY_TEXT_MAX];
+	bool cached;
+
+	setup(false, 1, 10);
+	ck_assert_int_eq(map_one(loops[1], &one, sim_grant(guest, SIM_HOST_DOMID, frames[100], true), false,
+				 false),
+			 0);
+	ck_assert_int_eq(unmap_one(loops[1], &one), 0);
+	pthread_create(&thread, NULL, balloon, NULL);
+	while (__atomic_load_n(&shared->epoch, __ATOMIC_ACQUIRE) == 0)
+		usleep(1000);
+	memory_close(loops[1]);
+	while (loops[0]->cache->epoch == 0)
+		attend(loops[0]);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(memory_open(platform, DOMID, shared, MAPPINGS_MAX, &loops[1]), 0);
+	/* One that comes later has nothing of before. */
+	ck_assert_int_eq(memory_choose(loops[1], MEMORY_AUTO, &cached, text), 0);
+	ck_assert_uint_eq(loops[1]->cache->epoch, 1);
+	teardown();
+}
+END_TEST
+
+/* What is not used for a second is unmapped, if a second is what was asked for. */
+START_TEST(idle)
+{
+	struct one one;
+
+	setup(_i, 1, 1);
+	ck_assert_int_eq(
+		map_one(loops[0], &one, sim_grant(guest, SIM_HOST_DOMID, frames[0], true), false, false), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		hear(loops[0]);
+		attend(loops[0]);
+	}
+	ck_assert_uint_eq(loops[0]->cache->chunks, 1);
+	ck_assert_int_eq(unmap_one(loops[0], &one), 0);
+	while (loops[0]->cache->chunks > 0)
+		attend(loops[0]);
+	ck_assert(!can_read(one.page));
+	teardown();
+}
+END_TEST
+
+/* The budget is the guest's; each loop with a cache has an equal part of it. */
+START_TEST(budget)
+{
+	struct guest_memory_settings settings = {.most_mib = 1000, .budget_mib = 10, .idle_s = 10};
+
+	setup(false, 1, 10);
+	hear(loops[0]);
+	ck_assert_uint_eq(loops[0]->cache->budget, 32);
+	guest_memory_set(shared, &settings);
+	hear(loops[0]);
+	hear(loops[1]);
+	ck_assert_uint_eq(loops[0]->cache->budget, 5);
+	ck_assert_uint_eq(loops[1]->cache->budget, 5);
+	/* Not more than it began with, for the addresses are reserved. */
+	settings.budget_mib = 1000;
+	guest_memory_set(shared, &settings);
+	hear(loops[0]);
+	ck_assert_uint_eq(loops[0]->cache->budget, 32);
+	settings.budget_mib = 1;
+	guest_memory_set(shared, &settings);
+	hear(loops[0]);
+	ck_assert_uint_eq(loops[0]->cache->budget, 1);
+	teardown();
+}
+END_TEST
+
+/* ---- what fails ---- */
+
+/* What was written and can't be reported fails; from then on grants are the way, whose writing Xen sees. */
+START_TEST(report_fails)
+{
+	struct one one;
+	int64_t gref;
+
+	setup(false, 1, 10);
+	gref = sim_grant(guest, SIM_HOST_DOMID, frames[0], false);
+	ck_assert_int_eq(map_one(loops[0], &one, gref, true, false), 0);
+	sim_fault_set(machine, &(struct sim_fault){.call = SIM_DEVICE_MODEL_MODIFIED, .error = -EIO});
+	ck_assert_int_eq(unmap_one(loops[0], &one), -EIO);
+	ck_assert_int_eq(map_one(loops[0], &one, gref, true, false), 0);
+	ck_assert(!in_cache(loops[0], one.page));
+	ck_assert_int_eq(unmap_one(loops[0], &one), 0);
+	teardown();
+}
+END_TEST
+
+/* What can't be had of foreign memory is a reason for grants, or an error for who wants nothing else. */
+START_TEST(choose)
+{
+	static const struct {
+		enum sim_call call;
+		const char *reason;
+	} faults[] = {
+		{SIM_FOREIGN_OPEN, "can't open foreign memory"},
+		{SIM_FOREIGN_RESTRICT, "can't restrict foreign memory to the guest"},
+		{SIM_DEVICE_MODEL_OPEN, "can't hear of memory that the guest gives away"},
+		{SIM_FOREIGN_MAP_GRANT_FRAMES, "can't map the guest's grant table"},
+	};
+	char text[MEMORY_TEXT_MAX];
+	bool cached = true;
+
+	setup_machine(_i, 1, 10);
+	ck_assert_int_eq(memory_choose(loops[0], MEMORY_GRANT, &cached, text), 0);
+	ck_assert(!cached);
+	ck_assert_str_eq(text, "grants (memory=grant)");
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		sim_fault_set(machine, &(struct sim_fault){.call = faults[i].call, .error = -EPERM});
+		ck_assert_int_eq(memory_choose(loops[0], MEMORY_AUTO, &cached, text), 0);
+		ck_assert(!cached);
+		ck_assert_msg(strstr(text, faults[i].reason) != NULL, "%s", text);
+		ck_assert_int_eq(memory_choose(loops[0], MEMORY_FOREIGN, &cached, text), -EPERM);
+		ck_assert_msg(strncmp(text, "memory=foreign can't be: ", 25) == 0, "%s", text);
+		sim_faults_clear(machine);
+	}
+	ck_assert_int_eq(memory_choose(loops[0], MEMORY_FOREIGN, &cached, text), 0);
+	ck_assert(cached);
+	ck_assert_msg((strstr(text, "PV guest") != NULL) == _i, "%s", text);
+	teardown();
+}
+END_TEST
+
+static void add_tests(TCase *test_case)
+{
+	tcase_add_loop_test(test_case, no_calls, 0, 4);
+	tcase_add_loop_test(test_case, table_grows, 1, 3);
+	tcase_add_loop_test(test_case, direct, 0, 2);
+	tcase_add_loop_test(test_case, as_the_model, 0, 12);
+	tcase_add_test(test_case, balloon_waits_for_loops);
+	tcase_add_test(test_case, loop_ends);
+	tcase_add_loop_test(test_case, idle, 0, 2);
+	tcase_add_test(test_case, budget);
+	tcase_add_test(test_case, report_fails);
+	tcase_add_loop_test(test_case, choose, 0, 2);
+}
+
+CHECK_MAIN("memory", add_tests)
