@@ -6,6 +6,7 @@
 # backends/disk/Makefile and one in backends/disk/Kconfig. All that is made lies below $(O):
 #     bin/ backends/ man/ share/ programs, loadable backends, manual pages, other files to install
 #     lib/ tests/                what tests are linked with, and tests
+#     accel/                     the library for xvhost-accel
 #     obj/                       objects, in the source's folders
 #     kernel/                    the kernel module, for each kernel
 #     config.mk config.h         the configuration, for make and for C (configs/kconfig.mk makes them)
@@ -150,6 +151,10 @@ units := $(O)/share/xvhostd.service
 dkms := $(O)/share/dkms.conf
 sample := $(O)/share/xvhost.conf
 pkg-config-file := $(O)/share/xvhost.pc
+# To be preloaded, and the command that does it.
+accel-objects := $(call objects,service/accel)
+accel-library := $(O)/accel/libxvhost-foreignmemory.so
+accel-command := $(O)/share/xvhost-accel
 
 # The kernel module: for the lab's kernels, whose headers come from Debian's archive without being installed; or for the one
 # with this build folder.
@@ -172,7 +177,7 @@ $(call remember,builtin,$(backend-y) without $(backend-m))
 $(foreach l,common daemon worker sim,$(call remember,lib$l,$($l-objects)))
 
 everything := $(main-objects) $(try-objects) $(common-objects) $(daemon-objects) $(worker-objects) $(sim-objects) \
-	$(builtin-objects) $(builtin-list).o $(module-objects) $(test-objects)
+	$(builtin-objects) $(builtin-list).o $(module-objects) $(accel-objects) $(test-objects)
 path-objects := $(patsubst %.c,$(O)/obj/%.o,$(shell grep -lwF $(path-words:%=-e %) \
 	$(patsubst $(O)/obj/%.o,%.c,$(filter-out $(module-objects),$(everything))) 2>/dev/null))
 -include $(everything:.o=.d)
@@ -180,7 +185,7 @@ endif
 
 # ---- rules -----------------------------------------------------------------------------------------------------
 
-all: $(programs) $(modules) $(pages) $(units) $(sample) $(pkg-config-file) $(dkms)
+all: $(programs) $(modules) $(accel-library) $(accel-command) $(pages) $(units) $(sample) $(pkg-config-file) $(dkms)
 
 .PHONY: man
 man: $(pages) ## build the manual pages
@@ -203,6 +208,14 @@ $(module-objects): $(O)/obj/%.module.o: %.c $(O)/settings/flags
 $(O)/backends/%.so: $(O)/obj/backends/disk/%.module.o
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ld-flags) -shared $(no-undefined) -o $@ $^
+
+$(accel-objects): pic := $(module-pic)
+$(accel-library): $(accel-objects)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ld-flags) -shared $(no-undefined) -o $@ $^
+$(accel-command): $(O)/share/%: service/accel/% $(O)/settings/paths
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && $(fill-in) $< >$@
 
 # The list that service/worker/backends.h declares. A backend that is loadable no longer leaves its object behind.
 $(builtin-list).c: $(O)/settings/builtin
@@ -271,6 +284,8 @@ dev-pages := $(patsubst %.scd,$(O)/man/%,$(notdir $(wildcard service/try/*.scd b
 dev-installed := \
 	755:$(O)/bin/xvhost-try:$(BINDIR)/xvhost-try \
 	$(foreach f,$(modules),644:$f:$(BACKENDDIR)/$(notdir $f)) \
+	755:$(accel-command):$(BINDIR)/xvhost-accel \
+	644:$(accel-library):$(LIBDIR)/xvhost/$(notdir $(accel-library)) \
 	$(foreach f,$(wildcard include/xvhost/*.h),644:$f:$(INCLUDEDIR)/xvhost/$(notdir $f)) \
 	$(call page-entries,$(dev-pages)) \
 	644:$(pkg-config-file):$(LIBDIR)/pkgconfig/xvhost.pc \
@@ -326,7 +341,7 @@ deps-build: ## only those of them that building needs
 	$(Q)configs/install-packages 'To build'
 
 clean: ## remove what was built; the configuration and the lab's images stay
-	$(Q)rm -rf $(addprefix $(O)/,bin lib obj backends kernel man share tests settings kconfig config.mk config.h \
+	$(Q)rm -rf $(addprefix $(O)/,accel bin lib obj backends kernel man share tests settings kconfig config.mk config.h \
 		sanitize thread fuzz-build lab-root)
 
 distclean: clean ## remove everything that is not part of the sources
