@@ -29,8 +29,12 @@ kernel-tests := $(O)/tests/remap-test $(O)/tests/lab-domain
 # Of the platform `xen`: runs in the lab's Dom0.
 platform-test-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/platform/*.c))
 platform-test := $(O)/tests/platform-test
+
+# An example that needs a Xen.
+guest-dump-object := $(O)/obj/examples/guest-dump.o
+guest-dump := $(O)/tests/guest-dump
 test-objects := $(unit-objects) $(sim-test-objects) $(fuzz-objects) $(wrong-objects) $(kernel-test-objects) \
-	$(platform-test-objects)
+	$(platform-test-objects) $(guest-dump-object)
 
 .PHONY: tests check check-fast check-unit
 tests: $(unit-programs) $(sim-programs) $(programs) $(modules) $(wrong-backends) ## build the tests, and what they run
@@ -54,7 +58,8 @@ $(platform-test-objects): includes = -Iinclude -Iservice
 $(O)/tests/remap-test: $(remap-objects)
 $(O)/tests/lab-domain: $(O)/obj/tests/kernel/lab_domain.o
 $(platform-test): $(platform-test-objects) $(O)/lib/libcommon.a
-$(kernel-tests) $(platform-test):
+$(guest-dump): $(guest-dump-object)
+$(kernel-tests) $(platform-test) $(guest-dump):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(call link,xencontrol xenguest)
 
@@ -116,9 +121,9 @@ lab-root:
 
 # What only the lab has: the module for each of its kernels, and tests that run there.
 .PHONY: lab-install
-lab-install: $(kernel-modules) $(kernel-tests) $(platform-test)
+lab-install: $(kernel-modules) $(kernel-tests) $(platform-test) $(guest-dump)
 	$(Q)for module in $(kernel-modules); do \
 		install -D -m 644 "$$module" "$(DESTDIR)$(PREFIX)/lib/modules/$$(modinfo -F vermagic "$$module" | cut -d ' ' -f 1)/updates/xen_remap.ko"; \
 	done
 	$(Q)strip --strip-debug $(DESTDIR)$(PREFIX)/lib/modules/*/updates/*.ko
-	$(Q)install -D -t "$(DESTDIR)$(LIBEXECDIR)/tests" $(kernel-tests) $(platform-test)
+	$(Q)install -D -t "$(DESTDIR)$(LIBEXECDIR)/tests" $(kernel-tests) $(platform-test) $(guest-dump)
