@@ -170,7 +170,8 @@ static const struct {
 	int error;
 } refused[] = {
 	{"read-us=60000001",
-	 "parameter read-us of backend delay is '60000001', it must be a number from 0 to 60000000", -EINVAL},
+	 "parameter read-us of backend delay is '60000001', it must be a decimal number from 0 to 60000000",
+	 -EINVAL},
 	{"trigger=slow", "parameter trigger of backend delay is 'slow', it must be an absolute path",
 	 -EINVAL},
 	{"trigger=/nonexistent/slow",
