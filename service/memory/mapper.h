@@ -10,11 +10,13 @@
 #include "memory/cache.h"
 #include "memory/guest_memory.h"
 #include "memory/memory.h"
+#include "memory/persistent.h"
 #include "memory/resolver.h"
 
 /* The way of a mapping. */
 enum memory_way {
 	WAY_GRANTS,
+	WAY_PERSISTENT,
 	WAY_CACHE,
 	WAY_CACHE_BOUNCED, /* the data is in pages of ours, and its frames, which are written at the end, in the cache */
 	WAY_COPY,   /* the data is in pages of ours, and is copied by Xen */

@@ -236,11 +236,12 @@ static void map_grants(struct memory *memory, struct memory_mapping **mappings, 
 void memory_map(struct memory *memory, struct memory_mapping **mappings, size_t count)
 {
 	bool can_cache = cache_of(memory) && !__atomic_load_n(&memory->guest->failed, __ATOMIC_RELAXED);
-	bool cached = false, direct = false;
+	bool cached = false, direct = false, persistent = false;
 
 	for (size_t i = 0; i < count; i++) {
 		mappings[i]->error = 0;
-		mappings[i]->way = WAY_GRANTS;
+		mappings[i]->way = mappings[i]->persistent ? WAY_PERSISTENT : WAY_GRANTS;
+		persistent |= mappings[i]->persistent != NULL;
 		if (!can_cache || !can_go_by_cache(memory, mappings[i]))
 			continue;
 		mappings[i]->way = WAY_CACHE;
@@ -251,6 +252,8 @@ void memory_map(struct memory *memory, struct memory_mapping **mappings, size_t 
 		foreign_map(memory, mappings, count);
 	if (direct)
 		bounce_map(memory, mappings, count);
+	if (persistent)
+		persistent_map(memory, mappings, count);
 	if (ways_of(mappings, count) & 1u << WAY_GRANTS)
 		map_grants(memory, mappings, count);
 }
@@ -269,6 +272,8 @@ size_t memory_unmap(struct memory *memory, struct memory_mapping **mappings, siz
 		foreign_unmap(memory, mappings, count);
 	if (ways & bounced)
 		bounce_unmap(memory, mappings, count);
+	if (ways & 1u << WAY_PERSISTENT)
+		persistent_unmap(mappings, count);
 	if (ways & 1u << WAY_GRANTS)
 		gone_count = gnttab_unmap(memory, mappings, count, gone);
 	for (size_t i = 0; i < count; i++)

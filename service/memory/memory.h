@@ -11,10 +11,11 @@
  *
  *	by the cache	the grant's frame is looked up in the guest's table (resolver.h), and its address among the
  *			frames that stay mapped (cache.h): no call at all in the steady state (foreign.c)
+ *	by persistence	the frontend leaves its grants in place, and so they stay mapped (persistent.c)
  *	by grants	Xen is asked to map the grants, and to unmap them afterwards (gnttab.c)
  *	by copies	grants of parts of pages can't be mapped; their data is copied (bounce.c)
  *
- * What can't go by the cache goes by grants. What all loops of a guest share is in guest_memory.h.
+ * What can't go by the first two goes by grants. What all loops of a guest share is in guest_memory.h.
  */
 #ifndef MEMORY_H
 #define MEMORY_H
@@ -29,6 +30,7 @@
 struct memory;
 struct guest_memory;
 struct mapping_group;
+struct persistent;
 
 #define MEMORY_RING_PAGES_MAX 16
 #define MEMORY_SECTOR_BYTES 512u
@@ -54,6 +56,7 @@ struct memory_mapping {
 	bool failed;
 	/* answered: 0, or a negative errno and nothing is mapped. By memory_unmap: not all reached the guest. */
 	int error;
+	struct persistent *persistent; /* asked: the ring's, where the frontend leaves its grants in place, or NULL */
 	const void *sharer; /* asked: mappings of different sharers never wait for each other to be unmapped */
 	void **pages;	    /* answered: the address of each page; room for `count` */
 	uint8_t way;	    /* these are memory's own */
