@@ -279,11 +279,14 @@ static void offer(struct device *device, const struct host *host, int64_t now_ms
 {
 	const char *flush = device->properties.flush ? "1" : "0";
 	const char *discard = device->properties.discard ? "1" : "0";
+	/* Where frames are mapped they would only cost the guest a copy. A driver domain has nothing but grants. */
+	const char *persistent = device->properties.persistent || host->domid != 0 ? "1" : "0";
 	char order[NUMBER_TEXT_MAX], indirect[NUMBER_TEXT_MAX], queues[NUMBER_TEXT_MAX];
 	struct node nodes[] = {
 		{"feature-flush-cache", flush},
 		{"feature-barrier", flush},
 		{"feature-discard", discard},
+		{"feature-persistent", persistent},
 		{"feature-max-indirect-segments", indirect},
 		{"max-ring-page-order", order},
 		{"multi-queue-max-queues", queues},
@@ -304,6 +307,16 @@ static void offer(struct device *device, const struct host *host, int64_t now_ms
 	device_clear_error(device, host);
 }
 
+/* offered_persistent - what the frontend has read, maybe of an xvhostd before this one. */
+static bool offered_persistent(const struct device *device, const struct host *host)
+{
+	char *value = nodes_read(host, device->backend, "feature-persistent");
+	bool offered = value != NULL && strcmp(value, "1") == 0;
+
+	free(value);
+	return offered;
+}
+
 /* connect_ring - ACTION_CONNECT. */
 static void connect_ring(struct device *device, const struct host *host, int64_t now_ms)
 {
@@ -315,6 +328,7 @@ static void connect_ring(struct device *device, const struct host *host, int64_t
 		return;
 	memset(&message, 0, sizeof(message));
 	error = frontend_read_ring(host, device->frontend, &message.connect, text);
+	message.connect.persistent = message.connect.persistent && offered_persistent(device, host);
 	if (error < 0)
 		device_fail(device, host, now_ms, FAILURE_RUNTIME, error, "%s", text);
 	else

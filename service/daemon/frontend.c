@@ -8,6 +8,8 @@
  * event channel in a directory, `queue-0` and so on. A frontend without `protocol` is a 32-bit one. Each node is
  * read once.
  *
+ * `feature-persistent` tells that the frontend leaves its grants in place, if it was offered that.
+ *
  * What the configuration says is only offered. A frontend may have taken an earlier offer, of an xvhostd with
  * another configuration, so all that can be served is read.
  */
@@ -149,6 +151,16 @@ static int read_queue(struct reading *reading, const char *prefix, uint32_t page
 	return error;
 }
 
+/* read_persistent - whether the frontend leaves its grants in place. It may say so without having been offered it. */
+static int read_persistent(struct reading *reading, bool *persistent)
+{
+	uint32_t value = 0;
+	int error = read_number(reading, "feature-persistent", 0, 1, &value);
+
+	*persistent = value == 1;
+	return error == -ENOENT ? 0 : error;
+}
+
 /* read_queues - all of them, whose number is known. */
 static int read_queues(struct reading *reading, struct message_disk_connect *connect)
 {
@@ -183,5 +195,7 @@ int frontend_read_ring(const struct host *host, const char *directory, struct me
 		error = read_queues(&reading, connect);
 	if (error == 0)
 		error = read_protocol(&reading, &connect->protocol);
+	if (error == 0)
+		error = read_persistent(&reading, &connect->persistent);
 	return error;
 }

@@ -168,6 +168,11 @@ int memory_choose(struct memory *memory, enum memory_access access, bool *cached
 	return 0;
 }
 
+bool memory_maps_each(const struct memory *memory, bool cached)
+{
+	return !cached || memory->guest->pv;
+}
+
 /* ---- map and unmap ---- */
 
 /* can_go_by_cache - shall the cache be tried? A PV guest's frames are not written there. */

@@ -56,7 +56,8 @@ struct memory_mapping {
 	bool failed;
 	/* answered: 0, or a negative errno and nothing is mapped. By memory_unmap: not all reached the guest. */
 	int error;
-	struct persistent *persistent; /* asked: the ring's, where the frontend leaves its grants in place, or NULL */
+	struct persistent
+		*persistent; /* asked: the ring's, where the frontend leaves its grants in place, or NULL */
 	const void *sharer; /* asked: mappings of different sharers never wait for each other to be unmapped */
 	void **pages;	    /* answered: the address of each page; room for `count` */
 	uint8_t way;	    /* these are memory's own */
@@ -80,6 +81,10 @@ void memory_close(struct memory *memory);
  * `text` says why. Control thread.
  */
 int memory_choose(struct memory *memory, enum memory_access access, bool *cached, char text[MEMORY_TEXT_MAX]);
+
+/* memory_maps_each - is Xen asked for the grants of each request, or of some, of a device with this `cached`? Then it pays
+ * to hand over many requests together. Control thread. */
+bool memory_maps_each(const struct memory *memory, bool cached);
 
 /* memory_map - map a list; each entry has its own error afterwards. Loop thread. */
 void memory_map(struct memory *memory, struct memory_mapping **mappings, size_t count);

@@ -198,6 +198,8 @@ struct blkif_queue {
 	enum blkif_protocol protocol;
 	uint64_t disk_bytes;
 	bool read_only;
+	struct persistent *persistent;
+	uint32_t requests_per_turn;
 	bool cached;  /* memory_choose has said so */
 	bool direct;  /* the memory of requests must take direct I/O */
 	bool flush;   /* the backend wants flushes */
@@ -231,6 +233,8 @@ struct blkif_queue_parameters {
 	enum blkif_protocol protocol;
 	void *pages; /* the ring, mapped */
 	uint32_t page_count;
+	struct persistent *persistent; /* its grants that stay mapped, or NULL */
+	uint32_t requests_per_turn;    /* that the loop takes before it looks at other rings */
 	bool cached; /* requests may reach the guest's memory by the cache: memory_choose has said so */
 	struct log_limit *limit; /* of what the guest can cause */
 };

@@ -94,6 +94,8 @@ int blkif_queue_create(const struct blkif_queue_parameters *parameters, struct b
 	queue->flush = properties->flags & XVHOST_DISK_FLUSH;
 	queue->discard = properties->flags & XVHOST_DISK_DISCARD;
 	queue->cached = parameters->cached;
+	queue->persistent = parameters->persistent;
+	queue->requests_per_turn = parameters->requests_per_turn;
 	for (uint32_t i = 0; i < queue->layer_count; i++)
 		queue->direct |= (parameters->layers[i].properties->flags & XVHOST_DISK_DIRECT) != 0;
 	error = ring_attach(&queue->ring, parameters->pages, parameters->page_count * PAGE_BYTES,

@@ -80,6 +80,7 @@ static void fill(struct blkif_slot *slot, const struct blkif_wire_request *wire)
 		.count = wire->segment_count,
 		.writable = wire->operation == BLKIF_OP_READ,
 		.cached = blkif_queue_of(slot)->cached,
+		.persistent = blkif_queue_of(slot)->persistent,
 		.direct = blkif_queue_of(slot)->direct,
 		.first_sectors = slot->first_sectors,
 		.sector_counts = slot->sector_counts,
@@ -295,6 +296,7 @@ static void copy_segments(struct blkif_turn *turn, const struct blkif_list *take
 			.grefs = &slot->indirect_gref,
 			.count = 1,
 			.cached = blkif_queue_of(slot)->cached,
+			.persistent = blkif_queue_of(slot)->persistent,
 			.sharer = blkif_queue_of(slot),
 			.pages = slot->pages,
 		};

@@ -71,6 +71,7 @@ void blkif_frontend_describe(const struct blkif_frontend *frontend, struct messa
 	connect->protocol = frontend->options.protocol;
 	connect->ring_pages = frontend->queues[0].ring.page_count;
 	connect->queue_count = frontend->queue_count;
+	connect->persistent = frontend->options.persistent;
 	for (uint32_t i = 0; i < frontend->queue_count; i++) {
 		const struct front_ring *ring = &frontend->queues[i].ring;
 

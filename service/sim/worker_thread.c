@@ -187,6 +187,7 @@ static struct blkif_features features_of(const struct message_disk_opened *opene
 		.flush = opened->flush,
 		.barrier = opened->flush,
 		.discard = opened->discard,
+		.persistent = opened->persistent,
 	};
 }
 
@@ -208,6 +209,7 @@ int worker_thread_connect(struct worker_thread *worker, struct blkif_frontend *f
 		}
 	}
 	blkif_frontend_describe(frontend, &message.connect);
+	message.connect.persistent = message.connect.persistent && opened->persistent;
 	error = ask(worker, &message);
 	if (error == 0)
 		error = answer(worker, MESSAGE_DISK_CONNECTED, frontend->options.device_id, &message);

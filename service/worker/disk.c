@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "memory/persistent.h"
 #include "worker/target.h"
 
 #define BLOCK_BYTES 512u	  /* the only block size of ABI version 1 */
@@ -186,6 +187,12 @@ static int open_layers(struct disk *disk, const char *backend_directory, bool re
 	return error;
 }
 
+/* access_of - how the memory of this disk's requests is to be reached. */
+static enum memory_access access_of(const struct disk *disk, const struct guest *guest)
+{
+	return disk->options.access_given ? disk->options.access : guest->access;
+}
+
 void disk_open(struct disk *disk, const struct guest *guest, uint32_t device_id,
 	       const struct message_disk_open *asked, struct message_disk_opened *answer)
 {
@@ -209,6 +216,7 @@ void disk_open(struct disk *disk, const struct guest *guest, uint32_t device_id,
 	answer->block_bytes = properties->block_bytes;
 	answer->read_only = properties->flags & XVHOST_DISK_READ_ONLY;
 	answer->flush = properties->flags & XVHOST_DISK_FLUSH;
+	answer->persistent = access_of(disk, guest) == MEMORY_GRANT || !guest->platform->foreign_open;
 	answer->discard = (properties->flags & XVHOST_DISK_DISCARD) && !answer->read_only;
 	log_info("%s: opened %s: %" PRIu64 " bytes%s", disk->name, asked->target, answer->size_bytes,
 		 answer->read_only ? ", read-only" : "");
@@ -224,6 +232,29 @@ void disk_close(struct disk *disk)
 
 /* ---- connect and disconnect ---- */
 
+/* keep_grants - those that the frontend leaves in place, if they are the way of this queue's requests. */
+static int keep_grants(struct disk_queue *queue, const struct message_disk_connect *asked,
+		       char text[ERROR_TEXT_MAX])
+{
+	int error;
+
+	queue->persistent = NULL;
+	if (!asked->persistent || queue->cached)
+		return 0;
+	error = persistent_create(CONFIG_RING_PERSISTENT_GRANTS, &queue->persistent);
+	if (error < 0)
+		snprintf(text, ERROR_TEXT_MAX, "no memory for persistent grants");
+	return error;
+}
+
+/* forget_grants - unmap them. */
+static void forget_grants(struct disk_queue *queue)
+{
+	if (queue->persistent)
+		persistent_destroy(queue->loop->memory, queue->persistent);
+	queue->persistent = NULL;
+}
+
 /* disconnect_queue - unbind, unmake, unmap. */
 static void disconnect_queue(struct disk *disk, const struct guest *guest, struct disk_queue *queue)
 {
@@ -232,6 +263,7 @@ static void disconnect_queue(struct disk *disk, const struct guest *guest, struc
 	if (error < 0)
 		log_error("%s: can't unbind port %" PRIu32 ": %s", disk->name, queue->port, strerror(-error));
 	blkif_queue_free(queue->queue);
+	forget_grants(queue);
 	/* Queues are told apart by their addresses, and another disk's may come to lie here. */
 	queue->queue = NULL;
 	memory_unmap_ring(queue->loop->memory, &queue->ring);
@@ -242,6 +274,14 @@ static void disconnect_queues(struct disk *disk, const struct guest *guest)
 {
 	for (; disk->queue_count > 0; disk->queue_count--)
 		disconnect_queue(disk, guest, &disk->queues[disk->queue_count - 1]);
+}
+
+/* requests_per_turn - where Xen is asked to map them, one call should do for many. */
+static uint32_t requests_per_turn(const struct disk_queue *queue)
+{
+	if (!queue->persistent && memory_maps_each(queue->loop->memory, queue->cached))
+		return CONFIG_LOOP_REQUESTS_MAPPED_TOGETHER;
+	return CONFIG_LOOP_REQUESTS_PER_TURN;
 }
 
 /* make_queue - over a ring that is mapped. */
@@ -256,6 +296,8 @@ static int make_queue(struct disk *disk, const struct message_disk_connect *aske
 		.pages = queue->ring.pages[0],
 		.page_count = asked->ring_pages,
 		.cached = queue->cached,
+		.persistent = queue->persistent,
+		.requests_per_turn = requests_per_turn(queue),
 		.limit = &disk->limit,
 	};
 	int error;
@@ -276,10 +318,9 @@ static int make_queue(struct disk *disk, const struct message_disk_connect *aske
 static int choose_memory(struct disk *disk, const struct guest *guest, uint32_t index,
 			 char text[ERROR_TEXT_MAX])
 {
-	enum memory_access access = disk->options.access_given ? disk->options.access : guest->access;
 	struct disk_queue *queue = &disk->queues[index];
 	char way[MEMORY_TEXT_MAX];
-	int error = memory_choose(queue->loop->memory, access, &queue->cached, way);
+	int error = memory_choose(queue->loop->memory, access_of(disk, guest), &queue->cached, way);
 
 	if (error < 0)
 		snprintf(text, ERROR_TEXT_MAX, "%s", way);
@@ -308,9 +349,12 @@ static int connect_queue(struct disk *disk, struct guest *guest, const struct me
 	}
 	error = choose_memory(disk, guest, index, text);
 	if (error == 0)
-		error = make_queue(disk, asked, index, text);
+		error = keep_grants(queue, asked, text);
 	if (error < 0)
 		goto fail_ring;
+	error = make_queue(disk, asked, index, text);
+	if (error < 0)
+		goto fail_grants;
 	error = guest->platform->event_channels_bind(queue->loop->channels, guest->domid,
 						     described->event_channel);
 	if (error < 0) {
@@ -323,6 +367,8 @@ static int connect_queue(struct disk *disk, struct guest *guest, const struct me
 fail_queue:
 	blkif_queue_free(queue->queue);
 	queue->queue = NULL;
+fail_grants:
+	forget_grants(queue);
 fail_ring:
 	memory_unmap_ring(queue->loop->memory, &queue->ring);
 	return error;
@@ -359,10 +405,11 @@ void disk_connect(struct disk *disk, struct guest *guest, const struct message_d
 	disk->released = 0;
 	disk->broken = false;
 	log_limited(&disk->limit, LOG_LEVEL_INFO,
-		    "%s: connected, %s, %" PRIu32 " %s of %" PRIu32 " pages with %" PRIu32 " entries",
+		    "%s: connected, %s, %" PRIu32 " %s of %" PRIu32 " pages with %" PRIu32 " entries%s",
 		    disk->name, asked->protocol == BLKIF_X86_64 ? "x86_64" : "x86_32", disk->queue_count,
 		    disk->queue_count == 1 ? "ring" : "rings", asked->ring_pages,
-		    disk->queues[0].queue->ring.size);
+		    disk->queues[0].queue->ring.size,
+		    disk->queues[0].persistent ? ", persistent grants" : "");
 	for (uint32_t i = 0; i < disk->queue_count; i++)
 		loop_serve(disk->queues[i].loop->loop, disk->queues[i].queue, disk->queues[i].port);
 }

@@ -35,7 +35,8 @@ struct disk_queue {
 	struct blkif_queue *queue;
 	struct guest_loop *loop; /* that serves it */
 	struct memory_ring ring;
-	bool cached; /* its requests may reach the guest's memory by the cache */
+	struct persistent *persistent; /* its grants that stay mapped, or NULL */
+	bool cached;		       /* its requests may reach the guest's memory by the cache */
 	uint32_t port;
 };
 

@@ -457,7 +457,7 @@ static void take_requests(struct loop *loop)
 		if (served->releasing)
 			served->queue->ready = false;
 		else
-			served->queue->ready = blkif_take(served->queue, CONFIG_LOOP_REQUESTS_PER_TURN);
+			served->queue->ready = blkif_take(served->queue, served->queue->requests_per_turn);
 	}
 	if (loop->turn.requests.used > before)
 		loop->first = loop->first + 1 < loop->served_end ? loop->first + 1 : 0;

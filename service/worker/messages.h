@@ -74,6 +74,7 @@ struct message_disk_opened {
 	bool read_only;
 	bool flush;
 	bool discard;
+	bool persistent; /* grants that the frontend leaves in place would stay mapped */
 };
 
 /* One ring, as the frontend describes it. */
@@ -87,6 +88,7 @@ struct message_disk_connect {
 	enum blkif_protocol protocol;
 	uint32_t ring_pages;  /* of each: 1, 2, 4, 8 or 16 */
 	uint32_t queue_count; /* 1 to DISK_QUEUES_MAX */
+	bool persistent;      /* the frontend leaves its grants in place */
 	struct message_queue queues[DISK_QUEUES_MAX];
 };
 

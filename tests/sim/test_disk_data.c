@@ -9,6 +9,7 @@
 #include <xen/io/blkif.h>
 
 #include "check_main.h"
+#include "sim/faults.h"
 #include "sim_disk.h"
 
 #define DISK_BYTES (UINT64_C(8) << 20)
@@ -312,6 +313,62 @@ START_TEST(connect_again)
 }
 END_TEST
 
+/*
+ * A frontend that leaves its grants in place has each of them mapped once, where grants are the way. Where frames are
+ * mapped none is.
+ */
+START_TEST(persistent_grants)
+{
+	const struct sim_fault count_calls = {.call = SIM_GRANTS_MAP};
+	const bool by_grants = _i & 1, indirect = _i & 2;
+	const struct blkif_frontend_options options = {
+		.protocol = BLKIF_X86_64, .persistent = true, .depth = 8, .segments = indirect ? 16 : 2};
+	const struct load_options load = {
+		.read_percent = 50,
+		.random = true,
+		.block_bytes = indirect ? 16 * 4096 : 2 * 4096,
+		.requests = 2000,
+		.verify = true,
+		.begins_zeroed = true,
+	};
+	uint32_t pages = options.depth * (options.segments + indirect);
+
+	sim_disk_access = by_grants ? "grant" : "foreign";
+	start(true, &options);
+	ck_assert_int_eq(disk.opened.persistent, by_grants);
+	sim_fault_set(machine, &count_calls);
+	sim_disk_load(&disk, &load);
+	if (by_grants)
+		ck_assert_uint_ge(sim_fault_hits(machine, SIM_GRANTS_MAP), 1);
+	/* At worst each by a call of its own. */
+	ck_assert_uint_le(sim_fault_hits(machine, SIM_GRANTS_MAP), by_grants ? pages : 0);
+	sim_faults_clear(machine);
+	stop();
+}
+END_TEST
+
+/* More of them than are kept: requests go on. */
+START_TEST(too_many_persistent_grants)
+{
+	const struct blkif_frontend_options options = {
+		.protocol = BLKIF_X86_64, .persistent = true, .ring_order = 2, .segments = 16};
+	const struct load_options load = {
+		.read_percent = 30,
+		.random = true,
+		.block_bytes = 16 * 4096,
+		.requests = 1000,
+		.verify = true,
+		.begins_zeroed = true,
+	};
+
+	sim_disk_access = "grant";
+	start(true, &options);
+	ck_assert_uint_gt(disk.frontend->queues[0].depth * options.segments, CONFIG_RING_PERSISTENT_GRANTS);
+	sim_disk_load(&disk, &load);
+	stop();
+}
+END_TEST
+
 static void add_tests(TCase *test_case)
 {
 	tcase_add_loop_test(test_case, rings, 0, 8 * (RING_ORDER_MAX + 1));
@@ -321,6 +378,8 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, counters_wrap);
 	tcase_add_loop_test(test_case, several_disks, 0, 2);
 	tcase_add_test(test_case, connect_again);
+	tcase_add_loop_test(test_case, persistent_grants, 0, 4);
+	tcase_add_test(test_case, too_many_persistent_grants);
 }
 
 CHECK_MAIN("disk data", add_tests)

@@ -67,6 +67,19 @@ START_TEST(test_protocol)
 }
 END_TEST
 
+START_TEST(test_persistent)
+{
+	ck_assert_int_eq(read_ring(), 0);
+	ck_assert(!ring.persistent);
+	set("feature-persistent", "0");
+	ck_assert_int_eq(read_ring(), 0);
+	ck_assert(!ring.persistent);
+	set("feature-persistent", "1");
+	ck_assert_int_eq(read_ring(), 0);
+	ck_assert(ring.persistent);
+}
+END_TEST
+
 /* More pages than the configuration offers: a running guest may have been offered more. */
 START_TEST(test_many_pages)
 {
@@ -185,6 +198,8 @@ static const struct {
 	{"protocol", "arm-abi", "frontend node protocol is \"arm-abi\"; it must be x86_64-abi or x86_32-abi"},
 	{"protocol", "x86_64-abi ",
 	 "frontend node protocol is \"x86_64-abi \"; it must be x86_64-abi or x86_32-abi"},
+	{"feature-persistent", "yes",
+	 "frontend node feature-persistent is \"yes\"; it must be a decimal number from 0 to 1"},
 	{"multi-queue-num-queues", "17",
 	 "frontend node multi-queue-num-queues is \"17\"; it must be a decimal number from 1 to 16"},
 	{"multi-queue-num-queues", "0",
@@ -206,6 +221,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_checked_fixture(test_case, start, NULL);
 	tcase_add_test(test_case, test_one_page);
 	tcase_add_test(test_case, test_protocol);
+	tcase_add_test(test_case, test_persistent);
 	tcase_add_test(test_case, test_many_pages);
 	tcase_add_test(test_case, test_order_0);
 	tcase_add_test(test_case, test_queues);

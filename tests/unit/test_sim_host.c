@@ -79,6 +79,26 @@ START_TEST(test_discard)
 }
 END_TEST
 
+/* Persistent grants are offered where grants are the way, and kept if the frontend makes them. */
+START_TEST(test_persistent)
+{
+	const bool by_grants = _i & 1, frontend = _i & 2;
+	char target[sizeof(vm.target)];
+
+	snprintf(target, sizeof(target), "%s", vm.target);
+	ck_assert_int_lt(snprintf(vm.target, sizeof(vm.target), "memory=%s,%s", by_grants ? "grant" : "auto",
+				  target),
+			 (int)sizeof(vm.target));
+	vm_attach(&vm);
+	ck_assert_str_eq(vm_node(&vm, "feature-persistent"), by_grants ? "1" : "0");
+	vm_connect(&vm, &shapes[frontend ? 3 : 0]);
+	ck_assert_int_eq(vm.frontend->features.persistent, by_grants);
+	vm_use(&vm, 1);
+	vm_close(&vm);
+	vm_detach(&vm);
+}
+END_TEST
+
 START_TEST(test_bad_target)
 {
 	snprintf(vm.target, sizeof(vm.target), "file:path=/nowhere/disk");
@@ -247,6 +267,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_checked_fixture(test_case, set_up, tear_down);
 	tcase_add_loop_test(test_case, test_life, 0, sizeof(shapes) / sizeof(shapes[0]));
 	tcase_add_test(test_case, test_read_only);
+	tcase_add_loop_test(test_case, test_persistent, 0, 4);
 	tcase_add_loop_test(test_case, test_discard, 0, 2);
 	tcase_add_test(test_case, test_bad_target);
 	tcase_add_test(test_case, test_detach_while_connected);
