@@ -11,6 +11,7 @@
 
 #include <linux/compat.h>
 #include <linux/miscdevice.h>
+#include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -122,17 +123,34 @@ static int remap_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
-/* Where mmap() is to put a reservation. mremap() asks, too, before it moves anything, and is refused. */
-static unsigned long remap_get_unmapped_area(struct file *file, unsigned long address, unsigned long length,
-					     unsigned long offset, unsigned long flags)
+/* The kernel's choice of free addresses. */
+static unsigned long free_addresses(struct file *file, unsigned long address, unsigned long length,
+				    unsigned long offset, unsigned long flags)
 {
-	if (offset >= RESERVED_OFFSET)
-		return -EINVAL;
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
 	return mm_get_unmapped_area(current->mm, file, address, length, offset, flags);
 #else
 	return current->mm->get_unmapped_area(file, address, length, offset, flags);
 #endif
+}
+
+/*
+ * Where mmap() is to put a reservation. One that fills page tables begins with one, so that these can be emptied as a
+ * whole. mremap() asks, too, before it moves anything, and is refused.
+ */
+static unsigned long remap_get_unmapped_area(struct file *file, unsigned long address, unsigned long length,
+					     unsigned long offset, unsigned long flags)
+{
+	unsigned long place;
+
+	if (offset >= RESERVED_OFFSET)
+		return -EINVAL;
+	if (length >= PMD_SIZE && !(flags & MAP_FIXED)) {
+		place = free_addresses(file, address, length + PMD_SIZE - PAGE_SIZE, offset, flags);
+		if (!IS_ERR_VALUE(place))
+			return ALIGN(place, PMD_SIZE);
+	}
+	return free_addresses(file, address, length, offset, flags);
 }
 
 /* ---- the device ------------------------------------------------------------------------------------------------ */

@@ -142,26 +142,23 @@ static int carry_out_blocks(struct file *file, struct progress *progress, struct
 	return 0;
 }
 
-/* Memory for one block; short lists need little. */
+/* Memory for one block, in one piece; short lists need little. */
 static int allocate_block(struct progress *progress, u32 run_count)
 {
 	struct block *block = &progress->block;
 	size_t entries = min_t(u64, progress->entries, BLOCK_ENTRIES);
 	size_t pieces = min_t(size_t, run_count, entries);
+	size_t error_bytes = ALIGN(entries * sizeof(*block->errors), sizeof(u64));
 
-	block->frames = kvmalloc_array(entries, sizeof(*block->frames), GFP_KERNEL);
-	block->errors = kvmalloc_array(entries, sizeof(*block->errors), GFP_KERNEL);
-	block->pieces = kvmalloc_array(pieces, sizeof(*block->pieces), GFP_KERNEL);
-	block->work = kvmalloc_array(entries, remap_way->scratch_bytes, GFP_KERNEL);
-	return block->frames && block->errors && block->pieces && block->work ? 0 : -ENOMEM;
-}
-
-static void free_block(struct block *block)
-{
-	kvfree(block->frames);
-	kvfree(block->errors);
-	kvfree(block->pieces);
-	kvfree(block->work);
+	block->pieces = kvmalloc(pieces * sizeof(*block->pieces) + entries * sizeof(*block->frames) +
+					 error_bytes + entries * remap_way->scratch_bytes,
+				 GFP_KERNEL);
+	if (!block->pieces)
+		return -ENOMEM;
+	block->frames = (u64 *)(block->pieces + pieces);
+	block->errors = (s32 *)(block->frames + entries);
+	block->work = (char *)block->errors + error_bytes;
+	return 0;
 }
 
 /* The three calls with a list; fills in the list's answers. */
@@ -189,7 +186,7 @@ long carry_out_list(struct file *file, enum list_kind kind, struct xvhost_remap_
 		remap_way->flush(current->mm, &progress.block);
 	list->hypercalls = progress.block.hypercalls;
 	list->flushes = progress.block.flushes;
-	free_block(&progress.block);
+	kvfree(progress.block.pieces);
 	kvfree(progress.runs);
 	return result;
 }

@@ -156,6 +156,8 @@ static int pv_carry_out(struct block *block)
 
 	updates.update = block->work;
 	updates.target = (struct target *)(updates.update + block->entries);
+	if (block->kind == LIST_UNMAP)
+		empty_whole_tables(block);
 	result = collect(&updates);
 	if (result)
 		return result;

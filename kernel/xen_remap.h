@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The parts of xen_remap: device.c has the device and its reservations, list.c takes a caller's list apart into blocks,
- * and pv.c or translated.c, whichever way this kernel runs in, carries a block out.
+ * and pv.c (with table.c) or translated.c, whichever way this kernel runs in, carries a block out.
  */
 #ifndef XEN_REMAP_H
 #define XEN_REMAP_H
@@ -48,10 +48,10 @@ struct block {
 	pgprot_t protection;
 	unsigned int entries;
 	unsigned int piece_count;
-	struct piece *pieces;
-	u64 *frames; /* not of LIST_UNMAP */
-	s32 *errors; /* set to 0 beforehand */
-	void *work;  /* scratch_bytes for each entry */
+	struct piece *pieces; /* the memory of all that follow, too */
+	u64 *frames;	      /* not of LIST_UNMAP */
+	s32 *errors;	      /* set to 0 beforehand */
+	void *work;	      /* scratch_bytes for each entry */
 
 	/* Over all blocks of a list. */
 	bool flush; /* something that was mapped no longer is: see struct way */
@@ -81,6 +81,9 @@ extern const struct way *remap_way;
 
 /* No domain has more frames than fit a page table entry; Xen would see other bits of a larger one. */
 #define FRAME_LIMIT (1ULL << (52 - PAGE_SHIFT))
+
+/* table.c */
+void empty_whole_tables(struct block *block);
 
 /* list.c */
 long carry_out_list(struct file *file, enum list_kind kind, struct xvhost_remap_list *list);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * remap-test DOMID FRAMES         runs all tests
- * remap-test --hold DOMID FRAMES  maps half of them, prints "held", waits for a line, and goes on with a domain that may be gone
+ * remap-test DOMID FRAMES          runs all tests
+ * remap-test --short DOMID FRAMES  less of those that take long
+ * remap-test --hold DOMID FRAMES   maps half of them, prints "held", waits for a line, and goes on with a domain that may be gone
  *
  * FRAMES is a file of 64-bit numbers, or FIRST+COUNT. Those that privcmd can map are used; it writes a mark into each of
  * these pages, which tells whether a mapping shows the right one, and restores what was there in the end. Prints a line
@@ -20,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* As in the kernel's <xen/privcmd.h>, which does not compile beside Xen's own headers. */
@@ -33,13 +35,14 @@ struct privcmd_batch {
 #define PRIVCMD_MMAPBATCH_V2 _IOC(_IOC_NONE, 'P', 4, sizeof(struct privcmd_batch))
 
 struct frames frames;
-const uint64_t bad_frames[] = {(1ULL << 40) - 1, 1ULL << 40, ~0ULL - 1, 0xf0000000};
-const unsigned int bad_frame_count = sizeof(bad_frames) / sizeof(bad_frames[0]);
+bool short_tests;
+struct bad_frame bad_frames[MOST_BAD_FRAMES];
+unsigned int bad_frame_count;
 
 static unsigned char *marked;
 static uint64_t before[MOST_FRAMES];
 static bool failed;
-static sigjmp_buf escape;
+static __thread sigjmp_buf escape;
 
 /* ---- what tests use -------------------------------------------------------------------------------------------- */
 
@@ -103,6 +106,16 @@ int unmap_list(int device, struct list *list)
 int replace_list(int device, struct list *list)
 {
 	return ioctl(device, XVHOST_REMAP_REPLACE_LIST, &list->request);
+}
+
+int error_of(uint64_t frame)
+{
+	unsigned int i;
+
+	for (i = 0; i < bad_frame_count; i++)
+		if (bad_frames[i].frame == frame)
+			return bad_frames[i].error;
+	return 0;
 }
 
 static void on_signal(int number)
@@ -170,6 +183,44 @@ static uint64_t *read_candidates(const char *text, size_t *count)
 	return candidates;
 }
 
+static void add_bad_frame(uint64_t frame, int error)
+{
+	if (error >= 0 || bad_frame_count == MOST_BAD_FRAMES)
+		errx(2, "frame %#llx: error %d, %u bad frames", (unsigned long long)frame, error,
+		     bad_frame_count);
+	bad_frames[bad_frame_count++] = (struct bad_frame){frame, error};
+}
+
+/* What privcmd says of frames that no domain has, and the first of each error among those that were tried. */
+static void find_bad_frames(int privcmd, const uint64_t *candidates, const int *errors, size_t count)
+{
+	/* The second and third don't fit a page table; privcmd maps another frame then. */
+	static const uint64_t frame[] = {(1ULL << 40) - 1, 1ULL << 40, ~0ULL - 1, 0xf0000000};
+	uint64_t seen = 0;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		int error = -EINVAL;
+		struct privcmd_batch batch = {1, frames.domain, 0, &frame[i], &error};
+		void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, privcmd, 0);
+
+		batch.address = (uintptr_t)page;
+		if (frame[i] < 1ULL << 40 && ioctl(privcmd, PRIVCMD_MMAPBATCH_V2, &batch) != 0)
+			err(2, "privcmd, frame %#llx", (unsigned long long)frame[i]);
+		add_bad_frame(frame[i], error);
+		munmap(page, PAGE);
+	}
+	for (i = 0; i < count; i++) {
+		if (errors[i] >= 0 || errors[i] < -63 || seen & 1ULL << -errors[i])
+			continue;
+		seen |= 1ULL << -errors[i];
+		add_bad_frame(candidates[i], errors[i]);
+	}
+	for (i = 0; i < bad_frame_count; i++)
+		printf("bad frame %#llx, error %d\n", (unsigned long long)bad_frames[i].frame,
+		       bad_frames[i].error);
+}
+
 /* Maps with privcmd what can be mapped, and marks it. */
 static void prepare_frames(const char *text)
 {
@@ -189,6 +240,7 @@ static void prepare_frames(const char *text)
 	for (i = 0; i < count && frames.count < MOST_FRAMES; i++)
 		if (errors[i] == 0 && candidates[i] != 0)
 			frames.frame[frames.count++] = candidates[i];
+	find_bad_frames(privcmd, candidates, errors, count);
 	/* Mapped anew, so that the places are those of the list. */
 	munmap(marked, count * PAGE);
 	marked = mmap(NULL, frames.count * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, privcmd, 0);
@@ -223,9 +275,12 @@ static int run_tests(const struct test *test)
 	int bad = 0;
 
 	for (; test->name; test++) {
+		time_t began = time(NULL);
+
 		failed = false;
 		test->run();
-		printf("%s %s\n", failed ? "not ok" : "ok", test->name);
+		printf("%s %s, %lld s\n", failed ? "not ok" : "ok", test->name,
+		       (long long)(time(NULL) - began));
 		fflush(stdout);
 		bad += failed;
 	}
@@ -270,8 +325,9 @@ int main(int count, char **arguments)
 	bool holding = count == 4 && strcmp(arguments[1], "--hold") == 0;
 	int bad;
 
-	if (count != 3 && !holding)
-		errx(2, "usage: remap-test [--hold] DOMID FRAMES");
+	short_tests = count == 4 && strcmp(arguments[1], "--short") == 0;
+	if (count != 3 && !holding && !short_tests)
+		errx(2, "usage: remap-test [--short|--hold] DOMID FRAMES");
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL);
 	frames.domain = atoi(arguments[count - 2]);

@@ -23,10 +23,18 @@ struct frames {
 };
 
 extern struct frames frames;
+extern bool short_tests; /* this domain is slow */
 
-/* Frames that no domain has: too large for a page table, and not so large. */
-extern const uint64_t bad_frames[];
-extern const unsigned int bad_frame_count;
+/* Frames that can't be mapped, and the error that each has to have. */
+struct bad_frame {
+	uint64_t frame;
+	int error;
+};
+
+#define MOST_BAD_FRAMES 16
+
+extern struct bad_frame bad_frames[MOST_BAD_FRAMES];
+extern unsigned int bad_frame_count;
 
 /* A list with one run, and room for its answers. */
 struct list {
@@ -49,6 +57,9 @@ bool shows(const void *page, uint64_t frame);
 
 /* Whether reading, or writing, there ends in a signal, and in which one; 0: none. */
 int signal_of(void *page, bool write);
+
+/* The error that a frame has to have; 0 if it can be mapped. */
+int error_of(uint64_t frame);
 
 uint32_t random_number(uint32_t below);
 

@@ -7,6 +7,10 @@
 # lab: guest=pv type=pv memory=128M
 # lab: guest=pvh type=pvh memory=128M
 
+# Enough for two blocks; this takes many times as long as in a PV Dom0.
+REMAP_FRAMES=2100
+REMAP_OPTIONS=(--short)
+
 step "the module loads"
 remap_load
 expect_equal "the module's way" 'xen_remap: maps guest memory the auto-translated way' \
