@@ -21,10 +21,10 @@ fuzz-programs := $(patsubst tests/fuzz/%.c,$(O)/tests/%,$(wildcard tests/fuzz/fu
 wrong-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/backends/*.c))
 wrong-backends := $(patsubst %.c,$(O)/%.so,$(wildcard tests/backends/*.c))
 
-# Of the kernel module. They run in the lab: remap-test in any domain, lab-domain in Dom0.
+# Of the kernel module. They run in the lab: remap-test in any domain, the others in Dom0.
 remap-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/kernel/remap_*.c))
-kernel-test-objects := $(remap-objects) $(O)/obj/tests/kernel/lab_domain.o
-kernel-tests := $(O)/tests/remap-test $(O)/tests/lab-domain
+kernel-test-objects := $(remap-objects) $(O)/obj/tests/kernel/lab_domain.o $(O)/obj/tests/bench/map_pages.o
+kernel-tests := $(O)/tests/remap-test $(O)/tests/lab-domain $(O)/tests/map-pages
 
 # Of the platform `xen`: runs in the lab's Dom0.
 platform-test-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/platform/*.c))
@@ -57,6 +57,7 @@ $(kernel-test-objects): includes = -Iinclude
 $(platform-test-objects): includes = -Iinclude -Iservice
 $(O)/tests/remap-test: $(remap-objects)
 $(O)/tests/lab-domain: $(O)/obj/tests/kernel/lab_domain.o
+$(O)/tests/map-pages: $(O)/obj/tests/bench/map_pages.o
 $(platform-test): $(platform-test-objects) $(O)/lib/libcommon.a
 $(guest-dump): $(guest-dump-object)
 $(kernel-tests) $(platform-test) $(guest-dump):
@@ -74,9 +75,11 @@ check-unit: ## run the unit tests
 
 # ---- measuring -------------------------------------------------------------------------------------------------
 
-.PHONY: bench-native
+.PHONY: bench-native bench-map
 bench-native: all ## measure without Xen: null by itself, file beside fio; BENCH_TIME=2 seconds a run, BENCH_DIR=folder
 	$(Q)tests/bench/native $(O)
+bench-map: lab-root ## measure in the lab, in instructions: mapping and unmapping a guest's pages
+	$(Q)tests/bench/map $(O)
 
 # ---- fuzzing: clang's libFuzzer, with the address and undefined behaviour sanitizers -----------------------------
 
