@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# Load that uses all of a guest's memory for its disks, which are xvda to be written and xvdb to be read, and what Xen and
+# the worker say of that memory.
+#
+# A load runs until memory_load_end; it ends sooner only when it has read something else than it should.
+
+MEMORY_STOP=/run/lab-stop # in the guest: its loads end when this file is there
+declare -A MEMORY_JOBS
+
+# memory_config LINE...: the section [memory] of xvhost.conf, for the next xvhostd_start.
+memory_config()
+{
+	mkdir -p /etc/xvhost
+	printf '%s\n' '[memory]' "$@" >/etc/xvhost/xvhost.conf
+}
+
+# memory_way NAME DEVICE: what the worker's log says last of the way to the memory of a disk.
+memory_way()
+{
+	sed -n "s/.*guest $(guest_domid "$1") vbd $2: memory by //p" "$XVHOSTD_LOG" | tail -n 1
+}
+
+# memory_expect_way NAME DEVICE PATTERN: that it is this way; an extended regular expression for all of the text.
+memory_expect_way()
+{
+	local -; set +x
+	local way
+
+	way=$(memory_way "$1" "$2")
+	[[ $way =~ ^($3)$ ]] || fail "memory of guest $1, vbd $2, is reached by '$way', which should be '$3'"
+	note "$1, vbd $2: memory by $way"
+}
+
+# memory_load NAME FUNCTION [ARGUMENT...]: begins a load in the guest: one of the functions load_... below.
+memory_load()
+{
+	local -; set +x
+	local GUEST_JOB
+
+	guest_begin "$1" "MEMORY_STOP=$MEMORY_STOP
+$(declare -f "$2")
+${*:2}"
+	MEMORY_JOBS[$1]+=" $GUEST_JOB"
+}
+
+# memory_load_end NAME: ends the loads of a guest. What each has to say is in the array MEMORY_SAID, in the order of their begin.
+memory_load_end()
+{
+	local -; set +x
+	local job
+
+	MEMORY_SAID=()
+	guest_run "$1" "touch $MEMORY_STOP"
+	for job in ${MEMORY_JOBS[$1]}; do
+		MEMORY_SAID+=("$(guest_wait --timeout 120 "$1" "$job")") ||
+			fail "a load in guest $1 has found: ${MEMORY_SAID[*]: -1}"
+	done
+	guest_run "$1" "rm $MEMORY_STOP"
+	memory_load_forget "$1"
+}
+
+# memory_load_forget NAME: the guest is gone, and its loads with it.
+memory_load_forget()
+{
+	MEMORY_JOBS[$1]=''
+}
+
+# ---- loads; these functions run in the guest's bash ----
+
+# load_fio [RATE]: blocks that are written, verified, and written again, both past the page cache and through it; at most so
+# many per second of each kind. Prints how often.
+load_fio()
+{
+	local rounds=0
+
+	until [[ -e $MEMORY_STOP ]]; do
+		fio --filename=/dev/xvda --thread --verify=crc32c --verify_fatal=1 --verify_backlog=64 --output-format=terse \
+			--rate_iops="${1:-150}" --rw=randwrite --name=direct --direct=1 --ioengine=libaio --iodepth=16 --bs=16k --size=6m \
+			--name=buffered --direct=0 --ioengine=psync --bs=16k --offset=8m --size=4m --fsync=16 >/run/fio.out 2>&1 || {
+			tail -n 5 /run/fio.out
+			return 1
+		}
+		rounds=$((rounds + 1))
+	done
+	echo "$rounds rounds of fio"
+}
+
+# load_reads MIB SUM: what is read always has this checksum; each time it lies in other pages, since those of the time before
+# are given back.
+load_reads()
+{
+	local rounds=0 sum
+
+	until [[ -e $MEMORY_STOP ]]; do
+		sum=$(head -c "$1M" /dev/xvdb | sha256sum)
+		[[ $sum == "$2"* ]] || {
+			echo "after $rounds good rounds the first $1 MiB of xvdb have checksum $sum"
+			return 1
+		}
+		echo 1 >/proc/sys/vm/drop_caches
+		rounds=$((rounds + 1))
+	done
+	echo "$rounds times $1 MiB read"
+}
+
+# load_fill MIB: reads into the page cache bit by bit, and looks at its pages at the end only. Prints how many MiB
+# these are, their checksum, and how many sectors had to be read again for that.
+load_fill()
+{
+	local blocks=0 before after sum
+
+	exec 9</dev/xvdb
+	until [[ -e $MEMORY_STOP ]]; do
+		if [[ $blocks -lt $1 ]]; then
+			head -c 1M <&9 >/dev/null && blocks=$((blocks + 1))
+		fi
+		sleep 0.2
+	done
+	read -r _ _ before _ </sys/block/xvdb/stat
+	sum=$(head -c ${blocks}M /dev/xvdb | sha256sum)
+	read -r _ _ after _ </sys/block/xvdb/stat
+	echo "$blocks ${sum%% *} $((after - before))"
+}
+
+# Processes that come and go, with page tables of their own and pages that others had before. Prints how many.
+load_forks()
+{
+	local rounds=0 each=40
+
+	until [[ -e $MEMORY_STOP ]]; do
+		for ((i = 0; i < each; i++)); do
+			{ : "$(printf '%200000s' "$i")"; } &
+		done
+		wait
+		rounds=$((rounds + 1))
+	done
+	echo "$((rounds * each)) processes"
+}
+
+# ---- memory of guests ----
+
+# memory_set NAME MIB: balloons it, and waits until it says that it has so much, more or less.
+memory_set()
+{
+	local -; set +x
+
+	timeout 30 xl mem-set "$1" "$2" || fail "xl mem-set $1 $2 ended with status $?"
+	guest_run "$1" "for ((i = 0; i < 300; i++)); do
+		off=\$((\$(</sys/devices/system/xen_memory/xen_memory0/info/current_kb) / 1024 - $2))
+		[[ \${off#-} -gt 2 ]] || exit 0
+		sleep 0.1
+	done
+	exit 1" || fail "guest $1 did not balloon to $2 MiB"
+}
