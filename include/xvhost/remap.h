@@ -74,7 +74,10 @@ struct xvhost_remap_restriction {
  */
 #define XVHOST_REMAP_MAP_LIST _IOWR('X', 0xe0, struct xvhost_remap_list)
 
-/* Unmaps what is mapped at these pages, if anything. */
+/*
+ * Unmaps what is mapped at these pages, if anything. It costs least where it leaves nothing in an aligned 2 MiB of addresses; a
+ * reservation of that size or more begins at such a place.
+ */
 #define XVHOST_REMAP_UNMAP_LIST _IOWR('X', 0xe1, struct xvhost_remap_list)
 
 /* Maps frames at pages whether or not one is mapped there. At an entry with an error nothing is mapped afterwards. */
