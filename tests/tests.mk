@@ -65,7 +65,7 @@ $(kernel-tests) $(platform-test) $(guest-dump):
 	$(Q)mkdir -p $(@D) && $(call link,xencontrol xenguest)
 
 check: deps ## run all tests; installs what is missing first
-	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize thread memcheck try fuzz headers scripts lab
+	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize thread memcheck try fuzz headers scripts kernel lab
 
 check-fast: ## run the tests that need no lab: unit tests, again with sanitizers, xvhost-try, fuzzers, headers, scripts
 	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize try fuzz headers scripts
