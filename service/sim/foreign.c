@@ -214,18 +214,21 @@ static void unmap(struct foreign *foreign, struct mapping *mapping)
 	free(mapping);
 }
 
-/* begin_runs - a mapping of no pages yet for each run, or an error and none. The handle is locked. */
-static int begin_runs(struct foreign *foreign, uint16_t domid, const struct foreign_run *runs,
-		      uint32_t run_count)
+/* begin_runs - a mapping of no pages yet for each run, which takes a reference to the guest, if there is one; or an error
+ * and none. The handle is locked. */
+static int begin_runs(struct foreign *foreign, uint16_t domid, struct sim_guest *guest,
+		      const struct foreign_run *runs, uint32_t run_count)
 {
 	bool other = foreign->restricted_to >= 0 && foreign->restricted_to != domid;
 	int error = other || check_runs(foreign, runs, run_count) ? 0 : -EINVAL;
 	uint32_t begun = 0;
 
 	while (error == 0 && begun < run_count) {
-		struct sim_guest *guest = sim_guest_hold(foreign->machine, domid);
-		struct mapping *mapping = begin(foreign, domid, guest, &runs[begun], false, &error);
+		struct mapping *mapping;
 
+		if (guest)
+			sim_guest_reference(guest);
+		mapping = begin(foreign, domid, guest, &runs[begun], false, &error);
 		if (!mapping)
 			break;
 		mapping->counted = true;
@@ -259,15 +262,19 @@ static int foreign_map(struct foreign *foreign, uint16_t domid, const struct for
 {
 	uint32_t count = pages_of(runs, run_count), most = count;
 	int error, fault = sim_fault_part(foreign->machine, SIM_FOREIGN_MAP, &most);
+	struct sim_guest *guest;
 
 	if (fault < 0 && most == count)
 		return fault;
+	guest = sim_guest_hold(foreign->machine, domid);
 	pthread_mutex_lock(&foreign->lock);
-	error = begin_runs(foreign, domid, runs, run_count);
+	error = begin_runs(foreign, domid, guest, runs, run_count);
 	for (uint32_t i = 0, done = 0; error == 0 && i < run_count; done += runs[i++].pages)
 		map_frames(find_mapping(foreign, &runs[i]), frames + done, most > done ? most - done : 0,
 			   fault < 0 ? fault : -ENOMEM, errors + done);
 	pthread_mutex_unlock(&foreign->lock);
+	if (guest)
+		sim_guest_drop(guest);
 	return error;
 }
 
