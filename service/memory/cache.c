@@ -198,10 +198,12 @@ static void note_errors(struct cache *cache, struct cache_slot *slot, const int 
 {
 	memset(slot->missing, 0, sizeof(slot->missing));
 	for (uint32_t i = 0; i < CHUNK_FRAMES; i++) {
-		if (errors[i] < 0)
+		if (errors[i] < 0) {
 			slot->missing[i / 64] |= UINT64_C(1) << i % 64;
-		else
+			slot->has_missing = true;
+		} else {
 			cache->counters.frames++;
+		}
 	}
 }
 
@@ -231,7 +233,7 @@ void cache_map_missed(struct cache *cache)
 		struct cache_slot *slot = &cache->slots[cache->missed[i]];
 
 		slot->state = CACHE_MAPPED;
-		slot->nothing = error < 0;
+		slot->nothing = slot->has_missing = error < 0;
 		if (error < 0)
 			memset(slot->missing, 0xff, sizeof(slot->missing));
 		else
@@ -240,14 +242,14 @@ void cache_map_missed(struct cache *cache)
 	cache->counters.chunks += count;
 }
 
-struct cache_slot *cache_miss(struct cache *cache, uint64_t chunk)
+uint32_t cache_miss(struct cache *cache, uint64_t chunk)
 {
 	struct cache_slot *slot;
 	uint32_t index;
 
 	if ((cache->chunks >= cache->budget || cache->free_count == 0) && !make_room(cache)) {
 		cache->counters.refused++;
-		return NULL;
+		return 0;
 	}
 	if (cache->missed_count == CACHE_BATCH)
 		cache_map_missed(cache);
@@ -261,7 +263,7 @@ struct cache_slot *cache_miss(struct cache *cache, uint64_t chunk)
 	cache->chunks++;
 	insert(cache, slot);
 	cache->missed[cache->missed_count++] = index;
-	return slot;
+	return index + 1;
 }
 
 /* The guest may have got the frame meanwhile. But not more often than once in a tick, or it could have us map for

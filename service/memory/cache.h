@@ -54,6 +54,7 @@ struct cache_slot {
 	bool referenced;    /* used since the hand of the clock, or a tick, came by */
 	uint8_t idle;	    /* ticks without use */
 	bool nothing;	    /* the call failed: there is nothing to unmap */
+	bool has_missing;   /* any of those bits is set */
 };
 
 struct cache_counters {
@@ -117,8 +118,8 @@ int cache_create(const struct cache_options *options, struct cache **cache);
 /* cache_destroy - nothing is used any more; unmaps everything. */
 void cache_destroy(struct cache *cache);
 
-/* cache_miss - the slow part of cache_use: a chunk that is not there gets a slot. NULL: there is none for it. */
-struct cache_slot *cache_miss(struct cache *cache, uint64_t chunk);
+/* cache_miss - the slow part of cache_use: a chunk that is not there gets a slot. Returns its number + 1, or 0. */
+uint32_t cache_miss(struct cache *cache, uint64_t chunk);
 
 /* cache_hole - the slow part of cache_use: a frame of a chunk that is there could not be mapped. */
 void cache_hole(struct cache *cache, struct cache_slot *slot);
@@ -160,15 +161,22 @@ static inline uint32_t cache_hash(const struct cache *cache, uint64_t chunk)
 	return (uint32_t)(chunk * UINT64_C(0x9e3779b97f4a7c15) >> cache->table_shift);
 }
 
-/* cache_find - the slot of a chunk, or NULL. */
-static inline struct cache_slot *cache_find(const struct cache *cache, uint64_t chunk)
+/* cache_find_link - the number of a chunk's slot + 1, or 0. */
+static inline uint32_t cache_find_link(const struct cache *cache, uint64_t chunk)
 {
 	uint32_t at = cache_hash(cache, chunk), link;
 
-	for (; (link = cache->table[at]) != 0; at = (at + 1) & cache->table_mask)
-		if (cache->slots[link - 1].chunk == chunk)
-			return &cache->slots[link - 1];
-	return NULL;
+	while ((link = cache->table[at]) != 0 && cache->slots[link - 1].chunk != chunk)
+		at = (at + 1) & cache->table_mask;
+	return link;
+}
+
+/* cache_find - the slot of a chunk, or NULL. */
+static inline struct cache_slot *cache_find(const struct cache *cache, uint64_t chunk)
+{
+	uint32_t link = cache_find_link(cache, chunk);
+
+	return link ? &cache->slots[link - 1] : NULL;
 }
 
 /*
@@ -179,21 +187,25 @@ static inline void *cache_use(struct cache *cache, uint64_t frame)
 {
 	uint64_t chunk = frame / CHUNK_FRAMES;
 	uint32_t in_chunk = frame % CHUNK_FRAMES;
-	struct cache_slot *slot = cache_find(cache, chunk);
+	size_t link = cache_find_link(cache, chunk);
+	struct cache_slot *slot;
 
-	if (__builtin_expect(!slot, 0)) {
-		slot = cache_miss(cache, chunk);
-		if (!slot)
+	if (__builtin_expect(link == 0, 0)) {
+		link = cache_miss(cache, chunk);
+		if (link == 0)
 			return NULL;
-	} else if (__builtin_expect(cache_is_missing(slot, in_chunk), 0)) {
-		cache_hole(cache, slot);
-		return NULL;
+		slot = &cache->slots[link - 1];
 	} else {
+		slot = &cache->slots[link - 1];
+		if (__builtin_expect(slot->has_missing, 0) && cache_is_missing(slot, in_chunk)) {
+			cache_hole(cache, slot);
+			return NULL;
+		}
 		cache->counters.hits++;
 	}
 	slot->uses++;
 	slot->referenced = true;
-	return cache->range + (size_t)(slot - cache->slots) * CHUNK_BYTES + (size_t)in_chunk * PAGE_BYTES;
+	return cache->range + ((link - 1) * CHUNK_FRAMES + in_chunk) * PAGE_BYTES;
 }
 
 /* cache_drop - end a use. */

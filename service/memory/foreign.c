@@ -21,19 +21,20 @@ void foreign_release(struct memory *memory, void *const *pages, uint32_t count)
 static bool look_up(struct memory *memory, struct memory_mapping *mapping)
 {
 	struct resolver *resolver = &memory->guest->resolver;
+	struct resolver_view view = resolver_view(resolver, mapping->writable);
+	uint32_t count = mapping->count;
+	const uint32_t *grefs = mapping->grefs;
+	void **pages = mapping->pages;
 	struct cache *cache = memory->cache;
 
-	for (uint32_t i = 0; i < mapping->count; i++) {
-		uint64_t frame = 0;
-		void *page = NULL;
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t frame;
 
-		if (resolver_look_up(resolver, mapping->grefs[i], mapping->writable, &frame) == RESOLVED)
-			page = cache_use(cache, frame);
-		if (!page) {
-			foreign_release(memory, mapping->pages, i);
+		if (resolver_look_up(resolver, &view, grefs[i], &frame) != RESOLVED ||
+		    !(pages[i] = cache_use(cache, frame))) {
+			foreign_release(memory, pages, i);
 			return false;
 		}
-		mapping->pages[i] = page;
 	}
 	return true;
 }

@@ -184,14 +184,16 @@ static bool can_go_by_cache(const struct memory *memory, const struct memory_map
 /* can_copy_only - is one of the grants such that it can be copied but not mapped? */
 static bool can_copy_only(struct memory *memory, const struct memory_mapping *mapping)
 {
-	for (uint32_t i = 0; i < mapping->count; i++) {
+	struct resolver *resolver = &memory->guest->resolver;
+	struct resolver_view view = resolver_view(resolver, mapping->writable);
+	bool found = false;
+
+	for (uint32_t i = 0; i < mapping->count && !found; i++) {
 		uint64_t frame;
 
-		if (resolver_look_up(&memory->guest->resolver, mapping->grefs[i], mapping->writable,
-				     &frame) == RESOLVED_BY_COPY)
-			return true;
+		found = resolver_look_up(resolver, &view, mapping->grefs[i], &frame) == RESOLVED_BY_COPY;
 	}
-	return false;
+	return found;
 }
 
 /* copy_what_failed - after grants could not be mapped: those that can be copied are. */

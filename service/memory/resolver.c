@@ -58,8 +58,9 @@ int resolver_see_version(struct resolver *resolver)
 	return resolver->platform->foreign_unmap(resolver->foreign, &run, 1);
 }
 
-bool resolver_grow(struct resolver *resolver, uint64_t byte)
+bool resolver_grow(struct resolver *resolver, struct resolver_view *view, uint32_t gref)
 {
+	uint64_t byte = (uint64_t)gref * (view->version == 1 ? 8 : 16);
 	uint32_t mapped, frames = (uint32_t)(byte / PAGE_BYTES) + 1;
 	int error = 0;
 
@@ -74,17 +75,32 @@ bool resolver_grow(struct resolver *resolver, uint64_t byte)
 		if (error == 0)
 			__atomic_store_n(&resolver->bytes_mapped, frames * PAGE_BYTES, __ATOMIC_RELEASE);
 	}
+	if (error == 0)
+		view->count = resolver->bytes_mapped / (view->version == 1 ? 8 : 16);
 	pthread_mutex_unlock(&resolver->lock);
 	return error == 0;
 }
 
-enum resolved resolver_classify(const struct resolver *resolver, uint32_t head, bool writable)
+/* classify - what to do with an entry whose first word is not right. */
+static enum resolved classify(const struct resolver_view *view, uint32_t head)
 {
 	uint32_t type = head & RESOLVER_TYPE;
 
-	if (head >> 16 != resolver->host_domid || (writable && head & RESOLVER_READ_ONLY))
+	/* All but the type and its flag must be right. */
+	if ((head ^ view->right) & view->looked_at & ~(RESOLVER_TYPE | RESOLVER_SUB_PAGE))
 		return RESOLVED_NOT_HERE;
 	if (type == RESOLVER_TRANSITIVE || (type == RESOLVER_PERMIT && head & RESOLVER_SUB_PAGE))
 		return RESOLVED_BY_COPY;
 	return RESOLVED_NOT_HERE;
+}
+
+enum resolved resolver_look_up_v2(const struct resolver_view *view, uint32_t gref, uint64_t *frame)
+{
+	const uint32_t *head_at = (const uint32_t *)view->entries + (size_t)gref * 4;
+	uint32_t head = __atomic_load_n(head_at, __ATOMIC_ACQUIRE);
+
+	if ((head & view->looked_at) != view->right)
+		return classify(view, head);
+	*frame = __atomic_load_n((const uint64_t *)(const void *)(head_at + 2), __ATOMIC_ACQUIRE);
+	return __atomic_load_n(head_at, __ATOMIC_RELAXED) == head ? RESOLVED : RESOLVED_NOT_HERE;
 }

@@ -67,57 +67,53 @@ void resolver_close(struct resolver *resolver);
  */
 int resolver_see_version(struct resolver *resolver);
 
-/* resolver_grow - map the table up to the entry at this byte. False: it can't be. Any thread. */
-bool resolver_grow(struct resolver *resolver, uint64_t byte);
+/* What the look-ups of one mapping have in common. */
+struct resolver_view {
+	const void *entries;
+	uint32_t version;
+	uint32_t count;	    /* of entries that can be looked at */
+	uint32_t looked_at; /* these bits of an entry's first word: flags and domain ... */
+	uint32_t right;	    /* ... must be these */
+};
 
-/* resolver_classify - what to do with an entry that is not a permission to use the whole frame. */
-enum resolved resolver_classify(const struct resolver *resolver, uint32_t head, bool writable);
-
-/* resolver_has - is this byte of the table mapped? */
-static inline bool resolver_has(struct resolver *resolver, uint64_t byte)
+/* resolver_view - look-ups of frames that are to be read, or written. */
+static inline struct resolver_view resolver_view(const struct resolver *resolver, bool writable)
 {
-	return __builtin_expect(byte < __atomic_load_n(&resolver->bytes_mapped, __ATOMIC_ACQUIRE), 1) ||
-	       resolver_grow(resolver, byte);
+	uint32_t version = __atomic_load_n(&resolver->version, __ATOMIC_RELAXED);
+
+	return (struct resolver_view){
+		.entries = resolver->entries,
+		.version = version,
+		.count = __atomic_load_n(&resolver->bytes_mapped, __ATOMIC_ACQUIRE) >> (version == 1 ? 3 : 4),
+		.looked_at = 0xffff0000u | RESOLVER_TYPE | RESOLVER_SUB_PAGE |
+			     (writable ? RESOLVER_READ_ONLY : 0),
+		.right = resolver->host_domid << 16 | RESOLVER_PERMIT,
+	};
 }
 
-/* resolver_permits - do these flags and this domain allow to use the whole frame? */
-static inline bool resolver_permits(const struct resolver *resolver, uint32_t head, bool writable)
-{
-	uint32_t looked_at = 0xffff0000u | RESOLVER_TYPE | RESOLVER_SUB_PAGE |
-			     (writable ? RESOLVER_READ_ONLY : 0);
+/* resolver_grow - map the table up to an entry that the view does not have. False: it can't be. Any thread. */
+bool resolver_grow(struct resolver *resolver, struct resolver_view *view, uint32_t gref);
 
-	return __builtin_expect((head & looked_at) == (resolver->host_domid << 16 | RESOLVER_PERMIT), 1);
-}
-
-/* resolver_look_up_v2 - the same as resolver_look_up, in a table of version 2. */
-static inline enum resolved resolver_look_up_v2(struct resolver *resolver, uint32_t gref, bool writable,
-						uint64_t *frame)
-{
-	uint64_t byte = (uint64_t)gref * 16;
-	const uint32_t *head_at = (const uint32_t *)(const void *)(resolver->entries + byte);
-	uint32_t head;
-
-	if (!resolver_has(resolver, byte))
-		return RESOLVED_NOT_HERE;
-	head = __atomic_load_n(head_at, __ATOMIC_ACQUIRE);
-	if (!resolver_permits(resolver, head, writable))
-		return resolver_classify(resolver, head, writable);
-	*frame = __atomic_load_n((const uint64_t *)(const void *)(head_at + 2), __ATOMIC_ACQUIRE);
-	return __atomic_load_n(head_at, __ATOMIC_RELAXED) == head ? RESOLVED : RESOLVED_NOT_HERE;
-}
+/* resolver_look_up_v2 - resolver_look_up in a table of version 2, in which the entry is. */
+enum resolved resolver_look_up_v2(const struct resolver_view *view, uint32_t gref, uint64_t *frame);
 
 /* resolver_look_up - the frame that is granted, if it may be used so. Any thread. */
-static inline enum resolved resolver_look_up(struct resolver *resolver, uint32_t gref, bool writable,
-					     uint64_t *frame)
+static inline enum resolved resolver_look_up(struct resolver *resolver, struct resolver_view *view,
+					     uint32_t gref, uint64_t *frame)
 {
-	uint64_t byte = (uint64_t)gref * 8, entry;
+	uint64_t entry;
 
-	if (__builtin_expect(__atomic_load_n(&resolver->version, __ATOMIC_RELAXED) != 1, 0))
-		return resolver_look_up_v2(resolver, gref, writable, frame);
-	if (!resolver_has(resolver, byte))
+	if (__builtin_expect(gref >= view->count, 0) && !resolver_grow(resolver, view, gref))
 		return RESOLVED_NOT_HERE;
-	entry = __atomic_load_n((const uint64_t *)(const void *)(resolver->entries + byte), __ATOMIC_ACQUIRE);
-	if (!resolver_permits(resolver, (uint32_t)entry, writable))
+	if (__builtin_expect(view->version != 1, 0)) {
+		uint64_t found = 0;
+		enum resolved resolved = resolver_look_up_v2(view, gref, &found);
+
+		*frame = found;
+		return resolved;
+	}
+	entry = __atomic_load_n((const uint64_t *)view->entries + gref, __ATOMIC_ACQUIRE);
+	if (__builtin_expect(((uint32_t)entry & view->looked_at) != view->right, 0))
 		return RESOLVED_NOT_HERE;
 	*frame = entry >> 32;
 	return RESOLVED;
