@@ -156,6 +156,11 @@ struct platform {
 	 */
 	int (*device_model_open)(const struct platform *platform, uint16_t domid,
 				 struct device_model **model);
+	/*
+	 * What processes that were killed have left of this guest's device models ends, as if they had closed them: else the
+	 * guest would wait for them for ever. Those of living processes stay. device_model_open does this, too.
+	 */
+	int (*device_model_clean_up)(const struct platform *platform, uint16_t domid);
 	void (*device_model_close)(struct device_model *model);
 	/* We have written to these frames; must be said before the guest can learn of it. Any thread. */
 	int (*device_model_modified)(struct device_model *model, const uint64_t *frames, uint32_t count);

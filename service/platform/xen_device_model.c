@@ -5,6 +5,9 @@
  * The news come to an ioreq server: a device model that Xen asks to carry out what a guest does with emulated devices.
  * Ours claims no device, so it is sent only what all are sent. Each of the guest's processors has a request in a shared
  * page and an event channel. The processor that gave memory away waits until its request is answered.
+ *
+ * A server is the guest's, not the process's, and outlives it. So there is a file for each, which its process has locked: a
+ * file that is not locked is of a process that was killed, and somebody else answers and destroys the server.
  */
 #include "platform/xen.h"
 
@@ -12,7 +15,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <xen/xen.h>
 #include <xen/memory.h>
 #include <xen/hvm/hvm_op.h>
@@ -24,6 +30,9 @@
 #define PROCESSORS_MAX (PAGE_BYTES / sizeof(struct ioreq)) /* as many as one shared page has requests for */
 /* No requests that Xen need not wait for. HVM_IOREQSRV_BUFIOREQ_OFF, which hvm_op.h shows to Xen's own tools only. */
 #define NO_BUFFERED_REQUESTS 0
+#define SERVERS_MAX 8 /* that a guest can have; Xen's MAX_NR_IOREQ_SERVERS */
+#define RECORD_FOLDER "/run/xvhost"
+#define RECORD_FORMAT RECORD_FOLDER "/device-model-%u-%u" /* domain and server */
 #define EXTENTS_MAX 256 /* runs of frames in one call; privcmd takes no buffer of more than a page */
 
 struct device_model {
@@ -35,22 +44,68 @@ struct device_model {
 	xenevtchn_handle *channels;
 	ioservid_t server;
 	bool server_created;
+	int record;			 /* the file, locked; or -1 */
 	volatile struct ioreq *requests; /* the shared page */
 	uint32_t processors;
 	int ports[PROCESSORS_MAX]; /* by processor */
 };
 
+/* ---- records of servers ---- */
+
+/* open_record - the file of a server, locked. -EBUSY while its process lives, -ENOENT if there is none and none is made. */
+static int open_record(uint16_t domid, unsigned server, bool make)
+{
+	char path[sizeof(RECORD_FORMAT) + 16];
+	int error, record;
+
+	snprintf(path, sizeof(path), RECORD_FORMAT, domid, server);
+	if (make && mkdir(RECORD_FOLDER, 0755) < 0 && errno != EEXIST)
+		return error_number();
+	record = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (make ? O_CREAT : 0), 0600);
+	if (record < 0)
+		return error_number();
+	if (flock(record, LOCK_EX | LOCK_NB) == 0)
+		return record;
+	error = errno == EWOULDBLOCK ? -EBUSY : error_number();
+	close(record);
+	return error;
+}
+
+static void remove_record(const struct device_model *model)
+{
+	char path[sizeof(RECORD_FORMAT) + 16];
+
+	snprintf(path, sizeof(path), RECORD_FORMAT, model->domid, (unsigned)model->server);
+	unlink(path);
+	close(model->record);
+}
+
 /* ---- opening and closing ---- */
 
-/* create_server - Xen's errors: -ESRCH without a guest, -EINVAL for one that is PV. */
+/* create_server - Xen's errors: -ESRCH without a guest, -EINVAL for one that is PV. It does nothing until it is enabled. */
 static int create_server(struct device_model *model)
 {
-	void *page = NULL;
-
 	if (xendevicemodel_create_ioreq_server(model->handle, model->domid, NO_BUFFERED_REQUESTS,
 					       &model->server) < 0)
 		return error_number();
 	model->server_created = true;
+	model->record = open_record(model->domid, model->server, true);
+	return model->record >= 0 ? 0 : model->record;
+}
+
+static int enable_server(struct device_model *model, bool enable)
+{
+	int result = xendevicemodel_set_ioreq_server_state(model->handle, model->domid, model->server,
+							   enable);
+
+	return result == 0 ? 0 : error_number();
+}
+
+/* map_requests - the page that the server shares with Xen. */
+static int map_requests(struct device_model *model)
+{
+	void *page = NULL;
+
 	model->page = xenforeignmemory_map_resource(model->memory, model->domid, XENMEM_resource_ioreq_server,
 						    model->server,
 						    XENMEM_resource_ioreq_server_frame_ioreq(0), 1, &page,
@@ -58,8 +113,6 @@ static int create_server(struct device_model *model)
 	if (!model->page)
 		return error_number();
 	model->requests = page;
-	if (xendevicemodel_set_ioreq_server_state(model->handle, model->domid, model->server, 1) < 0)
-		return error_number();
 	return 0;
 }
 
@@ -97,33 +150,43 @@ static int restrict_handles(struct device_model *model)
 	return 0;
 }
 
-static int open_handles(struct device_model *model)
+/* begin - handles for a guest, and no server yet. NULL with errno set. */
+static struct device_model *begin(uint16_t domid)
 {
+	struct device_model *model = calloc(1, sizeof(*model));
+	int error;
+
+	if (!model)
+		return NULL;
+	model->domid = domid;
+	model->record = -1;
 	model->logger = quiet_logger();
 	model->handle = xendevicemodel_open(model->logger, 0);
-	if (!model->handle)
-		return error_number();
-	model->memory = xenforeignmemory_open(model->logger, 0);
-	if (!model->memory)
-		return error_number();
-	model->channels = xenevtchn_open(model->logger, 0);
-	return model->channels ? 0 : error_number();
+	model->memory = model->handle ? xenforeignmemory_open(model->logger, 0) : NULL;
+	model->channels = model->memory ? xenevtchn_open(model->logger, 0) : NULL;
+	if (model->channels && restrict_handles(model) == 0)
+		return model;
+	error = errno;
+	xen_device_model_close(model);
+	errno = error;
+	return NULL;
 }
 
 int xen_device_model_open(const struct platform *platform, uint16_t domid, struct device_model **model)
 {
-	struct device_model *opened = calloc(1, sizeof(*opened));
-	int error;
+	struct device_model *opened;
+	int error = xen_device_model_clean_up(platform, domid);
 
-	(void)platform;
+	if (error < 0)
+		return error;
+	opened = begin(domid);
 	if (!opened)
-		return -ENOMEM;
-	opened->domid = domid;
-	error = open_handles(opened);
+		return error_number();
+	error = create_server(opened);
 	if (error == 0)
-		error = restrict_handles(opened);
+		error = map_requests(opened);
 	if (error == 0)
-		error = create_server(opened);
+		error = enable_server(opened, true);
 	if (error == 0)
 		error = bind_processors(opened);
 	if (error < 0) {
@@ -139,11 +202,14 @@ int xen_device_model_open(const struct platform *platform, uint16_t domid, struc
 void xen_device_model_close(struct device_model *model)
 {
 	if (model->server_created)
-		xendevicemodel_set_ioreq_server_state(model->handle, model->domid, model->server, 0);
+		enable_server(model, false);
 	if (model->requests && xen_device_model_invalidated(model))
 		xen_device_model_answer(model);
 	if (model->page)
 		xenforeignmemory_unmap_resource(model->memory, model->page);
+	/* First the record: when the server is destroyed its number may become another's. */
+	if (model->record >= 0)
+		remove_record(model);
 	if (model->server_created)
 		xendevicemodel_destroy_ioreq_server(model->handle, model->domid, model->server);
 	if (model->channels)
@@ -154,6 +220,49 @@ void xen_device_model_close(struct device_model *model)
 		xendevicemodel_close(model->handle);
 	xtl_logger_destroy(model->logger);
 	free(model);
+}
+
+/*
+ * clean_up_server - close the model of which this is the record, as if it were ours. The guest may be gone, and the server
+ * with it. If the guest can't be told of the answer the record stays, for another try.
+ */
+static int clean_up_server(uint16_t domid, unsigned server, int record)
+{
+	struct device_model *model = begin(domid);
+	int error;
+
+	if (!model) {
+		error = error_number();
+		close(record);
+		return error;
+	}
+	model->server = (ioservid_t)server;
+	model->record = record;
+	error = map_requests(model) == 0 ? bind_processors(model) : 0;
+	model->server_created = error == 0 && model->requests;
+	if (error < 0) {
+		model->requests = NULL;
+		model->record = -1;
+		close(record);
+	}
+	xen_device_model_close(model);
+	return error;
+}
+
+int xen_device_model_clean_up(const struct platform *platform, uint16_t domid)
+{
+	int error = 0;
+
+	(void)platform;
+	for (unsigned server = 0; server < SERVERS_MAX && error == 0; server++) {
+		int record = open_record(domid, server, false);
+
+		if (record >= 0)
+			error = clean_up_server(domid, server, record);
+		else if (record != -ENOENT && record != -EBUSY)
+			error = record;
+	}
+	return error;
 }
 
 /* ---- what we have written ---- */

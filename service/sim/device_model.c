@@ -49,6 +49,14 @@ static int device_model_open(const struct platform *platform, uint16_t domid, st
 	return 0;
 }
 
+/* Nobody is killed who has one. */
+static int device_model_clean_up(const struct platform *platform, uint16_t domid)
+{
+	(void)platform;
+	(void)domid;
+	return 0;
+}
+
 /* Who waits for it waits no more, as when an ioreq server is destroyed. */
 static void device_model_close(struct device_model *model)
 {
@@ -145,6 +153,7 @@ void sim_invalidate(struct sim_guest *guest)
 void sim_device_model_platform(struct platform *platform)
 {
 	platform->device_model_open = device_model_open;
+	platform->device_model_clean_up = device_model_clean_up;
 	platform->device_model_close = device_model_close;
 	platform->device_model_modified = device_model_modified;
 	platform->device_model_fd = device_model_fd;

@@ -31,6 +31,8 @@ static const struct {
 	{"dirty", test_dirty},
 	{"balloon", test_balloon},
 	{"abandoned", test_abandoned},
+	{"kept", test_kept},
+	{"clean-up", test_clean_up},
 };
 
 struct test_guest guest;

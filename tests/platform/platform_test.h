@@ -62,5 +62,7 @@ void test_device_models(void);
 void test_dirty(void);
 void test_balloon(void);
 void test_abandoned(void);
+void test_kept(void);
+void test_clean_up(void);
 
 #endif

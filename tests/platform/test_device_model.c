@@ -2,7 +2,8 @@
 /*
  * Reports of written memory, and the guest's memory that goes away.
  *
- * "balloon" and "abandoned" say "ready" and want the guest to be told to give memory away then.
+ * "balloon" and "abandoned" say "ready" and want the guest to be told to give memory away then. "kept" says it and wants
+ * to be killed; "clean-up" comes after that.
  */
 #include "platform_test.h"
 
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xenctrl.h>
 
 #define FIRST_WAIT_MS 30000 /* until the guest begins to give memory away */
@@ -188,4 +190,26 @@ void test_abandoned(void)
 	while (!platform->device_model_invalidated(model) && rounds++ < 10);
 	check(platform->device_model_invalidated(model));
 	platform->device_model_close(model);
+}
+
+/* As abandoned as can be: it has to be killed. */
+void test_kept(void)
+{
+	open_model();
+	puts("ready");
+	for (;;)
+		pause();
+}
+
+/* The models of living processes stay, and those of killed ones end. */
+void test_clean_up(void)
+{
+	struct device_model *model = open_model();
+
+	check_equal(platform->device_model_clean_up(platform, guest.domid), 0);
+	check_equal(platform->device_model_modified(model, guest.frames, 1), 0);
+	check_equal(platform->device_model_answer(model), 0);
+	platform->device_model_close(model);
+	check_equal(platform->device_model_clean_up(platform, guest.domid), 0);
+	check_equal(platform->device_model_clean_up(platform, NO_DOMAIN), 0);
 }

@@ -69,6 +69,21 @@ note "$(grep answers /var/log/lab/platform-balloon-112.log)"
 balloon_test abandoned 104
 expect_equal "output of the PV guest" alive "$(guest_run pv 'echo alive')"
 
+step "a process that the guest waits for is killed"
+"$REMAP_TESTS/platform-test" kept "$(guest_domid pvh)" pvh 8192+1500 >/var/log/lab/platform-kept.log 2>&1 &
+kept=$!
+wait_until 30 'grep -q ready /var/log/lab/platform-kept.log'
+kill -KILL $kept
+[[ -n $(find /run/xvhost -name "device-model-$(guest_domid pvh)-*") ]] || fail "there is no file that tells of the device model"
+xl mem-set pvh 100
+nap 2
+job=$(guest_start pvh 'echo alive')
+nap 3
+! grep -q "$job = " "$(guest_console pvh)" || fail "the guest does not wait"
+"$REMAP_TESTS/platform-test" clean-up "$(guest_domid pvh)" pvh 8192+1500
+expect_equal "output of the guest" alive "$(guest_wait pvh "$job")"
+expect_equal "files that tell of device models" '' "$(find /run/xvhost -name 'device-model-*')"
+
 step "nothing is left"
 guest_destroy pv
 guest_destroy pvh
