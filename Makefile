@@ -129,7 +129,7 @@ fill-in = sed $(foreach v,PREFIX INCLUDEDIR SBINDIR LIBDIR LIBEXECDIR BACKENDDIR
 objects = $(patsubst %.c,$(O)/obj/%.o,$(wildcard $(1:=/*.c)))
 
 main-objects := $(O)/obj/service/daemon/main.o $(O)/obj/service/worker/main.o
-try-objects := $(call objects,service/try)
+try-objects := $(call objects,service/try service/try/conform)
 common-objects := $(call objects,service service/platform)
 daemon-objects := $(filter-out $(main-objects),$(call objects,service/daemon))
 worker-objects := $(filter-out $(main-objects),$(call objects,service/worker service/rings service/memory))

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "log.h"
-#include "try/conform.h"
+#include "try/conform/conform.h"
 #include "try/list.h"
 #include "try/options.h"
 #include "try/run.h"

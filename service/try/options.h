@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "log.h"
-#include "try/conform.h"
+#include "try/conform/conform.h"
 
 /* Exit statuses. */
 enum {

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "try/conform_target.h"
+#include "try/conform/target.h"
 #include "try/options.h"
 #include "worker/target.h"
 

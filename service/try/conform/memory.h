@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * conform_memory.h - the memory of requests, which faults when it is touched at the wrong time
+ * memory.h - the memory of requests, which faults when it is touched at the wrong time
  *
  * Theory of operation: what belongs to one request (the structure, its iovecs, the scratch, the data) lies in
  * pages of its own, an arena, with pages between them that always fault. While the backend has the request they

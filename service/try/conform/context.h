@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * conform_context.h - the two threads of a process that looks at a promise, and the disk that is tried
+ * context.h - the two threads of a process that looks at a promise, and the disk that is tried
  *
  * A promise runs on the loop thread. Disks are opened and closed by the main thread, which is the control thread.
  */
 #ifndef CONFORM_CONTEXT_H
 #define CONFORM_CONTEXT_H
 
-#include "try/conform.h"
-#include "try/conform_image.h"
+#include "try/conform/conform.h"
+#include "try/conform/image.h"
 #include "try/subject.h"
 
 struct conform_context {

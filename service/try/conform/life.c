@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * conform_life.c - promises about opening, closing and queues
+ * life.c - promises about opening, closing and queues
  */
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
-#include "try/conform_context.h"
-#include "try/conform_promises.h"
-#include "try/conform_usage.h"
+#include "try/conform/context.h"
+#include "try/conform/promises.h"
+#include "try/conform/usage.h"
 
 #define QUEUES 4
 #define CYCLES 1000	/* of opening and closing ... */

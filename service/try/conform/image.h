@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * conform_image.h - what was written where, and requests that are verified against it
+ * image.h - what was written where, and requests that are verified against it
  *
  * Theory of operation: three areas of the disk are written, at its start, around its middle (or, if it is large,
  * around its byte 4 Gi), and at its end. Each block has a generation, counted up with each write; its content
@@ -10,8 +10,8 @@
 #ifndef CONFORM_IMAGE_H
 #define CONFORM_IMAGE_H
 
-#include "try/conform_loop.h"
-#include "try/conform_report.h"
+#include "try/conform/loop.h"
+#include "try/conform/report.h"
 
 #define CONFORM_AREAS_MAX 3
 #define CONFORM_AREA_BLOCKS 2048

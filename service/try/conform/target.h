@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * conform_target.h - a target string with one parameter changed
+ * target.h - a target string with one parameter changed
  */
 #ifndef CONFORM_TARGET_H
 #define CONFORM_TARGET_H

@@ -18,7 +18,7 @@
  *	conform_image.*		what was written where; random requests that are verified
  *	conform_target.*	a target string with one parameter changed
  *	conform_usage.*		what a process holds: descriptors, threads, memory
- *	conform_requests.c, conform_data.c, conform_errors.c, conform_life.c, conform_parameters.c
+ *	requests.c, data.c, errors.c, life.c, parameters.c
  *				the promises themselves
  *
  * The disk is written to: what it held before is lost.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * conform_report.c - what the process that looks at a promise says of itself
+ * report.c - what the process that looks at a promise says of itself
  */
-#include "try/conform_report.h"
+#include "try/conform/report.h"
 
 #include <stdarg.h>
 #include <stdio.h>

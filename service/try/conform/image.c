@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * conform_image.c - what was written where, and requests that are verified against it
+ * image.c - what was written where, and requests that are verified against it
  */
-#include "try/conform_image.h"
+#include "try/conform/image.h"
 
 #include <assert.h>
 #include <inttypes.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * conform_loop.h - queues, requests, and the host's functions for the loop thread, all of which are watched
+ * loop.h - queues, requests, and the host's functions for the loop thread, all of which are watched
  *
  * Theory of operation: a loop belongs to the thread that made it and has an io_uring of its own. A request that is
- * made lies in an arena (conform_memory.h); for a stack of backends it has a part for each layer. Each call of a
+ * made lies in an arena (memory.h); for a stack of backends it has a part for each layer. Each call of a
  * backend is entered and left, so that it is known whether the host was called from within one, and how long the
  * thread was blocked. The host's operations of the outermost backend are counted, and can be told to fail. What is
  * wrong ends the process by conform_broken().
@@ -15,8 +15,8 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "try/conform_disk.h"
-#include "try/conform_memory.h"
+#include "try/conform/disk.h"
+#include "try/conform/memory.h"
 
 #define CONFORM_UNREAD 0xe7	/* in memory that is to be read into */
 #define CONFORM_DEPTH 16	/* requests of one queue */

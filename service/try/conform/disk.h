@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * conform_disk.h - a disk that is tried, and those below it if its backend is a wrapper
+ * disk.h - a disk that is tried, and those below it if its backend is a wrapper
  *
  * All functions belong to the control thread.
  */

@@ -2,7 +2,7 @@
 /*
  * conform.c - the list of promises, a process for each, and what is printed
  */
-#include "try/conform.h"
+#include "try/conform/conform.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,8 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "try/conform_context.h"
-#include "try/conform_promises.h"
+#include "try/conform/context.h"
+#include "try/conform/promises.h"
 #include "try/options.h"
 
 #define HANG_MS (CONFORM_TIMEOUT_MS + 1000) /* what a process finds out by itself comes first */

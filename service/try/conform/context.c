@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * conform_context.c - the two threads of a process that looks at a promise, and the disk that is tried
+ * context.c - the two threads of a process that looks at a promise, and the disk that is tried
  */
-#include "try/conform_context.h"
+#include "try/conform/context.h"
 
 #include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "try/conform_report.h"
+#include "try/conform/report.h"
 #include "try/options.h"
 
 /* What the control thread is asked to do. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * conform_report.h - what the process that looks at a promise says of itself
+ * report.h - what the process that looks at a promise says of itself
  *
  * It lies in memory that is shared with the process that started it, so that it is there after a crash.
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * conform_loop.c - queues and requests, and the thread that waits for what they start
+ * loop.c - queues and requests, and the thread that waits for what they start
  */
-#include "try/conform_loop.h"
+#include "try/conform/loop.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "try/conform_host.h"
-#include "try/conform_report.h"
+#include "try/conform/host.h"
+#include "try/conform/report.h"
 
 #define BLOCK_BYTES 512u
 #define BETWEEN 0xc5 /* in memory between the pieces of a request's data */

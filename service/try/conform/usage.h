@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * conform_usage.h - what this process holds: descriptors, threads, memory
+ * usage.h - what this process holds: descriptors, threads, memory
  */
 #ifndef CONFORM_USAGE_H
 #define CONFORM_USAGE_H

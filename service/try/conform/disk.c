@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * conform_disk.c - a disk that is tried, and those below it if its backend is a wrapper
+ * disk.c - a disk that is tried, and those below it if its backend is a wrapper
  */
-#include "try/conform_disk.h"
+#include "try/conform/disk.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "try/conform_host.h"
-#include "try/conform_report.h"
+#include "try/conform/host.h"
+#include "try/conform/report.h"
 #include "worker/target.h"
 
 #define BLOCK_BYTES 512u

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * conform_memory.c - the memory of requests, which faults when it is touched at the wrong time
+ * memory.c - the memory of requests, which faults when it is touched at the wrong time
  */
-#include "try/conform_memory.h"
+#include "try/conform/memory.h"
 
 #include <assert.h>
 #include <dlfcn.h>
@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#include "try/conform_report.h"
+#include "try/conform/report.h"
 
 #define PAGE 4096u
 #define SCRATCH_MAX 4096u

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * conform_usage.c - what this process holds: descriptors, threads, memory
+ * usage.c - what this process holds: descriptors, threads, memory
  */
-#include "try/conform_usage.h"
+#include "try/conform/usage.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * conform_requests.c - promises about single requests
+ * requests.c - promises about single requests
  */
 #include <assert.h>
 #include <string.h>
 
-#include "try/conform_context.h"
-#include "try/conform_promises.h"
+#include "try/conform/context.h"
+#include "try/conform/promises.h"
 
 #define BLOCK_BYTES 512u
 #define LOAD_REQUESTS 300

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * conform_host.h - the host's functions for the loop thread, and calls of backends, all of which are watched
+ * host.h - the host's functions for the loop thread, and calls of backends, all of which are watched
  */
 #ifndef CONFORM_HOST_H
 #define CONFORM_HOST_H
 
-#include "try/conform_loop.h"
+#include "try/conform/loop.h"
 
 /* What each disk sees as its host. */
 extern const struct xvhost_host conform_host;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * conform_data.c - promises about what is written
+ * data.c - promises about what is written
  */
 #include <string.h>
 
-#include "try/conform_context.h"
-#include "try/conform_promises.h"
+#include "try/conform/context.h"
+#include "try/conform/promises.h"
 
 #define LOAD_REQUESTS 1500
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * conform_target.c - a target string with one parameter changed
+ * target.c - a target string with one parameter changed
  */
-#include "try/conform_target.h"
+#include "try/conform/target.h"
 
 #include <stdio.h>
 #include <string.h>

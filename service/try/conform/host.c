@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * conform_host.c - the host's functions for the loop thread, and calls of backends, all of which are watched
+ * host.c - the host's functions for the loop thread, and calls of backends, all of which are watched
  */
-#include "try/conform_host.h"
+#include "try/conform/host.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "try/conform_report.h"
+#include "try/conform/report.h"
 
 #define BLOCK_BYTES 512u
 #define SCRATCH 0x5c	      /* in scratch: it is not cleared */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * conform_parameters.c - promises about the backend's table and its parameters
+ * parameters.c - promises about the backend's table and its parameters
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,10 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "try/conform_context.h"
-#include "try/conform_promises.h"
-#include "try/conform_target.h"
-#include "try/conform_usage.h"
+#include "try/conform/context.h"
+#include "try/conform/promises.h"
+#include "try/conform/target.h"
+#include "try/conform/usage.h"
 #include "worker/target.h"
 
 #define PARAMETERS_MAX 32

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * conform_errors.c - promises about operations of the host's that fail, or end short
+ * errors.c - promises about operations of the host's that fail, or end short
  *
  * An error may be passed on or mended. It may not be taken for success: a request that is completed with 0 must
  * have been carried out.
@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "try/conform_context.h"
-#include "try/conform_promises.h"
+#include "try/conform/context.h"
+#include "try/conform/promises.h"
 
 #define OPERATIONS_MAX 8 /* the first ones of a request are made to fail, one in each run */
 
