@@ -152,7 +152,7 @@ struct platform {
 
 	/*
 	 * Device model, optional (xendevicemodel.h): what must be said, and heard, by who maps foreign memory of a guest
-	 * that is not PV. -EINVAL for one that is. A handle is for one guest.
+	 * that is not PV. -EINVAL for one that is, and for nothing else. A handle is for one guest.
 	 */
 	int (*device_model_open)(const struct platform *platform, uint16_t domid,
 				 struct device_model **model);

@@ -44,6 +44,7 @@ struct device_model {
 	xenevtchn_handle *channels;
 	ioservid_t server;
 	bool server_created;
+	bool is_pv;			 /* Xen says so */
 	int record;			 /* the file, locked; or -1 */
 	volatile struct ioreq *requests; /* the shared page */
 	uint32_t processors;
@@ -86,8 +87,10 @@ static void remove_record(const struct device_model *model)
 static int create_server(struct device_model *model)
 {
 	if (xendevicemodel_create_ioreq_server(model->handle, model->domid, NO_BUFFERED_REQUESTS,
-					       &model->server) < 0)
+					       &model->server) < 0) {
+		model->is_pv = errno == EINVAL;
 		return error_number();
+	}
 	model->server_created = true;
 	model->record = open_record(model->domid, model->server, true);
 	return model->record >= 0 ? 0 : model->record;
@@ -190,6 +193,9 @@ int xen_device_model_open(const struct platform *platform, uint16_t domid, struc
 	if (error == 0)
 		error = bind_processors(opened);
 	if (error < 0) {
+		/* Whoever hears -EINVAL takes the guest for one that never has another page behind a frame. */
+		if (error == -EINVAL && !opened->is_pv)
+			error = -EIO;
 		xen_device_model_close(opened);
 		return error;
 	}

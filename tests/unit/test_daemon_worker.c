@@ -144,6 +144,41 @@ START_TEST(test_full_socket)
 }
 END_TEST
 
+/* A worker is told of its part of memory once, and again when it becomes another; it needs to hear nothing else before. */
+START_TEST(test_memory)
+{
+	struct worker worker = {.used = true};
+	struct message message;
+	int sockets[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, sockets), 0);
+	worker.socket = sockets[0];
+	config_set_defaults(&config);
+	config.memory_access = MEMORY_FOREIGN;
+	config.memory_idle_s = 7;
+	for (uint32_t mib = 100; mib <= 300; mib += 100) {
+		for (uint32_t times = 0; times < 3; times++)
+			worker_tell_memory(&worker, &config, mib);
+		ck_assert_int_eq(recv(sockets[1], &message, sizeof(message), 0), sizeof(message));
+		ck_assert_int_eq(message.type, MESSAGE_MEMORY);
+		ck_assert_int_eq(message.memory.access, MEMORY_FOREIGN);
+		ck_assert_uint_eq(message.memory.most_mib, CONFIG_MEMORY_GUEST_MIB);
+		ck_assert_uint_eq(message.memory.budget_mib, mib);
+		ck_assert_uint_eq(message.memory.idle_s, 7);
+		ck_assert_int_eq(recv(sockets[1], &message, sizeof(message), 0), -1);
+	}
+	/* One that must first read what it has is told later. */
+	worker.blocked = true;
+	worker_tell_memory(&worker, &config, 50);
+	ck_assert_int_eq(recv(sockets[1], &message, sizeof(message), 0), -1);
+	worker.blocked = false;
+	worker_tell_memory(&worker, &config, 50);
+	ck_assert_int_eq(recv(sockets[1], &message, sizeof(message), 0), sizeof(message));
+	close(sockets[0]);
+	close(sockets[1]);
+}
+END_TEST
+
 START_TEST(test_bad_message)
 {
 	struct worker *worker = worker_start(&workers, &config, 3, text);
@@ -189,6 +224,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, test_what_it_has);
 	tcase_add_test(test_case, test_signals_are_not_blocked);
 	tcase_add_test(test_case, test_full_socket);
+	tcase_add_test(test_case, test_memory);
 	tcase_add_test(test_case, test_bad_message);
 	tcase_add_test(test_case, test_too_many);
 }
