@@ -228,6 +228,16 @@ void xen_device_model_close(struct device_model *model)
 	free(model);
 }
 
+/* is_ours - or has the number gone to another program's server, such as QEMU's, which takes buffered requests? */
+static bool is_ours(struct device_model *model)
+{
+	evtchn_port_t buffered = 0;
+
+	return xendevicemodel_get_ioreq_server_info(model->handle, model->domid, model->server, NULL, NULL,
+						    &buffered) == 0 &&
+	       buffered == 0;
+}
+
 /*
  * clean_up_server - close the model of which this is the record, as if it were ours. The guest may be gone, and the server
  * with it. If the guest can't be told of the answer the record stays, for another try.
@@ -244,7 +254,7 @@ static int clean_up_server(uint16_t domid, unsigned server, int record)
 	}
 	model->server = (ioservid_t)server;
 	model->record = record;
-	error = map_requests(model) == 0 ? bind_processors(model) : 0;
+	error = is_ours(model) && map_requests(model) == 0 ? bind_processors(model) : 0;
 	model->server_created = error == 0 && model->requests;
 	if (error < 0) {
 		model->requests = NULL;
