@@ -53,20 +53,37 @@ static pmd_t *find_place(struct mm_struct *mm, unsigned long address)
 	return pmd_none(*pmd) ? NULL : pmd;
 }
 
-/* Whether the table's entries from `first` to before `last` are worth it, and there are no others. */
-static bool is_worth_it(pmd_t place, unsigned int first, unsigned int last)
+static unsigned long end_of(const struct piece *piece)
 {
-	const pte_t *table = (const pte_t *)pmd_page_vaddr(place);
-	unsigned int i, entries = 0;
+	return piece->address + ((unsigned long)piece->entries << PAGE_SHIFT);
+}
 
-	for (i = 0; i < PTRS_PER_PTE; i++) {
-		if (pte_none(table[i]))
-			continue;
-		if (i < first || i >= last)
-			return false;
-		entries++;
+/* Those of the addresses from `start` to before `end`, which are all in this table. */
+static unsigned int count_entries(const pte_t *table, unsigned long start, unsigned long end)
+{
+	const pte_t *pte = table + pte_index(start), *last = table + pte_index(end - 1);
+	unsigned int count = 0;
+
+	for (; pte <= last; pte++)
+		count += !pte_none(*pte);
+	return count;
+}
+
+/*
+ * How many of the addresses from `start` to before `end` are the block's, of which `piece` is the first there. With a table:
+ * at how many of them something is mapped.
+ */
+static unsigned int count_own(const struct block *block, const struct piece *piece, unsigned long start,
+			      unsigned long end, const pte_t *table)
+{
+	unsigned int count = 0;
+
+	for (; piece < block->pieces + block->piece_count && piece->address < end; piece++) {
+		unsigned long first = max(piece->address, start), last = min(end_of(piece), end);
+
+		count += table ? count_entries(table, first, last) : (last - first) >> PAGE_SHIFT;
 	}
-	return entries >= LEAST_ENTRIES;
+	return count;
 }
 
 /* Takes the tables out of the tree, or, with their values, puts them back. Returns how many of them. */
@@ -131,19 +148,26 @@ static void empty_tables(struct tables *tables)
 	tables->count = 0;
 }
 
-/* A table of which the block has the entries from `address` to before `end`. */
-static void add_table(struct tables *tables, unsigned long address, unsigned long end)
+/* The table of the addresses from `start` on, if it is to be emptied; `piece` is the first with a part of it. */
+static void consider_table(struct tables *tables, const struct piece *piece, unsigned long start)
 {
-	const struct vm_area_struct *vma = tables->block->vma;
-	unsigned long start = address & PMD_MASK;
+	const struct block *block = tables->block;
+	const struct vm_area_struct *vma = block->vma;
+	unsigned long end = start + PMD_SIZE;
+	unsigned int entries;
+	const pte_t *table;
 	pmd_t *place;
 
 	/* Entries that are not the reservation's can come at any time. */
-	if (start < vma->vm_start || start + PMD_SIZE > vma->vm_end)
+	if (start < vma->vm_start || end > vma->vm_end ||
+	    count_own(block, piece, start, end, NULL) < LEAST_ENTRIES)
 		return;
-	place = find_place(vma->vm_mm, address);
-	if (!place || !PagePinned(pmd_page(*place)) ||
-	    !is_worth_it(*place, (address - start) >> PAGE_SHIFT, (end - start) >> PAGE_SHIFT))
+	place = find_place(vma->vm_mm, start);
+	if (!place || !PagePinned(pmd_page(*place)))
+		return;
+	table = (const pte_t *)pmd_page_vaddr(*place);
+	entries = count_own(block, piece, start, end, table);
+	if (entries < LEAST_ENTRIES || entries < count_entries(table, start, end))
 		return;
 	if (tables->count == MOST_TABLES ||
 	    (tables->count > 0 &&
@@ -156,18 +180,15 @@ static void add_table(struct tables *tables, unsigned long address, unsigned lon
 void empty_whole_tables(struct block *block)
 {
 	struct tables tables = {.block = block};
+	unsigned long start, next = 0;
 	const struct piece *piece;
 
 	if (!USE_SPLIT_PTE_PTLOCKS)
 		return;
 	for (piece = block->pieces; piece < block->pieces + block->piece_count; piece++) {
-		unsigned long address = piece->address;
-		unsigned long end = address + ((unsigned long)piece->entries << PAGE_SHIFT), next;
-
-		for (; address < end; address = next) {
-			next = min((address & PMD_MASK) + PMD_SIZE, end);
-			if (next - address >= LEAST_ENTRIES << PAGE_SHIFT)
-				add_table(&tables, address, next);
+		for (start = max(piece->address & PMD_MASK, next); start < end_of(piece); start = next) {
+			next = start + PMD_SIZE;
+			consider_table(&tables, piece, start);
 		}
 	}
 	empty_tables(&tables);

@@ -260,9 +260,47 @@ static void whole_tables(void)
 		}
 	}
 	munmap(base, 3 * TABLE * PAGE);
+	close(device);
+}
 
-	/* The reservation has only a part of its first table and its last one. */
-	base = reserve(device, TABLE / 2);
+/* The same by two runs: side by side; with a gap in which nothing is mapped; with a gap in which something is. */
+static void tables_by_runs(void)
+{
+	int device = open_remap();
+	unsigned char *base = reserve(device, TABLE);
+	unsigned int i, page;
+
+	for (i = 0; i < 3; i++) {
+		struct xvhost_remap_run run[2] = {{(uintptr_t)base, TABLE / 2 - i},
+						  {(uintptr_t)base + TABLE / 2 * PAGE, TABLE / 2}};
+
+		prepare_list(&list, base, TABLE);
+		check(replace_list(device, &list) == 0 && list.request.failed == 0);
+		if (i == 1) {
+			prepare_list(&list, base + (TABLE / 2 - 1) * PAGE, 1);
+			check(unmap_list(device, &list) == 0);
+		}
+		list.request.runs = (uintptr_t)run;
+		list.request.run_count = 2;
+		check(unmap_list(device, &list) == 0 && list.request.flushes == (translated ? 2 : 1));
+		check(translated || list.request.hypercalls == (i == 2 ? 2 : 4));
+		for (page = 0; page < TABLE; page++) {
+			bool stays = i == 2 && (page == TABLE / 2 - 1 || page == TABLE / 2 - 2);
+
+			check(shows(base + page * PAGE, stays ? frames.frame[page] : 0));
+		}
+	}
+	munmap(base, TABLE * PAGE);
+	close(device);
+}
+
+/* A table that the reservation has only in part is not touched as a whole. */
+static void shared_table(void)
+{
+	int device = open_remap();
+	unsigned char *base = reserve(device, TABLE / 2);
+	unsigned int i;
+
 	prepare_list(&list, base, TABLE / 2);
 	for (i = 0; i < 3; i++) {
 		check(map_list(device, &list) == 0 && list.request.failed == 0);
@@ -478,6 +516,8 @@ const struct test list_tests[] = {
 	{"replacing", replace},
 	{"several runs, and unmapping parts", runs},
 	{"page tables emptied as a whole", whole_tables},
+	{"page tables emptied by several runs", tables_by_runs},
+	{"a page table shared with others", shared_table},
 	{"the same frames twice", shared_frames},
 	{"read only", read_only},
 	{"random lists, compared with a model", random_lists},
