@@ -30,11 +30,15 @@ kernel-tests := $(O)/tests/remap-test $(O)/tests/lab-domain $(O)/tests/map-pages
 platform-test-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/platform/*.c))
 platform-test := $(O)/tests/platform-test
 
+# What the ways to granted pages cost: runs in the lab's Dom0.
+map-grants-object := $(O)/obj/tests/bench/map_grants.o
+map-grants := $(O)/tests/map-grants
+
 # An example that needs a Xen.
 guest-dump-object := $(O)/obj/examples/guest-dump.o
 guest-dump := $(O)/tests/guest-dump
 test-objects := $(unit-objects) $(sim-test-objects) $(fuzz-objects) $(wrong-objects) $(kernel-test-objects) \
-	$(platform-test-objects) $(guest-dump-object)
+	$(platform-test-objects) $(map-grants-object) $(guest-dump-object)
 
 .PHONY: tests check check-fast check-unit
 tests: $(unit-programs) $(sim-programs) $(programs) $(modules) $(wrong-backends) ## build the tests, and what they run
@@ -54,13 +58,14 @@ $(unit-programs) $(sim-programs):
 	$(Q)mkdir -p $(@D) && $(call link,check)
 
 $(kernel-test-objects): includes = -Iinclude
-$(platform-test-objects): includes = -Iinclude -Iservice
+$(platform-test-objects) $(map-grants-object): includes = -Iinclude -Iservice
 $(O)/tests/remap-test: $(remap-objects)
 $(O)/tests/lab-domain: $(O)/obj/tests/kernel/lab_domain.o
 $(O)/tests/map-pages: $(O)/obj/tests/bench/map_pages.o
 $(platform-test): $(platform-test-objects) $(O)/lib/libcommon.a
+$(map-grants): $(map-grants-object) $(O)/lib/libworker.a $(O)/lib/libcommon.a
 $(guest-dump): $(guest-dump-object)
-$(kernel-tests) $(platform-test) $(guest-dump):
+$(kernel-tests) $(platform-test) $(map-grants) $(guest-dump):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(call link,xencontrol xenguest)
 
@@ -124,9 +129,9 @@ lab-root:
 
 # What only the lab has: the module for each of its kernels, and tests that run there.
 .PHONY: lab-install
-lab-install: $(kernel-modules) $(kernel-tests) $(platform-test) $(guest-dump)
+lab-install: $(kernel-modules) $(kernel-tests) $(platform-test) $(map-grants) $(guest-dump)
 	$(Q)for module in $(kernel-modules); do \
 		install -D -m 644 "$$module" "$(DESTDIR)$(PREFIX)/lib/modules/$$(modinfo -F vermagic "$$module" | cut -d ' ' -f 1)/updates/xen_remap.ko"; \
 	done
 	$(Q)strip --strip-debug $(DESTDIR)$(PREFIX)/lib/modules/*/updates/*.ko
-	$(Q)install -D -t "$(DESTDIR)$(LIBEXECDIR)/tests" $(kernel-tests) $(platform-test) $(guest-dump)
+	$(Q)install -D -t "$(DESTDIR)$(LIBEXECDIR)/tests" $(kernel-tests) $(platform-test) $(map-grants) $(guest-dump)

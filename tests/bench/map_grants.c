@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * map-grants DOMID ROUNDS - what it costs to reach pages that a domain has granted, by blocks of several sizes
+ *
+ * Runs in the lab's Dom0, where ticks of the processor are instructions. The grants are those that the domain has given to
+ * Dom0 and that can be written; a block that is larger than their number names them several times. Prints a line of JSON for
+ * each way, size and round: ticks for each page. The round before the first is not told.
+ *
+ *     gntdev     grants mapped and unmapped by the grant device
+ *     grantcopy  grants copied, whole pages; there is nothing to unmap
+ *     lookup     in the cache: the grant's entry is checked, its frame is found; and the end of its use
+ *     cached     the same by memory.h, as the rings do it: 32 requests in a list, no call is made
+ *     miss       pages of a cache that holds nothing yet, for each page that is mapped; and of one that is given up
+ */
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <x86intrin.h>
+
+#include "memory/mapper.h"
+#include "xvhost/backend.h"
+
+#define PAGES_MAX 1024u
+#define REQUESTS 32u
+#define TABLE_FRAMES 8u /* of the grant table that are looked at */
+#define ENTRIES (TABLE_FRAMES * PAGE_BYTES / 8)
+
+static const struct platform *const platform = &platform_xen;
+static const struct guest_memory_settings settings = {.most_mib = 512, .budget_mib = 512, .idle_s = 255};
+static uint16_t domid;
+static uint32_t granted[ENTRIES], granted_count;
+static uint32_t grefs[PAGES_MAX]; /* the granted ones, again and again */
+static void *pages[PAGES_MAX];
+static struct guest_memory *guest;
+static struct memory *memory;
+
+static void must(int error, const char *what)
+{
+	if (error < 0)
+		errx(1, "domain %u: %s: %s", domid, what, strerror(-error));
+}
+
+/* find_grants - the domain's table tells them. It is of version 1, as Linux has it. */
+static void find_grants(void)
+{
+	struct foreign *foreign;
+	void *table;
+
+	must(platform->foreign_open(platform, &foreign), "foreign memory");
+	must(platform->foreign_reserve(foreign, TABLE_FRAMES, FOREIGN_GRANT_TABLE, &table), "addresses");
+	must(platform->foreign_map_grant_frames(foreign, domid, table, GRANT_FRAMES_ENTRIES, 0, TABLE_FRAMES),
+	     "grant table");
+	for (uint32_t gref = 0; gref < ENTRIES; gref++) {
+		uint32_t head = ((const uint32_t *)table)[2 * gref];
+
+		if ((head & (0xffff0000u | RESOLVER_TYPE | RESOLVER_READ_ONLY | RESOLVER_SUB_PAGE)) ==
+		    RESOLVER_PERMIT)
+			granted[granted_count++] = gref;
+	}
+	platform->foreign_close(foreign);
+	if (granted_count < 256)
+		errx(1, "domain %u has granted %u pages only", domid, granted_count);
+	for (uint32_t i = 0; i < PAGES_MAX; i++)
+		grefs[i] = granted[i % granted_count];
+}
+
+static void tell(const char *way, uint32_t count, uint32_t round, uint64_t map, uint64_t unmap, uint64_t done)
+{
+	if (round > 0)
+		printf("{\"way\": \"%s\", \"pages\": %u, \"round\": %u, \"map\": %.1f, \"unmap\": %.1f, "
+		       "\"grants\": %u}\n",
+		       way, count, round, (double)map / (double)done, (double)unmap / (double)done,
+		       granted_count);
+}
+
+static void measure_gntdev(struct grants *grants, uint32_t block, uint32_t round)
+{
+	uint64_t map = 0, unmap = 0;
+
+	for (uint32_t first = 0; first < PAGES_MAX; first += block) {
+		uint64_t began = __rdtsc(), mapped;
+		void *mapping;
+
+		must(platform->grants_map(grants, domid, grefs + first, block, true, false, pages, &mapping),
+		     "map grants");
+		mapped = __rdtsc();
+		must(platform->grants_unmap(grants, mapping, block), "unmap grants");
+		unmap += __rdtsc() - mapped;
+		map += mapped - began;
+	}
+	tell("gntdev", block, round, map, unmap, PAGES_MAX);
+}
+
+static void measure_copy(struct grants *grants, uint32_t block, uint32_t round)
+{
+	static struct grant_copy copies[PAGES_MAX];
+	static uint8_t own[PAGES_MAX * PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
+	uint64_t ticks = 0;
+
+	memset(own, 1, sizeof(own));
+	for (uint32_t first = 0; first < PAGES_MAX; first += block) {
+		uint64_t began;
+
+		for (uint32_t i = 0; i < block; i++)
+			copies[i] = (struct grant_copy){.gref = grefs[first + i],
+							.length = PAGE_BYTES,
+							.own = own + (size_t)i * PAGE_BYTES};
+		began = __rdtsc();
+		must(platform->grants_copy(grants, domid, copies, block), "copy grants");
+		ticks += __rdtsc() - began;
+		for (uint32_t i = 0; i < block; i++)
+			must(copies[i].error, "copy a grant");
+	}
+	tell("grantcopy", block, round, ticks, 0, PAGES_MAX);
+}
+
+/* measure_look_up - of pages that are mapped. */
+static void measure_look_up(uint32_t block, uint32_t round)
+{
+	struct resolver *resolver = &memory->guest->resolver;
+	struct cache *cache = memory->cache;
+	uint64_t map = 0, unmap = 0;
+
+	for (uint32_t first = 0; first < PAGES_MAX; first += block) {
+		uint64_t began = __rdtsc(), mapped;
+
+		for (uint32_t i = 0; i < block; i++) {
+			uint64_t frame = 0;
+
+			if (resolver_look_up(resolver, grefs[first + i], false, &frame) != RESOLVED)
+				errx(1, "grant %u is not found", grefs[first + i]);
+			pages[i] = cache_use(cache, frame);
+		}
+		mapped = __rdtsc();
+		for (uint32_t i = 0; i < block; i++)
+			cache_drop(cache, pages[i]);
+		unmap += __rdtsc() - mapped;
+		map += mapped - began;
+	}
+	tell("lookup", block, round, map, unmap, PAGES_MAX);
+}
+
+/* measure_cached - a list of requests, each of a part of the block; those of one page are as many as there are pages. */
+static void measure_cached(uint32_t block, uint32_t round)
+{
+	static struct memory_mapping mappings[REQUESTS];
+	struct memory_mapping *list[REQUESTS], *gone[REQUESTS];
+	uint32_t count = block < REQUESTS ? block : REQUESTS, each = block / count;
+	uint64_t map = 0, unmap = 0;
+
+	for (uint32_t first = 0; first < PAGES_MAX; first += block) {
+		uint64_t began, mapped;
+
+		for (uint32_t i = 0; i < count; i++) {
+			mappings[i] = (struct memory_mapping){
+				.grefs = grefs + first + i * each,
+				.count = each,
+				.cached = true,
+				.pages = pages + i * each,
+			};
+			list[i] = &mappings[i];
+		}
+		began = __rdtsc();
+		memory_map(memory, list, count);
+		mapped = __rdtsc();
+		if (memory_unmap(memory, list, count, gone) != count)
+			errx(1, "a mapping stays");
+		unmap += __rdtsc() - mapped;
+		map += mapped - began;
+		for (uint32_t i = 0; i < count; i++)
+			must(mappings[i].error, "map by the cache");
+	}
+	tell("cached", block, round, map, unmap, PAGES_MAX);
+}
+
+static void open_memory(void)
+{
+	char text[MEMORY_TEXT_MAX];
+	bool cached;
+
+	must(memory_open(platform, domid, guest, REQUESTS, &memory), "memory");
+	if (memory_choose(memory, MEMORY_FOREIGN, &cached, text) < 0)
+		errx(1, "%s", text);
+}
+
+/* fill - use each granted page once, and map what that needs. */
+static void fill(void)
+{
+	struct resolver *resolver = &memory->guest->resolver;
+
+	for (uint32_t i = 0; i < PAGES_MAX; i++) {
+		uint64_t frame = 0;
+
+		if (resolver_look_up(resolver, grefs[i], false, &frame) == RESOLVED)
+			pages[i] = cache_use(memory->cache, frame);
+		if (!pages[i])
+			errx(1, "grant %u is not found", grefs[i]);
+	}
+	cache_map_missed(memory->cache);
+	cache_settle(memory->cache);
+	for (uint32_t i = 0; i < PAGES_MAX; i++)
+		cache_drop(memory->cache, pages[i]);
+}
+
+/* measure_miss - how many pages are mapped depends on where the granted ones lie. */
+static void measure_miss(uint32_t round)
+{
+	uint64_t began, filled, closed, mapped;
+
+	cache_advance(memory->cache, memory->cache->epoch + 1);
+	mapped = memory->cache->counters.frames;
+	began = __rdtsc();
+	fill();
+	filled = __rdtsc();
+	mapped = memory->cache->counters.frames - mapped;
+	cache_advance(memory->cache, memory->cache->epoch + 1);
+	closed = __rdtsc();
+	tell("miss", CHUNK_FRAMES, round, filled - began, closed - filled, mapped);
+}
+
+static void measure(uint32_t rounds)
+{
+	static const uint32_t blocks[] = {1, 16, 64, 256, 1024};
+	struct grants *grants;
+
+	must(platform->grants_open(platform, &grants), "the grant device");
+	for (uint32_t round = 0; round <= rounds; round++) {
+		for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
+			measure_gntdev(grants, blocks[i], round);
+			measure_copy(grants, blocks[i], round);
+		}
+		measure_miss(round);
+		fill();
+		for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
+			measure_look_up(blocks[i], round);
+			measure_cached(blocks[i], round);
+		}
+	}
+	platform->grants_close(grants);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 3)
+		errx(2, "usage: map-grants DOMID ROUNDS");
+	domid = (uint16_t)strtoul(argv[1], NULL, 10);
+	find_grants();
+	must(guest_memory_open(platform, domid, &settings, &guest), "guest memory");
+	open_memory();
+	measure((uint32_t)strtoul(argv[2], NULL, 10));
+	memory_close(memory);
+	guest_memory_close(guest);
+	return 0;
+}
