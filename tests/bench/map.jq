@@ -15,10 +15,23 @@ def figures:
 	. as $runs
 	| [("pvh", "pv") as $guest | (if $guest == "pv" then "_pv" else "" end) as $suffix
 	   | figure("map_vs_mmapbatch" + $suffix; $runs | ratios($guest; "remap"; "mmapbatch"; .map); 0.87),
-	     figure("unmap_vs_munmap" + $suffix; $runs | ratios($guest; "remap"; "mmapbatch"; .unmap); 0.23)];
+	     figure("unmap_vs_munmap" + $suffix; $runs | ratios($guest; "remap"; "mmapbatch"; .unmap); 0.23),
+	     figure("map_unmap_vs_gntdev" + $suffix; $runs | ratios($guest; "remap"; "gntdev"; .map + .unmap); 0.30)]
+	  + [figure("hit_instructions"; $runs | map(select(.guest == "pvh" and .way == "lookup" and .pages == 1024) | .map); 60)
+	     + {unit: "instructions"}];
+
+# The same of whole dumps and migrations: their system time.
+def move_ratios($what):
+	map(select(.what == $what)) | group_by(.round)
+	| map((map(select(.way == "accel"))[0].system_s) / (map(select(.way == "stock"))[0].system_s));
+def move_figures:
+	. as $moves
+	| [figure("migration_idle_vs_stock"; $moves | move_ratios("migration_idle"); 0.85),
+	   figure("migration_busy_vs_stock"; $moves | move_ratios("migration_busy"); 0.80),
+	   figure("dump_vs_stock"; $moves | move_ratios("dump"); null)];
 
 def document:
-	{name: "map", $command, $began, versions: {$xvhost, $xen, $kernel}, figures: figures, runs: .};
+	{name: "map", $command, $began, versions: {$xvhost, $xen, $kernel}, figures: (figures + ($moves | move_figures)), runs: ., moves: $moves};
 
 # ---- showing ----
 
@@ -34,4 +47,14 @@ def table:
 	      | (.[0].pages | pad(32)) + "  " + (.[0].way | pad(12)) + (map(.map) | median | round | pad(12))
 	        + (map(.unmap) | median | round | pad(12)) + (map(.map + .unmap) | median | round | pad(12))),
 	     ""),
-	  (.figures[] | "\(.name | left(34))\(.value | fixed)   \(.spread[0] | fixed) to \(.spread[1] | fixed), to reach: \(.reach)");
+	  ("whole runs, 10^9 instructions" | left(34)) + (["way", "system", "user", "elapsed"] | map(pad(12)) | add),
+	  (.moves | group_by([.what, .way])[]
+	   | (.[0].what | pad(32)) + "  " + (.[0].way | pad(12)) + ([map(.system_s), map(.user_s), map(.elapsed_s)] | map(median | fixed | pad(12)) | add)),
+	  "",
+	  (.figures[] | "\(.name | left(34))\(.value | fixed)   \(.spread[0] | fixed) to \(.spread[1] | fixed), to reach: \(.reach // "-")");
+
+# For gnuplot: for each guest and way a block with its name, then size, map and unmap a line.
+def plot:
+	["pvh", "pv"][] as $guest
+	| ([.runs[] | select(.guest == $guest and .way != "miss" and .way != "lookup")] | group_by(.way)[]
+	   | "# \($guest)_\(.[0].way)", (group_by(.pages)[] | "\(.[0].pages) \(map(.map) | median) \(map(.unmap) | median)"), "", "");
