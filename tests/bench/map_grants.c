@@ -124,11 +124,12 @@ static void measure_look_up(uint32_t block, uint32_t round)
 
 	for (uint32_t first = 0; first < PAGES_MAX; first += block) {
 		uint64_t began = __rdtsc(), mapped;
+		struct resolver_view view = resolver_view(resolver, false);
 
 		for (uint32_t i = 0; i < block; i++) {
-			uint64_t frame = 0;
+			uint64_t frame;
 
-			if (resolver_look_up(resolver, grefs[first + i], false, &frame) != RESOLVED)
+			if (resolver_look_up(resolver, &view, grefs[first + i], &frame) != RESOLVED)
 				errx(1, "grant %u is not found", grefs[first + i]);
 			pages[i] = cache_use(cache, frame);
 		}
@@ -188,11 +189,13 @@ static void open_memory(void)
 static void fill(void)
 {
 	struct resolver *resolver = &memory->guest->resolver;
+	struct resolver_view view = resolver_view(resolver, false);
 
 	for (uint32_t i = 0; i < PAGES_MAX; i++) {
-		uint64_t frame = 0;
+		uint64_t frame;
 
-		if (resolver_look_up(resolver, grefs[i], false, &frame) == RESOLVED)
+		pages[i] = NULL;
+		if (resolver_look_up(resolver, &view, grefs[i], &frame) == RESOLVED)
 			pages[i] = cache_use(memory->cache, frame);
 		if (!pages[i])
 			errx(1, "grant %u is not found", grefs[i]);
