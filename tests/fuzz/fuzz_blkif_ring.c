@@ -8,7 +8,9 @@
  * next.
  *
  * What must hold besides memory: the backend gets only what lies on the disk, in memory that it may use; each request
- * that is taken is answered once, and waits for no request of the other ring; when all is answered nothing is mapped.
+ * that is taken is answered once, and waits for no request of the other ring; when all is answered nothing is mapped; a page
+ * that is not granted to be written is not, whatever the way to it. Each program is run by a guest whose memory is reached by
+ * grants, and by one whose frames are cached.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +19,7 @@
 #include <xen/io/blkif.h>
 
 #include "log.h"
+#include "memory/mapper.h"
 #include "rings/blkif.h"
 #include "sim/front_ring.h"
 
@@ -41,7 +44,8 @@ enum {
 	SHAPE_FLUSH = 1u << 3,
 	SHAPE_READ_ONLY = 1u << 4,
 	SHAPE_DISCARD = 1u << 5,
-	SHAPE_STRICT = 1u << 6, /* what is unmapped can't be touched */
+	/* What is unmapped can't be touched. Where frames are cached: the data goes by pages of ours. */
+	SHAPE_STRICT = 1u << 6,
 	SHAPE_WRAP = 1u << 7,
 };
 
@@ -77,7 +81,7 @@ struct input {
 	size_t left;
 };
 
-static struct world worlds[2]; /* the second is strict */
+static struct world worlds[3]; /* the second is strict, the third has its frames cached */
 static struct platform platform;
 static const struct platform *below;
 static int64_t mapped; /* grants */
@@ -91,6 +95,7 @@ static struct memory_mapping *mappings[IN_FLIGHT_MAX], *gone[IN_FLIGHT_MAX];
 static struct xvhost_request *submitted[IN_FLIGHT_MAX];
 static uint32_t submitted_count;
 static bool complete_at_once;
+static bool pages_changed; /* by the program itself, or whether they are granted */
 static struct xvhost_disk_properties properties;
 
 static void must(bool holds, const char *what)
@@ -257,6 +262,19 @@ static void restore_grants(struct world *of)
 	}
 }
 
+/* open_cached - memory by cached frames. */
+static void open_cached(struct world *of, uint16_t domid)
+{
+	const struct guest_memory_settings settings = {.most_mib = 16, .budget_mib = 16, .idle_s = 10};
+	struct guest_memory *shared;
+	char text[MEMORY_TEXT_MAX];
+	bool cached;
+
+	must(guest_memory_open(&platform, domid, &settings, &shared) == 0, "a guest's memory");
+	must(memory_open(&platform, domid, shared, IN_FLIGHT_MAX, &of->memory) == 0, "memory");
+	must(memory_choose(of->memory, MEMORY_FOREIGN, &cached, text) == 0 && cached, "a cache");
+}
+
 static void make_world(struct sim_machine *machine, struct world *of, uint16_t domid, bool strict)
 {
 	const struct sim_guest_options options = {.domid = domid, .pages = 256, .strict = strict};
@@ -267,7 +285,10 @@ static void make_world(struct sim_machine *machine, struct world *of, uint16_t d
 		of->pages[i] = sim_page(of->guest, of->frames[i]);
 		of->grefs[i] = (uint32_t)sim_grant(of->guest, SIM_HOST_DOMID, of->frames[i], false);
 	}
-	must(memory_open(&platform, domid, NULL, IN_FLIGHT_MAX, &of->memory) == 0, "memory");
+	if (of == &worlds[2])
+		open_cached(of, domid);
+	else
+		must(memory_open(&platform, domid, NULL, IN_FLIGHT_MAX, &of->memory) == 0, "memory");
 	for (uint32_t i = 0; i < 2 * ORDERS * DISKS; i++) {
 		uint32_t layout = i % 2, order = i / 2 % ORDERS;
 		struct served *made = &of->served[layout][order][i / (2 * ORDERS)];
@@ -292,6 +313,7 @@ static void make_worlds(void)
 	platform.grants_unmap = counted_unmap;
 	make_world(machine, &worlds[0], DOMID, false);
 	make_world(machine, &worlds[1], DOMID + 5, true);
+	make_world(machine, &worlds[2], DOMID + 6, false);
 	mapped = 0; /* the rings stay mapped, and are not counted */
 }
 
@@ -499,9 +521,11 @@ static void step(struct input *input)
 		break;
 	}
 	case 9:
+		pages_changed = true;
 		change_grant(input);
 		break;
 	case 10:
+		pages_changed = true;
 		poke(input);
 		break;
 	case 11:
@@ -546,6 +570,7 @@ static void renew_queue(struct blkif_queue *of, const struct served *with)
 	of->read_only = properties.flags & XVHOST_DISK_READ_ONLY;
 	of->flush = properties.flags & XVHOST_DISK_FLUSH;
 	of->discard = properties.flags & XVHOST_DISK_DISCARD;
+	of->cached = world == &worlds[2];
 	of->broken = of->asked = of->ready = of->unpublished = false;
 	of->barrier = NULL;
 	of->in_flight = of->grants = 0;
@@ -570,14 +595,16 @@ static void begin_disk(struct served *disk, enum blkif_protocol protocol, uint32
 	disk->taken_before = counter;
 }
 
-static void begin(uint8_t shape)
+static void begin(uint8_t shape, bool cached)
 {
 	uint32_t order = shape >> SHAPE_ORDER_AT & 3u, layout = shape & SHAPE_32_BIT;
 	bool few = order == 3;
 
-	world = &worlds[shape & SHAPE_STRICT ? 1 : 0];
+	world = &worlds[cached ? 2 : shape & SHAPE_STRICT ? 1 : 0];
 	disks = world->served[layout][order % ORDERS];
 	memset(world->pages[PAGE_INDIRECT], 0, PAGE_BYTES);
+	for (uint32_t i = PAGE_READ_ONLY; i < PAGE_LOST; i++)
+		memset(world->pages[i], 0, PAGE_BYTES);
 	properties = (struct xvhost_disk_properties){
 		.size_bytes = DISK_SECTORS * 512,
 		.block_bytes = 512,
@@ -595,9 +622,30 @@ static void begin(uint8_t shape)
 	for (uint32_t i = 0; i < DISKS; i++)
 		begin_disk(&disks[i], layout ? BLKIF_X86_32 : BLKIF_X86_64,
 			   shape & SHAPE_WRAP ? FIRST_COUNTER : 0);
+	for (uint32_t i = 0; i < DISKS; i++)
+		disks[i].queue->direct = cached && shape & SHAPE_STRICT;
+	pages_changed = false;
 	speak_of(&disks[0]);
 	submitted_count = 0;
 	complete_at_once = false;
+}
+
+/* check_pages - those that are not granted to be written are what they were. */
+static void check_pages(void)
+{
+	for (uint32_t i = PAGE_READ_ONLY; i < PAGE_LOST && !pages_changed; i++) {
+		const char *page = world->pages[i];
+
+		must(page[0] == 0 && memcmp(page, page + 1, PAGE_BYTES - 1) == 0,
+		     "only what is granted is written");
+	}
+}
+
+/* check_cache - nothing of it is in use. */
+static void check_cache(const struct cache *cache)
+{
+	for (uint32_t i = 0; i < cache->slots_end; i++)
+		must(cache->slots[i].state == CACHE_FREE || cache->slots[i].uses == 0, "nothing is in use");
 }
 
 /* end - all that was taken is answered, and nothing is left. */
@@ -611,22 +659,32 @@ static void end(void)
 	for (uint32_t i = 0; i < DISKS; i++)
 		must(disks[i].queue->ring.response_published == disks[i].queue->ring.response_producer,
 		     "all answers are shown");
+	check_pages();
+	if (world->memory->cache) {
+		check_cache(world->memory->cache);
+		memory_attend(world->memory);
+	}
 	restore_grants(world);
+}
+
+/* run - the program, in a guest of one kind. */
+static void run(struct input input, bool cached)
+{
+	begin(next_u8(&input), cached);
+	for (uint32_t steps = 0; input.left > 0 && steps < STEPS_MAX; steps++)
+		step(&input);
+	end();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input input = {data, size};
-
 	if (below == NULL) {
 		make_worlds();
-		restore_grants(&worlds[0]);
-		restore_grants(&worlds[1]);
+		for (uint32_t i = 0; i < 3; i++)
+			restore_grants(&worlds[i]);
 	}
-	begin(next_u8(&input));
-	for (uint32_t steps = 0; input.left > 0 && steps < STEPS_MAX; steps++)
-		step(&input);
-	end();
+	run((struct input){data, size}, false);
+	run((struct input){data, size}, true);
 	return 0;
 }

@@ -136,6 +136,22 @@ static void check_again(const struct config *config, const struct xvhost_disk_ba
 	free(target);
 }
 
+/* read_options - what stands before the backend's name. Returns the rest. */
+static const char *read_options(const char *target)
+{
+	char text[ERROR_TEXT_MAX] = "";
+	struct target_options options;
+	const char *rest = NULL;
+
+	if (target_take_options(target, &options, &rest, text) < 0) {
+		must(text[0] != '\0' && memchr(text, '\0', sizeof(text)), "an error has a text");
+		return target;
+	}
+	must(rest >= target && rest <= target + strlen(target), "the rest is the target's");
+	must(options.access_given == (rest > target), "an option is what was taken");
+	return rest;
+}
+
 /* read_target - one layer, and then the ones below it. */
 static void read_target(const char *target, int layers)
 {
@@ -170,7 +186,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	memcpy(target, data, size);
 	target[size] = '\0';
-	read_target(target, 1);
+	read_target(read_options(target), 1);
 	free(target);
 	return 0;
 }
