@@ -37,8 +37,12 @@ map-grants := $(O)/tests/map-grants
 # An example that needs a Xen.
 guest-dump-object := $(O)/obj/examples/guest-dump.o
 guest-dump := $(O)/tests/guest-dump
+
+# Preloaded in the lab: tests/lab/preload/NAME.c says into what and why.
+preload-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/lab/preload/*.c))
+preload-libraries := $(patsubst tests/lab/preload/%.c,$(O)/tests/%.so,$(wildcard tests/lab/preload/*.c))
 test-objects := $(unit-objects) $(sim-test-objects) $(fuzz-objects) $(wrong-objects) $(kernel-test-objects) \
-	$(platform-test-objects) $(map-grants-object) $(guest-dump-object)
+	$(platform-test-objects) $(map-grants-object) $(guest-dump-object) $(preload-objects)
 
 .PHONY: tests check check-fast check-unit
 tests: $(unit-programs) $(sim-programs) $(programs) $(modules) $(wrong-backends) ## build the tests, and what they run
@@ -68,6 +72,21 @@ $(guest-dump): $(guest-dump-object)
 $(kernel-tests) $(platform-test) $(map-grants) $(guest-dump):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(call link,xencontrol xenguest)
+
+$(preload-objects): includes =
+$(preload-objects): pic := -fPIC
+$(preload-libraries): $(O)/tests/%.so: $(O)/obj/tests/lab/preload/%.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ld-flags) -shared $(no-undefined) -o $@ $^
+
+# A module for the lab's guests that have kernel 6.1.
+guest-module := $(O)/tests/guest-module/lab_revoke.ko
+$(guest-module): $(wildcard tests/lab/module/*)
+	$(call say,KERNEL,$@)
+	$(Q)mkdir -p $(@D) && cp $^ $(@D)
+	$(Q)env -i PATH="$$PATH" make -C "$$(tests/lab/kernel-headers 6.1)" M="$(abspath $(@D))" CONFIG_DEBUG_INFO_BTF_MODULES= \
+		modules >$(@D)/log 2>&1 || { cat $(@D)/log >&2; exit 1; }
+	$(Q)strip --strip-debug $@
 
 check: deps ## run all tests; installs what is missing first
 	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize thread memcheck try fuzz headers scripts kernel lab
@@ -127,11 +146,13 @@ lab-root:
 	$(Q)rm -rf $(lab-root)
 	$(Q)$(MAKE) install lab-install DESTDIR=$(lab-root) PREFIX=/usr
 
-# What only the lab has: the module for each of its kernels, and tests that run there.
+# What only the lab has: the module for each of its kernels, tests that run there, libraries to preload, and a module for
+# guests.
+lab-only := $(kernel-tests) $(platform-test) $(map-grants) $(guest-dump) $(preload-libraries) $(guest-module)
 .PHONY: lab-install
-lab-install: $(kernel-modules) $(kernel-tests) $(platform-test) $(map-grants) $(guest-dump)
+lab-install: $(kernel-modules) $(lab-only)
 	$(Q)for module in $(kernel-modules); do \
 		install -D -m 644 "$$module" "$(DESTDIR)$(PREFIX)/lib/modules/$$(modinfo -F vermagic "$$module" | cut -d ' ' -f 1)/updates/xen_remap.ko"; \
 	done
 	$(Q)strip --strip-debug $(DESTDIR)$(PREFIX)/lib/modules/*/updates/*.ko
-	$(Q)install -D -t "$(DESTDIR)$(LIBEXECDIR)/tests" $(kernel-tests) $(platform-test) $(map-grants) $(guest-dump)
+	$(Q)install -D -t "$(DESTDIR)$(LIBEXECDIR)/tests" $(lab-only)
