@@ -4,7 +4,6 @@
 # The same as remap-module in a Dom0 with its own translation (PVH), where mapping goes another way.
 #
 # lab: timeout=600 dom0_type=pvh
-# lab: guest=pv type=pv memory=128M
 # lab: guest=pvh type=pvh memory=128M
 
 # Enough for two blocks; this takes many times as long as in a PV Dom0.
@@ -17,17 +16,12 @@ expect_equal "the module's way" 'xen_remap: maps guest memory the auto-translate
 	"$(dmesg | sed -n 's/.*\(xen_remap: maps.*\)/\1/p')"
 
 step "lists and misuse"
-guest_launch pv
-guest_launch pvh
-guest_wait_up pv
-guest_wait_up pvh
+guest_create pvh
 remap_tests pvh
-expect_equal "output of the PV guest" alive "$(guest_run pv 'echo alive')"
 expect_equal "output of the PVH guest" alive "$(guest_run pvh 'echo alive')"
 
-step "guests destroyed while their memory is mapped"
-remap_destroy pv unmap
-remap_destroy pvh kill
+step "the guest is destroyed while its memory is mapped"
+remap_destroy pvh unmap
 
 step "nothing is left, and the module can go"
 expect_clean
