@@ -270,7 +270,7 @@ static void take_end(struct daemon *daemon, struct worker *worker, int64_t now_m
 	if (platform->device_model_clean_up != NULL &&
 	    (error = platform->device_model_clean_up(platform, worker->domid)) < 0)
 		log_error("guest %" PRIu16 ": can't end the device model of its worker, and it may hang when "
-					   "it gives memory away: %s",
+			  "it gives memory away: %s",
 			  worker->domid, strerror(-error));
 	for (uint32_t i = 0; i < daemon->devices.end; i++) {
 		struct device *device = &daemon->devices.device[i];
