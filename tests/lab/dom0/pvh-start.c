@@ -11,15 +11,21 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <string.h>
 #include <xenctrl.h>
 
 #define GUEST_PORT 0x42
 #define MACHINE_PORT 0xafe0
 
-/* The programs that xl starts don't need this library. */
+/* The programs that xl starts don't need this library, which is the first one. They may need those after it. */
 __attribute__((constructor)) static void forget_preload(void)
 {
-	unsetenv("LD_PRELOAD");
+	const char *libraries = getenv("LD_PRELOAD"), *others = libraries ? strchr(libraries, ':') : NULL;
+
+	if (others)
+		setenv("LD_PRELOAD", others + 1, 1);
+	else
+		unsetenv("LD_PRELOAD");
 }
 
 /* Takes the place of libxenctrl's function and calls it. */

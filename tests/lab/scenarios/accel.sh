@@ -43,22 +43,25 @@ dump_test()
 	expect_equal "output of $name" alive "$(guest_run "$name" 'echo alive')"
 }
 
-# uses_remap COMMAND...: runs it; some process must have the device open meanwhile.
+# uses_remap COMMAND...: runs it; the program that saves and restores memory for xl must have the device open meanwhile.
 uses_remap()
 {
-	local seen='' command
+	local seen='' command fd name
 
 	"$@" >/var/log/lab/uses-remap.log 2>&1 &
 	command=$!
 	while kill -0 $command 2>/dev/null && [[ -z $seen ]]; do
-		seen=$(find /proc/[0-9]*/fd -lname /dev/xen/remap 2>/dev/null | head -n 1 || true)
+		for fd in $(find /proc/[0-9]*/fd -lname /dev/xen/remap 2>/dev/null || true); do
+			read -r name 2>/dev/null <"${fd%/fd/*}/comm" || continue
+			[[ $name != libxl-save* ]] || seen=$fd
+		done
 		nap 0.1
 	done
 	wait $command || {
 		tail -n 20 /var/log/lab/uses-remap.log
 		fail "$1 $2 $3 ended with status $?: $(tail_line /var/log/lab/uses-remap.log)"
 	}
-	[[ -n $seen ]] || fail "nobody opened /dev/xen/remap during: $*"
+	[[ -n $seen ]] || fail "libxl-save-helper did not open /dev/xen/remap during: $*"
 }
 
 step "a pattern in the memory of a PV and a PVH guest"

@@ -10,7 +10,7 @@
 # lab: guest=mover type=pvh memory=256M
 
 ROUNDS=3
-MOVES=3
+MOVES=2
 DUMP=/usr/libexec/xvhost/tests/guest-dump
 TIMEFORMAT='%S %U %R'
 
