@@ -14,11 +14,8 @@
 #include <xen/grant_table.h>
 #include <xen/page.h>
 
-#define FIRST_GRANT 8 /* of those that are given to drivers */
-
-static unsigned int last = 520;
-module_param(last, uint, 0444);
-MODULE_PARM_DESC(last, "grants up to this one are changed");
+#define FIRST_GRANT 8  /* of those that are given to drivers */
+#define LAST_GRANT 511 /* of a table of one page, which each guest has */
 
 static struct page *other;
 static struct task_struct *thread;
@@ -47,7 +44,7 @@ static void change(grant_ref_t ref)
 static int change_all(void *unused)
 {
 	while (!kthread_should_stop()) {
-		change(FIRST_GRANT + get_random_u32() % (last - FIRST_GRANT + 1));
+		change(FIRST_GRANT + get_random_u32() % (LAST_GRANT - FIRST_GRANT + 1));
 		usleep_range(100, 200);
 	}
 	return 0;
@@ -55,8 +52,6 @@ static int change_all(void *unused)
 
 static int __init revoke_init(void)
 {
-	if (last <= FIRST_GRANT)
-		return -EINVAL;
 	other = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	if (!other)
 		return -ENOMEM;

@@ -94,8 +94,8 @@ load_reads()
 	local rounds=0 sum
 
 	until [[ -e $MEMORY_STOP ]]; do
-		sum=$(head -c "$1M" /dev/xvdb | sha256sum)
-		[[ $sum == "$2"* ]] || {
+		sum=$(head -c "$1M" /dev/xvdb | cksum)
+		[[ ${sum%% *} == "$2" ]] || {
 			echo "after $rounds good rounds the first $1 MiB of xvdb have checksum $sum"
 			return 1
 		}
@@ -109,48 +109,55 @@ load_reads()
 # these are, their checksum, and how many sectors had to be read again for that.
 load_fill()
 {
-	local blocks=0 before after sum
+	local mib=0 before after sum
 
 	exec 9</dev/xvdb
 	until [[ -e $MEMORY_STOP ]]; do
-		if [[ $blocks -lt $1 ]]; then
-			head -c 1M <&9 >/dev/null && blocks=$((blocks + 1))
+		if [[ $mib -lt $1 ]]; then
+			head -c 1M <&9 >/dev/null && mib=$((mib + 1))
 		fi
 		sleep 0.2
 	done
 	read -r _ _ before _ </sys/block/xvdb/stat
-	sum=$(head -c ${blocks}M /dev/xvdb | sha256sum)
+	sum=$(head -c "${mib}M" /dev/xvdb | cksum)
 	read -r _ _ after _ </sys/block/xvdb/stat
-	echo "$blocks ${sum%% *} $((after - before))"
+	echo "$mib ${sum%% *} $((after - before))"
 }
 
-# Processes that come and go, with page tables of their own and pages that others had before. Prints how many.
+# Processes that come and go, with page tables of their own and pages that others had before. Prints how many. By busybox's
+# shell, which is smaller than bash.
 load_forks()
 {
-	local rounds=0 each=40
-
-	until [[ -e $MEMORY_STOP ]]; do
-		for ((i = 0; i < each; i++)); do
-			{ : "$(printf '%200000s' "$i")"; } &
+	# shellcheck disable=SC2016 # for that shell
+	busybox sh -c 'processes=0
+		until [ -e "$0" ]; do
+			for child in 1 2 3 4 5 6 7 8 9 10; do
+				: &
+			done
+			wait
+			processes=$((processes + 10))
 		done
-		wait
-		rounds=$((rounds + 1))
-	done
-	echo "$((rounds * each)) processes"
+		echo "$processes processes"' "$MEMORY_STOP"
 }
 
 # ---- memory of guests ----
 
-# memory_set NAME MIB: balloons it, and waits until it says that it has so much, more or less.
+# memory_set MIB NAME...: balloons guests, and waits until they say that they have so much, more or less.
 memory_set()
 {
 	local -; set +x
+	local name mib=$1
 
-	timeout 30 xl mem-set "$1" "$2" || fail "xl mem-set $1 $2 ended with status $?"
-	guest_run "$1" "for ((i = 0; i < 300; i++)); do
-		off=\$((\$(</sys/devices/system/xen_memory/xen_memory0/info/current_kb) / 1024 - $2))
-		[[ \${off#-} -gt 2 ]] || exit 0
-		sleep 0.1
+	shift
+	for name; do
+		timeout 30 xl mem-set "$name" "$mib" || fail "xl mem-set $name $mib ended with status $?"
 	done
-	exit 1" || fail "guest $1 did not balloon to $2 MiB"
+	for name; do
+		guest_run "$name" --timeout 150 "until
+			off=\$((\$(</sys/devices/system/xen_memory/xen_memory0/info/current_kb) / 1024 - $mib))
+			[[ \${off#-} -le 2 ]]
+		do
+			sleep 0.2
+		done"
+	done
 }
