@@ -60,24 +60,25 @@ static bool set_backend_directory(struct config *config, const char *value)
 	return set_path(config->backend_directory, value);
 }
 
-static bool set_max_ring_page_order(struct config *config, const char *value)
+/* set_number - a decimal number within these limits. */
+static bool set_number(const char *value, uint64_t minimum, uint64_t maximum, uint32_t *member)
 {
 	uint64_t number;
 
-	if (!text_number(value, 0, RING_ORDER_MAX, &number))
+	if (!text_number(value, minimum, maximum, &number))
 		return false;
-	config->max_ring_page_order = (uint32_t)number;
+	*member = (uint32_t)number;
 	return true;
+}
+
+static bool set_max_ring_page_order(struct config *config, const char *value)
+{
+	return set_number(value, 0, RING_ORDER_MAX, &config->max_ring_page_order);
 }
 
 static bool set_max_queues(struct config *config, const char *value)
 {
-	uint64_t number;
-
-	if (!text_number(value, 1, DISK_QUEUES_MAX, &number))
-		return false;
-	config->max_queues = (uint32_t)number;
-	return true;
+	return set_number(value, 1, DISK_QUEUES_MAX, &config->max_queues);
 }
 
 static bool set_memory_access(struct config *config, const char *value)
@@ -87,32 +88,17 @@ static bool set_memory_access(struct config *config, const char *value)
 
 static bool set_memory_guest_mib(struct config *config, const char *value)
 {
-	uint64_t number;
-
-	if (!text_number(value, 1, 32768, &number))
-		return false;
-	config->memory_guest_mib = (uint32_t)number;
-	return true;
+	return set_number(value, 1, 32768, &config->memory_guest_mib);
 }
 
 static bool set_memory_host_mib(struct config *config, const char *value)
 {
-	uint64_t number;
-
-	if (!text_number(value, 1, 16777216, &number))
-		return false;
-	config->memory_host_mib = (uint32_t)number;
-	return true;
+	return set_number(value, 1, 16777216, &config->memory_host_mib);
 }
 
 static bool set_memory_idle_s(struct config *config, const char *value)
 {
-	uint64_t number;
-
-	if (!text_number(value, 1, 255, &number))
-		return false;
-	config->memory_idle_s = (uint32_t)number;
-	return true;
+	return set_number(value, 1, 255, &config->memory_idle_s);
 }
 
 /* default_max_queues - more queues than processors here would only share them. */
