@@ -41,6 +41,7 @@ struct persistent {
 	uint32_t grants_max, hash_mask;
 	uint32_t free_grants, hand;
 	uint32_t open_batch; /* the one that is being prepared, or NONE */
+	bool missed;	     /* a grant of this list was not mapped yet */
 	bool failed;	     /* a batch of this list could not be mapped */
 	bool no_room;	     /* none could be made in this list */
 	struct persistent_counters counters;
@@ -210,6 +211,7 @@ static uint32_t add(struct memory *memory, struct persistent *persistent, uint32
 	};
 	*head = at;
 	batch->first = at;
+	persistent->missed = true;
 	if (++batch->count == BATCH_GRANTS_MAX)
 		map_batch(memory, persistent);
 	return at;
@@ -228,7 +230,7 @@ static void release(struct persistent *persistent, const struct memory_mapping *
 	}
 }
 
-/* use - each grant of a mapping, mapped or to be mapped. Returns false if that can't be, and none is used. */
+/* use - each grant of a mapping, mapped or to be mapped; what is to be has no page yet. Returns false if that can't be, and none is used. */
 static bool use(struct memory *memory, struct persistent *persistent, struct memory_mapping *mapping)
 {
 	for (uint32_t i = 0; i < mapping->count; i++) {
@@ -246,11 +248,12 @@ static bool use(struct memory *memory, struct persistent *persistent, struct mem
 		batch = &persistent->batches[persistent->grants[at].batch];
 		batch->uses++;
 		batch->referenced = true;
+		mapping->pages[i] = persistent->grants[at].page;
 	}
 	return true;
 }
 
-/* find_pages - after all was mapped. Returns false if one of the grants was not. */
+/* find_pages - once more, after all that was missed is mapped. Returns false if one of the grants was not. */
 static bool find_pages(struct persistent *persistent, struct memory_mapping *mapping)
 {
 	for (uint32_t i = 0; i < mapping->count; i++) {
@@ -275,10 +278,12 @@ static void map_ring(struct memory *memory, struct memory_mapping **mappings, si
 {
 	struct persistent *persistent = mappings[0]->persistent;
 
-	persistent->failed = persistent->no_room = false;
+	persistent->missed = persistent->failed = persistent->no_room = false;
 	for (size_t i = 0; i < count; i++)
 		if (!use(memory, persistent, mappings[i]))
 			refuse(persistent, mappings[i]);
+	if (!persistent->missed)
+		return;
 	if (persistent->open_batch != NONE)
 		map_batch(memory, persistent);
 	for (size_t i = 0; i < count; i++) {
