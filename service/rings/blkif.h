@@ -164,12 +164,6 @@ struct blkif_turn {
 	struct blkif_list completed; /* a step is over */
 };
 
-/* blkif_turn_full - nothing can be taken before something was answered; and something is under way. */
-static inline bool blkif_turn_full(const struct blkif_turn *turn)
-{
-	return turn->requests.used == turn->requests.max;
-}
-
 /* What was done, for the log and for tests. */
 struct blkif_counters {
 	uint64_t requests;

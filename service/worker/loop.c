@@ -546,9 +546,6 @@ static bool can_wait(struct loop *loop)
 
 	if (loop->unsubmitted)
 		return false;
-	/* With all places taken nothing can be begun; then a completion is under way. */
-	if (blkif_turn_full(&loop->turn))
-		return true;
 	for (uint32_t place = 0; place < loop->served_end; place++)
 		if (loop->served[place].queue && loop->served[place].queue->ready)
 			return false;
