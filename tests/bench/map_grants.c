@@ -19,7 +19,6 @@
 #include <x86intrin.h>
 
 #include "memory/mapper.h"
-#include "xvhost/backend.h"
 
 #define PAGES_MAX 1024u
 #define REQUESTS 32u

@@ -19,35 +19,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <x86intrin.h>
+#include <xen/xen.h>
+#include <xen/sys/privcmd.h>
 #include <xvhost/remap.h>
 
 #define PAGE 4096UL
 
 /* Pages mapped in each measurement, and the largest block. */
 #define PAGES 4096U
-
-/* As in the kernel's <xen/privcmd.h>, which does not compile beside Xen's own headers. */
-struct privcmd_batch {
-	unsigned int count;
-	uint16_t domain;
-	uint64_t address;
-	const uint64_t *frames;
-	int *errors;
-};
-#define PRIVCMD_MMAPBATCH_V2 _IOC(_IOC_NONE, 'P', 4, sizeof(struct privcmd_batch))
-
-struct privcmd_range {
-	uint64_t address;
-	uint64_t frame;
-	uint64_t pages;
-};
-
-struct privcmd_ranges {
-	int count;
-	uint16_t domain;
-	struct privcmd_range *ranges;
-};
-#define PRIVCMD_MMAP _IOC(_IOC_NONE, 'P', 2, sizeof(struct privcmd_ranges))
 
 /* Ticks of all blocks of one measurement. */
 struct cost {
@@ -59,7 +38,7 @@ struct cost {
 static uint32_t domain;
 static uint64_t frames[PAGES];
 static int errors[PAGES];
-static struct privcmd_range ranges[PAGES];
+static privcmd_mmap_entry_t ranges[PAGES];
 static int privcmd, remap;
 static unsigned char *reservation;
 
@@ -106,19 +85,19 @@ static void by_privcmd(const uint64_t *frame, unsigned int pages,
 
 static int call_mmapbatch(void *base, const uint64_t *frame, unsigned int pages)
 {
-	struct privcmd_batch batch = {pages, domain, (uintptr_t)base, frame, errors};
+	privcmd_mmapbatch_v2_t batch = {pages, domain, (uintptr_t)base, frame, errors};
 
-	return ioctl(privcmd, PRIVCMD_MMAPBATCH_V2, &batch);
+	return ioctl(privcmd, IOCTL_PRIVCMD_MMAPBATCH_V2, &batch);
 }
 
 static int call_single(void *base, const uint64_t *frame, unsigned int pages)
 {
-	struct privcmd_ranges all = {pages, domain, ranges};
+	privcmd_mmap_t all = {(int)pages, domain, ranges};
 	unsigned int i;
 
 	for (i = 0; i < pages; i++)
-		ranges[i] = (struct privcmd_range){(uintptr_t)base + i * PAGE, frame[i], 1};
-	return ioctl(privcmd, PRIVCMD_MMAP, &all);
+		ranges[i] = (privcmd_mmap_entry_t){(uintptr_t)base + i * PAGE, frame[i], 1};
+	return ioctl(privcmd, IOCTL_PRIVCMD_MMAP, &all);
 }
 
 static void measure_single(const uint64_t *frame, unsigned int pages, struct cost *cost)

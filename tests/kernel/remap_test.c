@@ -23,16 +23,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-/* As in the kernel's <xen/privcmd.h>, which does not compile beside Xen's own headers. */
-struct privcmd_batch {
-	unsigned int count;
-	uint16_t domain;
-	uint64_t address;
-	const uint64_t *frames;
-	int *errors;
-};
-#define PRIVCMD_MMAPBATCH_V2 _IOC(_IOC_NONE, 'P', 4, sizeof(struct privcmd_batch))
+#include <xen/xen.h>
+#include <xen/sys/privcmd.h>
 
 struct frames frames;
 bool short_tests;
@@ -201,11 +193,11 @@ static void find_bad_frames(int privcmd, const uint64_t *candidates, const int *
 
 	for (i = 0; i < 4; i++) {
 		int error = -EINVAL;
-		struct privcmd_batch batch = {1, frames.domain, 0, &frame[i], &error};
+		privcmd_mmapbatch_v2_t batch = {1, frames.domain, 0, &frame[i], &error};
 		void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, privcmd, 0);
 
-		batch.address = (uintptr_t)page;
-		if (frame[i] < 1ULL << 40 && ioctl(privcmd, PRIVCMD_MMAPBATCH_V2, &batch) != 0)
+		batch.addr = (uintptr_t)page;
+		if (frame[i] < 1ULL << 40 && ioctl(privcmd, IOCTL_PRIVCMD_MMAPBATCH_V2, &batch) != 0)
 			err(2, "privcmd, frame %#llx", (unsigned long long)frame[i]);
 		add_bad_frame(frame[i], error);
 		munmap(page, PAGE);
@@ -228,14 +220,14 @@ static void prepare_frames(const char *text)
 	size_t count, i;
 	uint64_t *candidates = read_candidates(text, &count);
 	int *errors = calloc(count, sizeof(*errors));
-	struct privcmd_batch batch = {
-		.count = count, .domain = frames.domain, .frames = candidates, .errors = errors};
+	privcmd_mmapbatch_v2_t batch = {.num = count, .dom = frames.domain, .arr = candidates, .err = errors};
 
 	if (privcmd < 0)
 		err(2, "/dev/xen/privcmd");
 	marked = mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, privcmd, 0);
-	batch.address = (uintptr_t)marked;
-	if (marked == MAP_FAILED || (ioctl(privcmd, PRIVCMD_MMAPBATCH_V2, &batch) != 0 && errno != ENOENT))
+	batch.addr = (uintptr_t)marked;
+	if (marked == MAP_FAILED ||
+	    (ioctl(privcmd, IOCTL_PRIVCMD_MMAPBATCH_V2, &batch) != 0 && errno != ENOENT))
 		err(2, "privcmd");
 	for (i = 0; i < count && frames.count < MOST_FRAMES; i++)
 		if (errors[i] == 0 && candidates[i] != 0)
@@ -244,10 +236,11 @@ static void prepare_frames(const char *text)
 	/* Mapped anew, so that the places are those of the list. */
 	munmap(marked, count * PAGE);
 	marked = mmap(NULL, frames.count * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, privcmd, 0);
-	batch.address = (uintptr_t)marked;
-	batch.count = frames.count;
-	batch.frames = frames.frame;
-	if (frames.count < 100 || marked == MAP_FAILED || ioctl(privcmd, PRIVCMD_MMAPBATCH_V2, &batch) != 0)
+	batch.addr = (uintptr_t)marked;
+	batch.num = frames.count;
+	batch.arr = frames.frame;
+	if (frames.count < 100 || marked == MAP_FAILED ||
+	    ioctl(privcmd, IOCTL_PRIVCMD_MMAPBATCH_V2, &batch) != 0)
 		err(2, "privcmd, %u frames of %zu", frames.count, count);
 	for (i = 0; i < frames.count; i++) {
 		uint64_t *page = (uint64_t *)(marked + i * PAGE);
