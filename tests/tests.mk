@@ -81,11 +81,9 @@ $(preload-libraries): $(O)/tests/%.so: $(O)/obj/tests/lab/preload/%.o
 
 # A module for the lab's guests that have kernel 6.1.
 guest-module := $(O)/tests/guest-module/lab_revoke.ko
-$(guest-module): $(wildcard tests/lab/module/*)
+$(guest-module): kernel/build $(wildcard tests/lab/module/*)
 	$(call say,KERNEL,$@)
-	$(Q)mkdir -p $(@D) && cp $^ $(@D)
-	$(Q)env -i PATH="$$PATH" make -C "$$(tests/lab/kernel-headers 6.1)" M="$(abspath $(@D))" CONFIG_DEBUG_INFO_BTF_MODULES= \
-		modules >$(@D)/log 2>&1 || { cat $(@D)/log >&2; exit 1; }
+	$(Q)kernel/build $(@D) "$$(tests/lab/kernel-headers 6.1)" tests/lab/module
 	$(Q)strip --strip-debug $@
 
 check: deps ## run all tests; installs what is missing first
