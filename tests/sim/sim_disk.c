@@ -36,15 +36,24 @@ void sim_disk_start_version(bool strict, uint32_t grant_version)
 	sim_disk_start_guest(&(struct sim_guest_options){.grant_version = grant_version, .strict = strict});
 }
 
+void sim_disk_built(char path[SIM_DISK_PATH_MAX], const char *name)
+{
+	const char *build = getenv("XVHOST_BUILD");
+	char *absolute = realpath(build ? build : "build", NULL);
+
+	ck_assert_ptr_nonnull(absolute);
+	ck_assert_int_lt(snprintf(path, SIM_DISK_PATH_MAX, "%s/%s", absolute, name), SIM_DISK_PATH_MAX);
+	free(absolute);
+}
+
 void sim_disk_start_guest(const struct sim_guest_options *guest_options)
 {
 	struct sim_guest_options options = *guest_options;
-	const char *build = getenv("XVHOST_BUILD");
-	static char backends[256];
+	static char backends[SIM_DISK_PATH_MAX];
 
 	options.domid = SIM_DISK_DOMID;
 	options.pages = GUEST_PAGES;
-	snprintf(backends, sizeof(backends), "%s/backends", build ? build : "build");
+	sim_disk_built(backends, "backends");
 	log_set_level(LOG_LEVEL_WARNING);
 	machine = sim_machine_create(1);
 	ck_assert_ptr_nonnull(machine);

@@ -14,6 +14,7 @@
 
 #define SIM_DISK_DOMID 7
 #define SIM_DISK_DEVICE 51712
+#define SIM_DISK_PATH_MAX 512
 
 extern struct sim_machine *machine;
 extern struct sim_guest *guest;
@@ -31,6 +32,9 @@ struct sim_disk {
  * XVHOST_TEST_MEMORY has it, or auto.
  */
 extern const char *sim_disk_access;
+
+/* sim_disk_built - where something is that was built; absolute, so that it stays right when a test goes elsewhere. */
+void sim_disk_built(char path[SIM_DISK_PATH_MAX], const char *name);
 
 /*
  * sim_disk_start - the machine, the guest and its worker; _version with a grant table of this version, _guest with such a

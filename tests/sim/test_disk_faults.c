@@ -267,12 +267,11 @@ START_TEST(queue_not_started)
 {
 	const struct blkif_frontend_options options = {.protocol = BLKIF_X86_64, .queues = 2};
 	int file = memfd_create("disk", MFD_CLOEXEC);
-	char target[TARGET_MAX], backends[256];
+	char target[TARGET_MAX], backends[SIM_DISK_PATH_MAX];
 
 	sim_disk_start(false);
 	ck_assert_int_eq(worker_thread_stop(worker), 0);
-	snprintf(backends, sizeof(backends), "%s/tests/backends",
-		 getenv("XVHOST_BUILD") ? getenv("XVHOST_BUILD") : "build");
+	sim_disk_built(backends, "tests/backends");
 	ck_assert_int_eq(worker_thread_start(sim_platform(machine), SIM_DISK_DOMID, backends, &worker), 0);
 	ck_assert_int_eq(ftruncate(file, 1 << 20), 0);
 	snprintf(target, sizeof(target), "wrong:path=/proc/self/fd/%d,fault=one-queue", file);

@@ -87,12 +87,11 @@ END_TEST
 /* Direct I/O goes by pages of ours where the guest's are foreign, and the data is right. Not each file system can do it. */
 START_TEST(direct)
 {
-	char path[512], target[600];
+	char path[SIM_DISK_PATH_MAX], target[SIM_DISK_PATH_MAX + 64];
 	struct load_options options = mixed;
-	const char *build = getenv("XVHOST_BUILD");
 	int file;
 
-	snprintf(path, sizeof(path), "%s/direct-XXXXXX", build ? build : "build");
+	sim_disk_built(path, "direct-XXXXXX");
 	file = mkostemp(path, O_DIRECT);
 	if (file < 0 && errno == EINVAL)
 		return;

@@ -326,10 +326,9 @@ START_TEST(stop_is_told)
 	const struct load_options read = {
 		.read_percent = 100, .block_bytes = 4096, .requests = 8, .depth = 8};
 	const struct xvhost_disk_backend *backend;
-	const char *build = getenv("XVHOST_BUILD");
-	char path[512], text[ERROR_TEXT_MAX];
+	char path[SIM_DISK_PATH_MAX], text[ERROR_TEXT_MAX];
 
-	snprintf(path, sizeof(path), "%s/tests/backends/stopping.so", build ? build : "build");
+	sim_disk_built(path, "tests/backends/stopping.so");
 	ck_assert_msg(backends_load(path, &backend, text) == 0, "%s", text);
 	start("stopping:disk=%sdelay:disk=stopping:disk=", "", &options);
 	for (int round = 0; round < 2; round++) {
@@ -354,13 +353,12 @@ END_TEST
 START_TEST(paths_are_refused)
 {
 	static const char *const before[] = {"", "delay:read-us=1,disk=", "error:disk=delay:disk="};
-	const char *build = getenv("XVHOST_BUILD");
+	char directory[SIM_DISK_PATH_MAX], target[TARGET_MAX];
 	struct message_disk_opened opened;
-	char target[TARGET_MAX];
 
 	sim_disk_start(false);
-	ck_assert_int_eq(chdir(build ? build : "build"), 0);
-	ck_assert_int_eq(chdir("tests/backends"), 0);
+	sim_disk_built(directory, "tests/backends");
+	ck_assert_int_eq(chdir(directory), 0);
 	ck_assert_int_eq(access("./stopping.so", R_OK), 0);
 	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
 		snprintf(target, sizeof(target), "%s./stopping.so:disk=null", before[i]);
