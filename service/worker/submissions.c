@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * submissions.c - what the loop asks of the kernel, by its io_uring: for itself and for backends
+ */
+#include "worker/loop_internal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SUBMISSIONS_MAX 256 /* entries of the submission queue; when it is full it is submitted early */
+#define UNMASK_BATCH 1024   /* ... unmasked by one write: Linux's driver takes a page of them */
+/* Operations that can be under way: those of requests, writes that unmask, and what is read of ports, commands and memory's bell. */
+#define ASIDE_MAX                                                                                            \
+	(2 * CONFIG_LOOP_REQUESTS_IN_FLIGHT + (LOOP_QUEUES_MAX + UNMASK_BATCH - 1) / UNMASK_BATCH + 3)
+
+static_assert(LOOP_QUEUES_MAX <= UINT16_MAX, "queue index in user_data");
+static_assert(BLKIF_LAYERS_MAX <= 16, "layer in user_data");
+
+/* ring_init - with the best flags that this kernel knows. Work that is deferred to the one who waits does not wake poll(). */
+static int ring_init(struct io_uring *ring, bool wait_by_poll)
+{
+	static const unsigned int flags[] = {
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+		0,
+	};
+	int error = -EINVAL;
+
+	for (size_t i = wait_by_poll ? 1 : 0; i < sizeof(flags) / sizeof(flags[0]) && error == -EINVAL; i++) {
+		struct io_uring_params parameters = {
+			.flags = flags[i] | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
+			/* Room for everything that can be under way; of waits that end early there may be more. */
+			.cq_entries = CONFIG_LOOP_REQUESTS_IN_FLIGHT + 16,
+		};
+
+		error = io_uring_queue_init_params(SUBMISSIONS_MAX, ring, &parameters);
+	}
+	if (error < 0)
+		log_error("can't make an io_uring: %s%s", strerror(-error),
+			  error == -EPERM ? " (see the sysctl kernel.io_uring_disabled)" : "");
+	return error;
+}
+
+int submissions_init(struct loop *loop)
+{
+	int error;
+
+	loop->aside = calloc(ASIDE_MAX, sizeof(struct io_uring_sqe));
+	if (!loop->aside)
+		return -ENOMEM;
+	error = ring_init(&loop->ring, loop->wait_by_poll);
+	if (error < 0)
+		free(loop->aside);
+	return error;
+}
+
+void submissions_exit(struct loop *loop)
+{
+	io_uring_queue_exit(&loop->ring);
+	free(loop->aside);
+}
+
+/* ---- entries ---- */
+
+/*
+ * next_sqe - a submission entry. When none is left, what is there is submitted at once. The kernel may refuse that, for want
+ * of memory or because completions are to be looked at first; then the entry is put aside until a later turn. A
+ * request has one operation under way, and perhaps another one that ends it early, so there is room for all.
+ */
+static struct io_uring_sqe *next_sqe(struct loop *loop)
+{
+	struct io_uring_sqe *sqe = NULL;
+
+	if (loop->aside_count == 0) {
+		sqe = io_uring_get_sqe(&loop->ring);
+		if (!sqe && io_uring_submit(&loop->ring) > 0)
+			sqe = io_uring_get_sqe(&loop->ring);
+	}
+	if (sqe)
+		return sqe;
+	assert(loop->aside_count < ASIDE_MAX);
+	loop->unsubmitted = true;
+	return &loop->aside[(loop->aside_first + loop->aside_count++) % ASIDE_MAX];
+}
+
+/* fetch_aside - what was put aside goes before what comes, as far as there is room. */
+static void fetch_aside(struct loop *loop)
+{
+	while (loop->aside_count > 0) {
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&loop->ring);
+
+		if (!sqe)
+			return;
+		*sqe = loop->aside[loop->aside_first];
+		loop->aside_first = (loop->aside_first + 1) % ASIDE_MAX;
+		loop->aside_count--;
+	}
+}
+
+/* tag - user_data of what the loop itself asks for. */
+static uint64_t tag(enum completion_type type)
+{
+	return (uint64_t)type << 56;
+}
+
+/* ---- what the loop itself asks for ---- */
+
+void submissions_read_ports(struct loop *loop)
+{
+	struct io_uring_sqe *sqe = next_sqe(loop);
+
+	io_uring_prep_read(sqe, loop->channels_fd, loop->ports, sizeof(loop->ports), 0);
+	io_uring_sqe_set_data64(sqe, tag(COMPLETION_PORTS));
+}
+
+void submissions_read_command_bell(struct loop *loop)
+{
+	struct io_uring_sqe *sqe = next_sqe(loop);
+
+	io_uring_prep_read(sqe, loop->commands.fd, &loop->rung, sizeof(loop->rung), 0);
+	io_uring_sqe_set_data64(sqe, tag(COMPLETION_COMMAND));
+}
+
+void submissions_read_memory_bell(struct loop *loop)
+{
+	struct io_uring_sqe *sqe = next_sqe(loop);
+
+	io_uring_prep_read(sqe, memory_bell(loop->turn.memory), &loop->memory_rung, sizeof(loop->memory_rung),
+			   0);
+	io_uring_sqe_set_data64(sqe, tag(COMPLETION_MEMORY));
+}
+
+/* write_unmask - one write for these ports. */
+static void write_unmask(struct loop *loop, const uint32_t *ports, uint32_t count)
+{
+	struct io_uring_sqe *sqe = next_sqe(loop);
+
+	io_uring_prep_write(sqe, loop->channels_fd, ports, count * sizeof(ports[0]), 0);
+	io_uring_sqe_set_data64(sqe, tag(COMPLETION_UNMASKED));
+	/* Success needs no completion: it would wake the loop up for nothing. */
+	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+}
+
+void submissions_unmask(struct loop *loop, uint32_t count)
+{
+	for (uint32_t first = 0; first < count; first += UNMASK_BATCH)
+		write_unmask(loop, loop->unmask + first,
+			     count - first < UNMASK_BATCH ? count - first : UNMASK_BATCH);
+}
+
+/* ---- what backends ask for ---- */
+
+/* request_tag - user_data of what a backend asks for. */
+static uint64_t request_tag(enum completion_type type, struct blkif_layer_request *request)
+{
+	uint64_t generation = blkif_slot_of(request)->generation & GENERATION_MASK;
+
+	return tag(type) | (uint64_t)request->layer << 52 | generation << 32 |
+	       (uint64_t)blkif_layer_of(request)->queue->index << 16 | request->slot;
+}
+
+/* request_sqe - an entry for a backend's I/O, whose completion finds the request again. */
+static struct io_uring_sqe *request_sqe(struct xvhost_request *seen, enum completion_type type)
+{
+	struct blkif_layer_request *request = blkif_of_seen(seen);
+	struct io_uring_sqe *sqe = next_sqe(loop_of(blkif_layer_of(request)->queue));
+
+	assert(request->submitted);
+	io_uring_sqe_set_data64(sqe, request_tag(type, request));
+	return sqe;
+}
+
+/* The prep functions clear what they do not set, but leave user_data alone. */
+void loop_read(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count,
+	       uint64_t offset)
+{
+	struct io_uring_sqe *sqe = request_sqe(request, COMPLETION_REQUEST);
+
+	if (iov_count == 1)
+		io_uring_prep_read(sqe, fd, iov->iov_base, (unsigned int)iov->iov_len, offset);
+	else
+		io_uring_prep_readv(sqe, fd, iov, iov_count, offset);
+}
+
+void loop_write(struct xvhost_request *request, int fd, const struct iovec *iov, uint32_t iov_count,
+		uint64_t offset)
+{
+	struct io_uring_sqe *sqe = request_sqe(request, COMPLETION_REQUEST);
+
+	if (iov_count == 1)
+		io_uring_prep_write(sqe, fd, iov->iov_base, (unsigned int)iov->iov_len, offset);
+	else
+		io_uring_prep_writev(sqe, fd, iov, iov_count, offset);
+}
+
+void loop_sync(struct xvhost_request *request, int fd)
+{
+	io_uring_prep_fsync(request_sqe(request, COMPLETION_REQUEST), fd, IORING_FSYNC_DATASYNC);
+}
+
+void loop_fallocate(struct xvhost_request *request, int fd, int mode, uint64_t offset, uint64_t length)
+{
+	io_uring_prep_fallocate(request_sqe(request, COMPLETION_REQUEST), fd, mode, (off_t)offset,
+				(off_t)length);
+}
+
+void loop_wait(struct xvhost_request *request, uint64_t nanoseconds)
+{
+	struct blkif_layer_request *mine = blkif_of_seen(request);
+	struct blkif_queue *queue = blkif_layer_of(mine)->queue;
+	struct __kernel_timespec *wait = &mine->wait;
+
+	/* What is let go waits for nothing any more. */
+	if (loop_of(queue)->served[queue->index].releasing)
+		nanoseconds = 0;
+	mine->waiting = true;
+	wait->tv_sec = (int64_t)(nanoseconds / 1000000000);
+	wait->tv_nsec = (long long)(nanoseconds % 1000000000);
+	io_uring_prep_timeout(request_sqe(request, COMPLETION_WAIT), wait, 0, 0);
+}
+
+void submissions_end_wait(struct loop *loop, struct blkif_layer_request *request)
+{
+	struct io_uring_sqe *sqe = next_sqe(loop);
+
+	io_uring_prep_timeout_remove(sqe, request_tag(COMPLETION_WAIT, request), 0);
+	io_uring_sqe_set_data64(sqe, tag(COMPLETION_WAIT_ENDED));
+	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+}
+
+/* ---- submit and wait ---- */
+
+/* has_completions - io_uring has some, or has to be entered to find them. */
+static bool has_completions(const struct loop *loop)
+{
+	return io_uring_cq_ready(&loop->ring) > 0 || __atomic_load_n(loop->ring.sq.kflags, __ATOMIC_RELAXED) &
+							     (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
+/* wait_outside - until there are completions; what is submitted already may bring them. */
+static int wait_outside(struct loop *loop)
+{
+	struct pollfd polled = {.fd = loop->ring.ring_fd, .events = POLLIN};
+	int submitted = io_uring_submit(&loop->ring);
+
+	if (submitted < 0)
+		return submitted;
+	while (!has_completions(loop) && poll(&polled, 1, -1) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return io_uring_get_events(&loop->ring);
+}
+
+/* enter - hand what is in the submission queue to the kernel, if there is anything to do. */
+static void enter(struct loop *loop, bool wait)
+{
+	int error;
+
+	if (!wait && io_uring_sq_ready(&loop->ring) == 0 && !has_completions(loop))
+		return;
+	if (wait && loop->wait_by_poll)
+		error = wait_outside(loop);
+	else if (wait)
+		error = io_uring_submit_and_wait(&loop->ring, 1);
+	else
+		error = io_uring_submit_and_get_events(&loop->ring);
+	loop->unsubmitted = io_uring_sq_ready(&loop->ring) > 0;
+	if (error < 0 && error != -EINTR && error != -EAGAIN && error != -EBUSY) {
+		log_error("io_uring: %s", strerror(-error));
+		loop->failed = true;
+	}
+}
+
+void submissions_submit(struct loop *loop, bool wait)
+{
+	fetch_aside(loop);
+	enter(loop, wait);
+	if (loop->aside_count > 0)
+		loop->unsubmitted = true;
+}
