@@ -3,7 +3,7 @@
 #
 # Dom0 alone: how long it takes to come up and to hand its results out.
 #
-# lab: timeout=120
+# lab: timeout=400
 
 step "Dom0 is ready"
 expect_clean
