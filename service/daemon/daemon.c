@@ -260,18 +260,12 @@ static void wake_devices(struct daemon *daemon, struct worker *worker)
 /* take_end - a worker's process may have ended. */
 static void take_end(struct daemon *daemon, struct worker *worker, int64_t now_ms)
 {
-	const struct platform *platform = daemon->host.platform;
 	char end[WORKER_END_MAX];
 	bool needed = false;
-	int error;
 
 	if (!worker_reap(worker, end))
 		return;
-	if (platform->device_model_clean_up != NULL &&
-	    (error = platform->device_model_clean_up(platform, worker->domid)) < 0)
-		log_error("guest %" PRIu16 ": can't end the device model of its worker, and it may hang when "
-			  "it gives memory away: %s",
-			  worker->domid, strerror(-error));
+	host_clean_up(&daemon->host, worker->domid);
 	for (uint32_t i = 0; i < daemon->devices.end; i++) {
 		struct device *device = &daemon->devices.device[i];
 

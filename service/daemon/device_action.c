@@ -259,8 +259,11 @@ static void open_disk(struct device *device, const struct host *host, int64_t no
 		return;
 	}
 	device->worker = worker_find(host->workers, device->domid);
-	if (device->worker == NULL)
+	if (device->worker == NULL) {
+		/* An xvhostd before us may have been killed with its worker; ours may have no need of a device model. */
+		host_clean_up(host, device->domid);
 		device->worker = worker_start(host->workers, host->config, device->domid, text);
+	}
 	if (device->worker == NULL) {
 		device_fail(device, host, now_ms, FAILURE_OPEN, EAGAIN, "%s", text);
 		return;

@@ -24,4 +24,7 @@ struct host {
 	uint16_t domid; /* our own; 0 for Dom0 */
 };
 
+/* host_clean_up - let go on whoever waits for a worker of this guest's that was killed. */
+void host_clean_up(const struct host *host, uint16_t domid);
+
 #endif

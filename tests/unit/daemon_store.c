@@ -19,6 +19,7 @@ static struct xenstore *toolstack;
 static uint16_t host_domid;
 static unsigned conflicts;
 static int read_error, write_error, watch_error;
+static unsigned clean_ups[8]; /* by domain */
 
 /* ---- xvhostd's side ---- */
 
@@ -55,8 +56,17 @@ static int add_watch(struct xenstore *xenstore, const char *path, const char *to
 	return watch_error != 0 ? -watch_error : sim_xenstore_watch(xenstore, path, token);
 }
 
+static int clean_up(const struct platform *platform, uint16_t domid)
+{
+	(void)platform;
+	if (domid < sizeof(clean_ups) / sizeof(clean_ups[0]))
+		clean_ups[domid]++;
+	return 0;
+}
+
 const struct platform daemon_store_platform = {
 	.name = "xenstore for tests",
+	.device_model_clean_up = clean_up,
 	.xenstore_open = open_store,
 	.xenstore_close = sim_xenstore_close,
 	.xenstore_read = read_node,
@@ -126,6 +136,7 @@ void daemon_store_start(uint16_t domid)
 	host_domid = domid;
 	conflicts = 0;
 	read_error = write_error = watch_error = 0;
+	memset(clean_ups, 0, sizeof(clean_ups));
 	if (domid != 0)
 		sim_store_introduce(store, domid);
 }
@@ -182,4 +193,9 @@ void daemon_store_fail_writes(int error)
 void daemon_store_fail_watches(int error)
 {
 	watch_error = error;
+}
+
+unsigned daemon_store_clean_ups(uint16_t domid)
+{
+	return clean_ups[domid];
 }

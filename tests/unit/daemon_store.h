@@ -12,7 +12,7 @@
 
 #include "platform/platform.h"
 
-/* Only its xenstore_ functions. */
+/* Only its xenstore_ functions, and device_model_clean_up, which counts. */
 extern const struct platform daemon_store_platform;
 
 /* daemon_store_start - a new store, and xvhostd in this domain, whose home has a `domid` and, as libxl has it, `backend`. */
@@ -39,5 +39,8 @@ void daemon_store_conflict(unsigned count);
 void daemon_store_fail_reads(int error);
 void daemon_store_fail_writes(int error);
 void daemon_store_fail_watches(int error);
+
+/* daemon_store_clean_ups - of device models of a domain up to 7. */
+unsigned daemon_store_clean_ups(uint16_t domid);
 
 #endif

@@ -595,6 +595,24 @@ START_TEST(test_worker_dies_before_use)
 }
 END_TEST
 
+/* What a worker that was killed has left: by this xvhostd's, and by one that was killed, too, before ours is started. */
+START_TEST(test_device_models_are_cleaned_up)
+{
+	make_device(3, "good");
+	start_daemon();
+	turn_until(3, "state", "2");
+	ck_assert_uint_eq(daemon_store_clean_ups(3), 1);
+	make_device(4, "dies-connected");
+	turn_until(4, "state", "2");
+	make_ring(4);
+	turn_until(4, "state", "5");
+	ck_assert_uint_eq(daemon_store_clean_ups(4), 2);
+	ck_assert_uint_eq(daemon_store_clean_ups(3), 1);
+	detach(3);
+	detach(4);
+}
+END_TEST
+
 START_TEST(test_guests_do_not_harm_each_other)
 {
 	start_daemon();
@@ -851,6 +869,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, test_runtime_failure, 0,
 			    sizeof(runtime_failures) / sizeof(runtime_failures[0]));
 	tcase_add_test(test_case, test_worker_dies_before_use);
+	tcase_add_test(test_case, test_device_models_are_cleaned_up);
 	tcase_add_test(test_case, test_guests_do_not_harm_each_other);
 	tcase_add_test(test_case, test_worker_hangs_at_detach);
 	tcase_add_test(test_case, test_worker_that_does_not_stop);
