@@ -21,6 +21,7 @@ int resolver_open(struct resolver *resolver, const struct platform *platform, st
 		.domid = domid,
 		.host_domid = DOM0,
 		.version = 1,
+		.frames_end = RESOLVER_FRAMES_MAX,
 	};
 	error = platform->foreign_reserve(foreign, RESOLVER_FRAMES_MAX + 1, FOREIGN_GRANT_TABLE, &range);
 	if (error < 0)
@@ -60,25 +61,26 @@ int resolver_see_version(struct resolver *resolver)
 
 bool resolver_grow(struct resolver *resolver, struct resolver_view *view, uint32_t gref)
 {
-	uint64_t byte = (uint64_t)gref * (view->version == 1 ? 8 : 16);
-	uint32_t mapped, frames = (uint32_t)(byte / PAGE_BYTES) + 1;
+	uint64_t frame = (uint64_t)gref * (view->version == 1 ? 8 : 16) / PAGE_BYTES;
+	uint32_t mapped, frames;
 	int error = 0;
 
-	if (byte >= (uint64_t)RESOLVER_FRAMES_MAX * PAGE_BYTES)
-		return false;
 	pthread_mutex_lock(&resolver->lock);
 	mapped = resolver->bytes_mapped / PAGE_BYTES;
+	frames = frame < resolver->frames_end ? (uint32_t)frame + 1 : 0;
 	if (frames > mapped) {
 		error = resolver->platform->foreign_map_grant_frames(
 			resolver->foreign, resolver->domid, resolver->range + (size_t)mapped * PAGE_BYTES,
 			GRANT_FRAMES_ENTRIES, mapped, frames - mapped);
 		if (error == 0)
 			__atomic_store_n(&resolver->bytes_mapped, frames * PAGE_BYTES, __ATOMIC_RELEASE);
+		if (error == -EINVAL)
+			resolver->frames_end = frames - 1;
 	}
 	if (error == 0)
 		view->count = resolver->bytes_mapped / (view->version == 1 ? 8 : 16);
 	pthread_mutex_unlock(&resolver->lock);
-	return error == 0;
+	return frames > 0 && error == 0;
 }
 
 /* classify - what to do with an entry whose first word is not right. */

@@ -12,7 +12,8 @@
  * An entry of version 1 is one word, read at once. One of version 2 has its flags and its frame in two words; the
  * flags are looked at before and after the frame.
  *
- * The table grows while it is in use. Its frames are mapped when the first grant in them is asked for. One
+ * The table grows while it is in use. Its frames are mapped when the first grant in them is asked for. Where Xen says that
+ * the table ends is remembered, or a guest that names grants beyond could have us ask for each. One
  * resolver for all loops of a guest: look-ups take no lock, growing does.
  */
 #ifndef RESOLVER_H
@@ -50,7 +51,8 @@ struct resolver {
 	const struct platform *platform;
 	struct foreign *foreign;
 	uint16_t domid;
-	char *range; /* of RESOLVER_FRAMES_MAX pages, and one for trying */
+	char *range;	     /* of RESOLVER_FRAMES_MAX pages, and one for trying */
+	uint32_t frames_end; /* from this one on the table has none; a guest's limit does not change */
 	pthread_mutex_t lock;
 };
 

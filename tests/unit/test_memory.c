@@ -175,6 +175,49 @@ START_TEST(table_grows)
 }
 END_TEST
 
+static uint32_t grow_calls;
+
+static int seen_grow(struct foreign *foreign, uint16_t domid, void *address, enum grant_frames which,
+		     uint32_t first, uint32_t count)
+{
+	grow_calls++;
+	return platform->foreign_map_grant_frames(foreign, domid, address, which, first, count);
+}
+
+/* A guest that names grants beyond its table's end, over and over, does not have Xen asked for each. */
+START_TEST(table_ends)
+{
+	struct platform seen;
+	struct foreign *foreign;
+	struct resolver resolver;
+	struct resolver_view view;
+	uint64_t frame;
+
+	setup_machine(false, (uint32_t)_i, 10);
+	seen = *platform;
+	seen.foreign_map_grant_frames = seen_grow;
+	ck_assert_int_eq(platform->foreign_open(platform, &foreign), 0);
+	ck_assert_int_eq(resolver_open(&resolver, &seen, foreign, DOMID), 0);
+	ck_assert_int_eq(resolver_see_version(&resolver), 0);
+	grow_calls = 0;
+	for (uint32_t i = 0; i < 1000; i++) {
+		view = resolver_view(&resolver, false);
+		ck_assert_int_eq(resolver_look_up(&resolver, &view, 100000 + i * 100, &frame),
+				 RESOLVED_NOT_HERE);
+	}
+	ck_assert_uint_eq(grow_calls, 1);
+	/* But up to there it grows. */
+	view = resolver_view(&resolver, false);
+	ck_assert_uint_lt(view.count, 1000);
+	resolver_look_up(&resolver, &view, 1000, &frame);
+	ck_assert_uint_gt(view.count, 1000);
+	ck_assert_uint_eq(grow_calls, 2);
+	resolver_close(&resolver);
+	platform->foreign_close(foreign);
+	teardown();
+}
+END_TEST
+
 /* What is for direct I/O is in pages of ours; a read reaches the guest when it is given back, and not if it failed. */
 START_TEST(direct)
 {
@@ -662,6 +705,7 @@ static void add_tests(TCase *test_case)
 {
 	tcase_add_loop_test(test_case, no_calls, 0, 4);
 	tcase_add_loop_test(test_case, table_grows, 1, 3);
+	tcase_add_loop_test(test_case, table_ends, 1, 3);
 	tcase_add_loop_test(test_case, direct, 0, 2);
 	tcase_add_loop_test(test_case, as_the_model, 0, 12);
 	tcase_add_test(test_case, balloon_waits_for_loops);
