@@ -191,6 +191,25 @@ static bool make_room(struct cache *cache)
 	return cache->free_count > 0 && cache->chunks < cache->budget;
 }
 
+/* ---- frames that are not there ---- */
+
+/* pay - for those that were tried in vain, and for more to come; what is not used is not saved for ever. */
+static void pay(struct cache *cache, uint32_t more)
+{
+	cache->in_vain += (int64_t)(cache->counters.hits - cache->paid) + more;
+	cache->paid = cache->counters.hits;
+	if (cache->in_vain > CACHE_IN_VAIN)
+		cache->in_vain = CACHE_IN_VAIN;
+}
+
+/* may_try - chunks whose frames may be missing? */
+static bool may_try(struct cache *cache)
+{
+	if (cache->in_vain <= 0)
+		pay(cache, 0);
+	return cache->in_vain > 0;
+}
+
 /* ---- mapping ---- */
 
 /* note_errors - which frames of a chunk could not be mapped. */
@@ -201,6 +220,7 @@ static void note_errors(struct cache *cache, struct cache_slot *slot, const int 
 		if (errors[i] < 0) {
 			slot->missing[i / 64] |= UINT64_C(1) << i % 64;
 			slot->has_missing = true;
+			cache->in_vain--;
 		} else {
 			cache->counters.frames++;
 		}
@@ -247,7 +267,8 @@ uint32_t cache_miss(struct cache *cache, uint64_t chunk)
 	struct cache_slot *slot;
 	uint32_t index;
 
-	if ((cache->chunks >= cache->budget || cache->free_count == 0) && !make_room(cache)) {
+	if (!may_try(cache) ||
+	    ((cache->chunks >= cache->budget || cache->free_count == 0) && !make_room(cache))) {
 		cache->counters.refused++;
 		return 0;
 	}
@@ -271,7 +292,7 @@ uint32_t cache_miss(struct cache *cache, uint64_t chunk)
 void cache_hole(struct cache *cache, struct cache_slot *slot)
 {
 	cache->counters.holes++;
-	if (slot->state == CACHE_MAPPED && slot->mapped_at != cache->tick)
+	if (slot->state == CACHE_MAPPED && slot->mapped_at != cache->tick && may_try(cache))
 		leave(cache, slot);
 }
 
@@ -306,6 +327,7 @@ void cache_tick(struct cache *cache, uint32_t tick)
 {
 	assert(cache->missed_count == 0);
 	cache->tick = tick;
+	pay(cache, CACHE_IN_VAIN);
 	for (uint32_t i = 0; i < cache->slots_end; i++)
 		if (cache->slots[i].state == CACHE_MAPPED && is_over(cache, &cache->slots[i]))
 			leave(cache, &cache->slots[i]);
@@ -361,6 +383,7 @@ int cache_create(const struct cache_options *options, struct cache **created)
 	cache->slot_count = cache->budget = options->slots;
 	cache->idle_ticks = options->idle_ticks;
 	cache->age_ticks = options->age_ticks;
+	cache->in_vain = CACHE_IN_VAIN;
 	error = make_arrays(cache);
 	if (error == 0)
 		error = cache->platform->foreign_reserve(cache->foreign, cache->slot_count * CHUNK_FRAMES,

@@ -18,6 +18,10 @@
  * To map a chunk and to unmap another costs as much as CACHE_EVICTION_HITS pages by grants. So an eviction must have been
  * earned by so many hits; where they are too few for what the guest uses, the rest goes by grants.
  *
+ * A guest can name frames that it does not have, each of another chunk, and to try a frame in vain costs a hypercall. So
+ * that, too, must be earned: each hit pays for one such frame, and each tick for CACHE_IN_VAIN. When more were tried, no
+ * chunk is until it is paid.
+ *
  * One cache, one thread.
  */
 #ifndef CACHE_H
@@ -35,6 +39,7 @@
 #define CACHE_BATCH 64u		/* chunks that one call maps or unmaps */
 #define CACHE_EVICT_BATCH 16u	/* chunks that are evicted together, if the budget is not small */
 #define CACHE_EVICTION_HITS 160 /* what an eviction costs */
+#define CACHE_IN_VAIN (CACHE_BATCH * CHUNK_FRAMES) /* frames that are not there and may be tried, in a tick */
 
 enum cache_state {
 	CACHE_FREE,
@@ -87,6 +92,8 @@ struct cache {
 	uint32_t hand;	    /* CLOCK's */
 	uint64_t spent;	    /* hits, for evictions */
 	bool no_victim;	    /* nothing could be evicted in this turn */
+	int64_t in_vain;    /* frames that may still be tried in vain; 0 or less: none */
+	uint64_t paid;	    /* hits, for that */
 	uint32_t epoch;
 	uint32_t older; /* chunks that are mapped still and belong to an epoch before */
 	uint32_t tick;
@@ -215,6 +222,12 @@ static inline void cache_drop(struct cache *cache, const void *page)
 
 	if (--slot->uses == 0 && slot->state == CACHE_LEAVING)
 		cache_left(cache, slot);
+}
+
+/* cache_needs_ticks - does time change anything? */
+static inline bool cache_needs_ticks(const struct cache *cache)
+{
+	return cache->chunks > 0 || cache->in_vain <= 0;
 }
 
 /* cache_has - could the frame at this address, which is used, be mapped? */

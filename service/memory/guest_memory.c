@@ -66,16 +66,16 @@ static bool is_clean(struct guest_memory *guest)
 	return clean;
 }
 
-/* has_chunks - is anything mapped? */
-static bool has_chunks(struct guest_memory *guest)
+/* needs_ticks - does any loop? */
+static bool needs_ticks(struct guest_memory *guest)
 {
-	bool has = false;
+	bool needs = false;
 
 	pthread_mutex_lock(&guest->lock);
 	for (const struct memory *member = guest->members; member; member = member->next)
-		has = has || __atomic_load_n(&member->chunks, __ATOMIC_RELAXED) > 0;
+		needs = needs || __atomic_load_n(&member->needs_ticks, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&guest->lock);
-	return has;
+	return needs;
 }
 
 static bool is_ending(struct guest_memory *guest)
@@ -129,7 +129,7 @@ static void *keep(void *argument)
 		int64_t left_ms = tick_ms - now_ms();
 		uint64_t rung;
 
-		if (has_chunks(guest))
+		if (needs_ticks(guest))
 			left_ms = left_ms > 0 ? left_ms : 0;
 		else
 			left_ms = -1;
@@ -160,9 +160,9 @@ static void *keep(void *argument)
 void guest_memory_tell(struct memory *memory)
 {
 	struct cache *cache = memory->cache;
-	bool begins = cache->chunks > 0 && memory->chunks == 0;
+	bool needs_ticks = cache_needs_ticks(cache), begins = needs_ticks && !memory->needs_ticks;
 
-	__atomic_store_n(&memory->chunks, cache->chunks, __ATOMIC_RELAXED);
+	__atomic_store_n(&memory->needs_ticks, needs_ticks, __ATOMIC_RELAXED);
 	if (cache->older == 0 && memory->clean_epoch != cache->epoch) {
 		__atomic_store_n(&memory->clean_epoch, cache->epoch, __ATOMIC_RELEASE);
 		begins = true;

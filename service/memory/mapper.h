@@ -71,7 +71,7 @@ struct memory {
 	/* Between the loop and the keeper. */
 	int bell;
 	uint32_t clean_epoch; /* of no older one anything is mapped */
-	uint32_t chunks;      /* are any mapped? */
+	bool needs_ticks;     /* anything is mapped, or waits for time to pass */
 	struct memory *next;  /* in guest->members */
 };
 

@@ -617,6 +617,9 @@ static void begin(uint8_t shape, bool cached)
 		.mappings = mappings,
 		.gone = gone,
 	};
+	/* Each program may name as many frames that are not there. */
+	if (cached)
+		world->memory->cache->in_vain = CACHE_IN_VAIN;
 	blkif_stock_init(&turn.requests, few ? FEW_IN_FLIGHT : IN_FLIGHT_MAX, DISKS);
 	blkif_stock_init(&turn.grants, few ? FEW_GRANTS : GRANTS_MAX, DISKS);
 	for (uint32_t i = 0; i < DISKS; i++)
