@@ -190,11 +190,14 @@ static void dump_block(struct dump *dump, struct block *block, uint64_t first)
 int main(int count, char **arguments)
 {
 	static struct dump dump;
+	char *end;
 	int error;
 
 	if (count != 3)
 		errx(2, "usage: guest-dump DOMID FILE");
-	dump.domid = (uint32_t)strtoul(arguments[1], NULL, 10);
+	dump.domid = (uint32_t)strtoul(arguments[1], &end, 10);
+	if (end == arguments[1] || *end != '\0')
+		errx(2, "%s is no domain's number; xl domid tells it", arguments[1]);
 	find_pages(&dump);
 	dump.foreign = xenforeignmemory_open(NULL, 0);
 	if (!dump.foreign)
