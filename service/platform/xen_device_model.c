@@ -6,18 +6,17 @@
  * Ours claims no device, so it is sent only what all are sent. Each of the guest's processors has a request in a shared
  * page and an event channel. The processor that gave memory away waits until its request is answered.
  *
- * A server is the guest's, not the process's, and outlives it. So there is a file for each, which its process has locked: a
- * file that is not locked is of a process that was killed, and somebody else answers and destroys the server.
+ * A server is the guest's, not the process's, and outlives it. So there is a file for each (server_record.h), and somebody
+ * else answers and destroys the server of a process that was killed.
  */
+#include "platform/server_record.h"
 #include "platform/xen.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xen/xen.h>
 #include <xen/memory.h>
@@ -31,8 +30,7 @@
 /* No requests that Xen need not wait for. HVM_IOREQSRV_BUFIOREQ_OFF, which hvm_op.h shows to Xen's own tools only. */
 #define NO_BUFFERED_REQUESTS 0
 #define SERVERS_MAX 8 /* that a guest can have; Xen's MAX_NR_IOREQ_SERVERS */
-#define RECORD_FOLDER "/run/xvhost"
-#define RECORD_FORMAT RECORD_FOLDER "/device-model-%u-%u" /* domain and server */
+#define RECORDS "/run/xvhost"
 #define EXTENTS_MAX 256 /* runs of frames in one call; privcmd takes no buffer of more than a page */
 
 struct device_model {
@@ -51,36 +49,6 @@ struct device_model {
 	int ports[PROCESSORS_MAX]; /* by processor */
 };
 
-/* ---- records of servers ---- */
-
-/* open_record - the file of a server, locked. -EBUSY while its process lives, -ENOENT if there is none and none is made. */
-static int open_record(uint16_t domid, unsigned server, bool make)
-{
-	char path[sizeof(RECORD_FORMAT) + 16];
-	int error, record;
-
-	snprintf(path, sizeof(path), RECORD_FORMAT, domid, server);
-	if (make && mkdir(RECORD_FOLDER, 0755) < 0 && errno != EEXIST)
-		return error_number();
-	record = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (make ? O_CREAT : 0), 0600);
-	if (record < 0)
-		return error_number();
-	if (flock(record, LOCK_EX | LOCK_NB) == 0)
-		return record;
-	error = errno == EWOULDBLOCK ? -EBUSY : error_number();
-	close(record);
-	return error;
-}
-
-static void remove_record(const struct device_model *model)
-{
-	char path[sizeof(RECORD_FORMAT) + 16];
-
-	snprintf(path, sizeof(path), RECORD_FORMAT, model->domid, (unsigned)model->server);
-	unlink(path);
-	close(model->record);
-}
-
 /* ---- opening and closing ---- */
 
 /* create_server - Xen's errors: -ESRCH without a guest, -EINVAL for one that is PV. It does nothing until it is enabled. */
@@ -92,7 +60,7 @@ static int create_server(struct device_model *model)
 		return error_number();
 	}
 	model->server_created = true;
-	model->record = open_record(model->domid, model->server, true);
+	model->record = server_record_make(RECORDS, model->domid, model->server);
 	return model->record >= 0 ? 0 : model->record;
 }
 
@@ -215,7 +183,7 @@ void xen_device_model_close(struct device_model *model)
 		xenforeignmemory_unmap_resource(model->memory, model->page);
 	/* First the record: when the server is destroyed its number may become another's. */
 	if (model->record >= 0)
-		remove_record(model);
+		server_record_remove(RECORDS, model->domid, model->server, model->record);
 	if (model->server_created)
 		xendevicemodel_destroy_ioreq_server(model->handle, model->domid, model->server);
 	if (model->channels)
@@ -245,7 +213,7 @@ static bool is_ours(struct device_model *model)
 static int clean_up_server(uint16_t domid, unsigned server, int record)
 {
 	struct device_model *model = begin(domid);
-	int error;
+	int error = 0;
 
 	if (!model) {
 		error = error_number();
@@ -254,9 +222,13 @@ static int clean_up_server(uint16_t domid, unsigned server, int record)
 	}
 	model->server = (ioservid_t)server;
 	model->record = record;
-	error = is_ours(model) && map_requests(model) == 0 ? bind_processors(model) : 0;
-	model->server_created = error == 0 && model->requests;
+	model->server_created = is_ours(model);
+	if (model->server_created)
+		error = map_requests(model);
+	if (model->server_created && error == 0)
+		error = bind_processors(model);
 	if (error < 0) {
+		model->server_created = false;
 		model->requests = NULL;
 		model->record = -1;
 		close(record);
@@ -271,7 +243,7 @@ int xen_device_model_clean_up(const struct platform *platform, uint16_t domid)
 
 	(void)platform;
 	for (unsigned server = 0; server < SERVERS_MAX && error == 0; server++) {
-		int record = open_record(domid, server, false);
+		int record = server_record_open(RECORDS, domid, server);
 
 		if (record >= 0)
 			error = clean_up_server(domid, server, record);
