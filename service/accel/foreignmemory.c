@@ -35,6 +35,7 @@ struct accelerated {
 };
 
 static struct accelerated handles[HANDLES_MAX];
+#define OPENING ((xenforeignmemory_handle *)handles) /* no handle has this address */
 static pthread_mutex_t handles_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /*
@@ -82,25 +83,39 @@ static int device_of(const xenforeignmemory_handle *handle)
 	return device;
 }
 
-EXPORTED xenforeignmemory_handle *xenforeignmemory_open(struct xentoollog_logger *logger, unsigned flags)
+/* add_device - an entry with a descriptor, before there is a handle: what restricts all must not miss it. NULL: no acceleration. */
+static struct accelerated *add_device(void)
 {
-	FIND(library, xenforeignmemory_open);
-	xenforeignmemory_handle *handle = library(logger, flags);
+	int device = open(XVHOST_REMAP_PATH, O_RDWR | O_CLOEXEC);
 	struct accelerated *entry;
-	int device;
 
-	if (!handle)
-		return NULL;
-	device = open(XVHOST_REMAP_PATH, O_RDWR | O_CLOEXEC);
 	if (device < 0)
-		return handle;
+		return NULL;
 	pthread_mutex_lock(&handles_lock);
 	entry = entry_of(NULL);
 	if (entry)
-		*entry = (struct accelerated){.handle = handle, .device = device};
+		*entry = (struct accelerated){.handle = OPENING, .device = device};
 	pthread_mutex_unlock(&handles_lock);
 	if (!entry)
 		close(device);
+	return entry;
+}
+
+EXPORTED xenforeignmemory_handle *xenforeignmemory_open(struct xentoollog_logger *logger, unsigned flags)
+{
+	FIND(library, xenforeignmemory_open);
+	struct accelerated *entry = add_device();
+	xenforeignmemory_handle *handle = library(logger, flags);
+	int error = errno;
+
+	if (!entry)
+		return handle;
+	pthread_mutex_lock(&handles_lock);
+	if (!handle)
+		close(entry->device);
+	entry->handle = handle;
+	pthread_mutex_unlock(&handles_lock);
+	errno = error;
 	return handle;
 }
 
@@ -183,7 +198,9 @@ static void *map_list(int device, uint32_t domain, void *address, int protection
 	if (ioctl(device, XVHOST_REMAP_MAP_LIST, &list) == 0 &&
 	    (list.failed == 0 || worst_error(errors, pages) != -ENOENT))
 		return mapped;
-	munmap(mapped, pages * PAGE_BYTES);
+	/* The library replaces what is at addresses that were asked for. If they were free, another thread could get them first. */
+	if (!(flags & MAP_FIXED))
+		munmap(mapped, pages * PAGE_BYTES);
 	return NULL;
 }
 
