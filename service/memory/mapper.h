@@ -104,6 +104,10 @@ void bounce_map_copies(struct memory *memory, struct memory_mapping **mappings, 
 void bounce_write(struct memory *memory, struct memory_mapping **mappings, size_t count);
 void bounce_unmap(struct memory *memory, struct memory_mapping **mappings, size_t count);
 
+/* bounce_to_register - those of our pages that are used most; bounce_populate makes them take memory now. Any thread. */
+struct iovec bounce_to_register(const struct bounce *bounce);
+void bounce_populate(const struct bounce *bounce);
+
 /* bounce_origin - the page in the cache that a page of ours stands for. */
 void *bounce_origin(const struct bounce *bounce, const void *page);
 

@@ -289,6 +289,17 @@ size_t memory_unmap(struct memory *memory, struct memory_mapping **mappings, siz
 	return gone_count;
 }
 
+void memory_expect_direct(struct memory *memory)
+{
+	if (memory->cache)
+		bounce_populate(memory->bounce);
+}
+
+struct iovec memory_to_register(const struct memory *memory)
+{
+	return cache_of(memory) ? bounce_to_register(memory->bounce) : (struct iovec){0};
+}
+
 /* ---- the keeper's bell ---- */
 
 int memory_bell(const struct memory *memory)

@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "memory/access.h"
 #include "platform/platform.h"
@@ -97,6 +98,19 @@ void memory_map(struct memory *memory, struct memory_mapping **mappings, size_t 
  */
 size_t memory_unmap(struct memory *memory, struct memory_mapping **mappings, size_t count,
 		    struct memory_mapping **gone);
+
+/*
+ * memory_expect_direct - requests will come that are for direct I/O and may go by the cache. What is to be registered for them
+ * takes memory now, which would hold up the loop. Control thread.
+ */
+void memory_expect_direct(struct memory *memory);
+
+/*
+ * memory_to_register - where most of what is mapped for direct I/O lies, if it does not lie in the guest's own pages: memory of
+ * ours that is worth being registered with io_uring. It stays until memory_close. Its length is 0 if there is none. Loop
+ * thread.
+ */
+struct iovec memory_to_register(const struct memory *memory);
 
 /* memory_bell - an eventfd that becomes readable when memory_attend is to be called; -1: never. */
 int memory_bell(const struct memory *memory);

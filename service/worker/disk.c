@@ -355,6 +355,8 @@ static int connect_queue(struct disk *disk, struct guest *guest, const struct me
 	error = make_queue(disk, asked, index, text);
 	if (error < 0)
 		goto fail_grants;
+	if (queue->queue->direct && queue->cached)
+		memory_expect_direct(queue->loop->memory);
 	error = guest->platform->event_channels_bind(queue->loop->channels, guest->domid,
 						     described->event_channel);
 	if (error < 0) {

@@ -27,6 +27,29 @@ static void tell(struct loop *loop, enum loop_event_type type, struct blkif_queu
 	mailbox_put(&loop->events, (struct mailbox_message){.type = type, .queue = queue, .error = error});
 }
 
+/*
+ * register_memory - with the first queue whose requests are carried out in memory of ours. Not before, since what is registered is
+ * pinned.
+ */
+static void register_memory(struct loop *loop, const struct blkif_queue *queue)
+{
+	const struct iovec memory = memory_to_register(loop->turn.memory);
+	int error;
+
+	if (loop->registered_tried || !queue->direct || !queue->cached || memory.iov_len == 0)
+		return;
+	loop->registered_tried = true;
+	error = submissions_register(loop, memory);
+	if (error < 0)
+		log_warning(
+			"%s: direct I/O costs more than it must: can't register %zu KiB with io_uring: %s%s",
+			queue->name, memory.iov_len / 1024, strerror(-error),
+			error == -ENOMEM ? " (see RLIMIT_MEMLOCK)" : "");
+	else
+		log_info("%s: direct I/O by %zu KiB that are registered with io_uring", queue->name,
+			 memory.iov_len / 1024);
+}
+
 static void serve(struct loop *loop, struct blkif_queue *queue, uint32_t port)
 {
 	uint32_t place = 0;
@@ -49,6 +72,7 @@ static void serve(struct loop *loop, struct blkif_queue *queue, uint32_t port)
 		tell(loop, LOOP_NOT_STARTED, queue, error);
 		return;
 	}
+	register_memory(loop, queue);
 	/*
 	 * Requests may have come before we were there. And a worker that served the ring before us may have
 	 * shown responses without notifying of them.

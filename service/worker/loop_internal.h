@@ -56,6 +56,8 @@ struct loop {
 	struct io_uring_sqe *aside; /* ASIDE_MAX of them, prepared while the submission queue was full */
 	uint32_t aside_first, aside_count;
 	uint32_t first; /* the place that is looked at first, another one each turn */
+	bool registered_tried;
+	struct iovec registered; /* with io_uring; its length is 0 until it is */
 	struct log_limit limit;
 
 	struct mailbox commands, events;
@@ -76,6 +78,12 @@ int submissions_init(struct loop *loop);
 
 /* submissions_exit - unmake it. What is under way is cancelled or waited for. */
 void submissions_exit(struct loop *loop);
+
+/*
+ * submissions_register - memory that backends will often read to and write from stays looked up and pinned. Without it
+ * all works, too. Returns 0 or a negative errno.
+ */
+int submissions_register(struct loop *loop, struct iovec memory);
 
 /* submissions_read_ports - of event channels that are pending; COMPLETION_PORTS follows. */
 void submissions_read_ports(struct loop *loop);

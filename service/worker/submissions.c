@@ -62,6 +62,15 @@ void submissions_exit(struct loop *loop)
 	free(loop->aside);
 }
 
+int submissions_register(struct loop *loop, struct iovec memory)
+{
+	int error = io_uring_register_buffers(&loop->ring, &memory, 1);
+
+	if (error == 0)
+		loop->registered = memory;
+	return error;
+}
+
 /* ---- entries ---- */
 
 /*
@@ -161,11 +170,29 @@ static uint64_t request_tag(enum completion_type type, struct blkif_layer_reques
 	       (uint64_t)blkif_layer_of(request)->queue->index << 16 | request->slot;
 }
 
+/* loop_of_request - the loop that serves it, whose thread this is. */
+static struct loop *loop_of_request(struct xvhost_request *seen)
+{
+	return loop_of(blkif_layer_of(blkif_of_seen(seen))->queue);
+}
+
+/* is_registered - does this memory lie in what is registered, in one piece? */
+static bool is_registered(const struct loop *loop, const struct iovec *iov, uint32_t iov_count)
+{
+	const struct iovec *registered = &loop->registered;
+	size_t at;
+
+	if (iov_count != 1)
+		return false;
+	at = (uintptr_t)iov->iov_base - (uintptr_t)registered->iov_base;
+	return at < registered->iov_len && iov->iov_len <= registered->iov_len - at;
+}
+
 /* request_sqe - an entry for a backend's I/O, whose completion finds the request again. */
 static struct io_uring_sqe *request_sqe(struct xvhost_request *seen, enum completion_type type)
 {
 	struct blkif_layer_request *request = blkif_of_seen(seen);
-	struct io_uring_sqe *sqe = next_sqe(loop_of(blkif_layer_of(request)->queue));
+	struct io_uring_sqe *sqe = next_sqe(loop_of_request(seen));
 
 	assert(request->submitted);
 	io_uring_sqe_set_data64(sqe, request_tag(type, request));
@@ -178,7 +205,9 @@ void loop_read(struct xvhost_request *request, int fd, const struct iovec *iov, 
 {
 	struct io_uring_sqe *sqe = request_sqe(request, COMPLETION_REQUEST);
 
-	if (iov_count == 1)
+	if (is_registered(loop_of_request(request), iov, iov_count))
+		io_uring_prep_read_fixed(sqe, fd, iov->iov_base, (unsigned int)iov->iov_len, offset, 0);
+	else if (iov_count == 1)
 		io_uring_prep_read(sqe, fd, iov->iov_base, (unsigned int)iov->iov_len, offset);
 	else
 		io_uring_prep_readv(sqe, fd, iov, iov_count, offset);
@@ -189,7 +218,9 @@ void loop_write(struct xvhost_request *request, int fd, const struct iovec *iov,
 {
 	struct io_uring_sqe *sqe = request_sqe(request, COMPLETION_REQUEST);
 
-	if (iov_count == 1)
+	if (is_registered(loop_of_request(request), iov, iov_count))
+		io_uring_prep_write_fixed(sqe, fd, iov->iov_base, (unsigned int)iov->iov_len, offset, 0);
+	else if (iov_count == 1)
 		io_uring_prep_write(sqe, fd, iov->iov_base, (unsigned int)iov->iov_len, offset);
 	else
 		io_uring_prep_writev(sqe, fd, iov, iov_count, offset);

@@ -3,6 +3,8 @@
 #include "sim_disk.h"
 
 #include <check.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -99,6 +101,24 @@ void sim_disk_open(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, co
 void sim_disk_open_behind(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, const char *before)
 {
 	open_file(disk, device_id, bytes, before ? before : "", "");
+}
+
+bool sim_disk_open_direct(struct sim_disk *disk, uint32_t device_id, uint64_t bytes)
+{
+	char path[SIM_DISK_PATH_MAX], target[SIM_DISK_PATH_MAX + 64];
+	int file;
+
+	sim_disk_built(path, "direct-XXXXXX");
+	file = mkostemp(path, O_DIRECT | O_CLOEXEC);
+	if (file < 0 && errno == EINVAL)
+		return false;
+	ck_assert_int_ge(file, 0);
+	unlink(path);
+	ck_assert_int_eq(ftruncate(file, (off_t)bytes), 0);
+	snprintf(target, sizeof(target), "file:path=/proc/self/fd/%d,direct=on", file);
+	sim_disk_open_target(disk, device_id, target);
+	disk->file = file;
+	return true;
 }
 
 void sim_disk_connect(struct sim_disk *disk, const struct blkif_frontend_options *options)

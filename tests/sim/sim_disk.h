@@ -53,6 +53,12 @@ void sim_disk_open(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, co
 /* sim_disk_open_behind - the same disk behind others: `before` is the target string up to that of the file; NULL: "". */
 void sim_disk_open_behind(struct sim_disk *disk, uint32_t device_id, uint64_t bytes, const char *before);
 
+/*
+ * sim_disk_open_direct - the same disk as a file where the tests were built, for direct I/O. False: that can't be, because its
+ * file system has none.
+ */
+bool sim_disk_open_direct(struct sim_disk *disk, uint32_t device_id, uint64_t bytes);
+
 /* sim_disk_open_target - a disk that is not a file. */
 void sim_disk_open_target(struct sim_disk *disk, uint32_t device_id, const char *target);
 

@@ -4,7 +4,6 @@
  * it back, be migrated, withdraw grants, end. And guests of which foreign memory can't be had.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -87,27 +86,18 @@ END_TEST
 /* Direct I/O goes by pages of ours where the guest's are foreign, and the data is right. Not each file system can do it. */
 START_TEST(direct)
 {
-	char path[SIM_DISK_PATH_MAX], target[SIM_DISK_PATH_MAX + 64];
 	struct load_options options = mixed;
-	int file;
 
-	sim_disk_built(path, "direct-XXXXXX");
-	file = mkostemp(path, O_DIRECT);
-	if (file < 0 && errno == EINVAL)
-		return;
-	ck_assert_int_ge(file, 0);
-	ck_assert_int_eq(ftruncate(file, (off_t)DISK_BYTES), 0);
 	sim_disk_start_guest(&(struct sim_guest_options){.pv = _i & 1});
-	snprintf(target, sizeof(target), "file:path=/proc/self/fd/%d,direct=on", file);
-	sim_disk_open_target(&disk, SIM_DISK_DEVICE, target);
-	unlink(path);
-	sim_disk_connect(&disk, frontend_options(_i & 2));
-	options.requests = 300;
-	options.first_sector = 3;
-	options.block_bytes = 3 * 4096 + 512;
-	sim_disk_load(&disk, &options);
-	stop();
-	close(file);
+	if (sim_disk_open_direct(&disk, SIM_DISK_DEVICE, DISK_BYTES)) {
+		sim_disk_connect(&disk, frontend_options(_i & 2));
+		options.requests = 300;
+		options.first_sector = 3;
+		options.block_bytes = 3 * 4096 + 512;
+		sim_disk_load(&disk, &options);
+		sim_disk_close(&disk);
+	}
+	sim_disk_stop();
 }
 END_TEST
 

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A worker whose kernel does not take what is submitted: io_uring_enter may say so when memory is short. Everything is
- * carried out all the same, later. The functions of liburing are replaced here; they go on to those of the library.
+ * What a worker submits to io_uring, and how. Its kernel may not take what is submitted, when memory is short: everything is
+ * carried out all the same, later. And direct I/O goes by memory that is registered, where it can be.
+ * The functions of liburing are replaced here; they go on to those of the library.
  */
 #define _GNU_SOURCE
+#include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <liburing.h>
+#include <linux/capability.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+#include <xen/io/blkif.h>
 
 #include "check_main.h"
 #include "sim_disk.h"
@@ -18,6 +24,17 @@ static bool refusing; /* from here on the loop's thread's, while there is one */
 static uint32_t taken, refused;
 static atomic_uint refused_full;
 static int error;
+static atomic_uint submitted[IORING_OP_LAST]; /* by operation */
+static atomic_uint registrations;	      /* that were tried */
+
+/* count_prepared - what is about to be submitted. */
+static void count_prepared(const struct io_uring *ring)
+{
+	const struct io_uring_sq *queue = &ring->sq;
+
+	for (unsigned int i = queue->sqe_head; i != queue->sqe_tail; i++)
+		atomic_fetch_add(&submitted[queue->sqes[i & queue->ring_mask].opcode], 1);
+}
 
 /* refuse_turn - after so many turns that go well nothing is taken until the queue is full, or nobody fills it. */
 static bool refuse_turn(void)
@@ -42,46 +59,57 @@ static bool refuse_full(void)
 	return true;
 }
 
-/* next_of - liburing's own. */
-static void *next_of(const char *name)
-{
-	void *function = dlsym(RTLD_NEXT, name);
+/* liburing's own. */
+static struct {
+	int (*submit)(struct io_uring *);
+	int (*submit_and_wait)(struct io_uring *, unsigned int);
+	int (*submit_and_get_events)(struct io_uring *);
+	int (*register_buffers)(struct io_uring *, const struct iovec *, unsigned int);
+} library;
 
-	ck_assert_ptr_nonnull(function);
-	return function;
+/* find - one of them, before there are threads. */
+static void find(const char *name, void *function)
+{
+	*(void **)function = dlsym(RTLD_NEXT, name);
+	assert(*(void **)function);
+}
+
+static void find_library(void)
+{
+	find("io_uring_submit", &library.submit);
+	find("io_uring_submit_and_wait", &library.submit_and_wait);
+	find("io_uring_submit_and_get_events", &library.submit_and_get_events);
+	find("io_uring_register_buffers", &library.register_buffers);
 }
 
 int io_uring_submit(struct io_uring *ring)
 {
-	static int (*next)(struct io_uring *);
-
 	if (refuse_full())
 		return error;
-	if (!next)
-		*(void **)&next = next_of("io_uring_submit");
-	return next(ring);
+	count_prepared(ring);
+	return library.submit(ring);
 }
 
 int io_uring_submit_and_wait(struct io_uring *ring, unsigned int count)
 {
-	static int (*next)(struct io_uring *, unsigned int);
-
 	if (refuse_turn())
 		return error;
-	if (!next)
-		*(void **)&next = next_of("io_uring_submit_and_wait");
-	return next(ring, count);
+	count_prepared(ring);
+	return library.submit_and_wait(ring, count);
 }
 
 int io_uring_submit_and_get_events(struct io_uring *ring)
 {
-	static int (*next)(struct io_uring *);
-
 	if (refuse_turn())
 		return error;
-	if (!next)
-		*(void **)&next = next_of("io_uring_submit_and_get_events");
-	return next(ring);
+	count_prepared(ring);
+	return library.submit_and_get_events(ring);
+}
+
+int io_uring_register_buffers(struct io_uring *ring, const struct iovec *iovecs, unsigned int count)
+{
+	atomic_fetch_add(&registrations, 1);
+	return library.register_buffers(ring, iovecs, count);
 }
 
 /* More requests than the submission queue has entries, again and again; behind a wrapper that waits, too. */
@@ -111,9 +139,214 @@ START_TEST(submissions_refused)
 }
 END_TEST
 
+/* ---- registered memory ---- */
+
+#define DISK_BYTES (UINT64_C(16) << 20)
+#define REGISTERED_BYTES (UINT64_C(4) << 20) /* of each loop; docs/memory.md says so */
+
+/* Requests of each size that there can be; depths with which all fit into what is registered, and with which not. */
+static const struct {
+	uint32_t segments, depth, first_sector, bytes;
+} sizes[] = {
+	{1, 32, 0, 512},	 {1, 32, 5, 512},
+	{1, 32, 0, 4096},	 {11, 32, 7, 10 * 4096 + 512},
+	{16, 32, 0, 16 * 4096},	 {64, 16, 0, 64 * 4096},
+	{256, 4, 0, 256 * 4096}, {256, 4, 7, 255 * 4096 + 512},
+	{64, 32, 0, 64 * 4096},	 {256, 8, 0, 256 * 4096},
+};
+
+#define SIZES ((int)(sizeof(sizes) / sizeof(sizes[0])))
+
+/* connect_direct - a disk with direct I/O and its frontend. False: the file system can't. */
+static bool connect_direct(uint32_t queues, int size)
+{
+	const struct blkif_frontend_options options = {.protocol = BLKIF_X86_64,
+						       .segments = sizes[size].segments,
+						       .depth = sizes[size].depth,
+						       .queues = queues};
+
+	if (!sim_disk_open_direct(&disk, SIM_DISK_DEVICE, DISK_BYTES))
+		return false;
+	sim_disk_connect(&disk, &options);
+	return true;
+}
+
+/* load_direct - write and read, all of which is right; then the disk is closed. */
+static struct load_counters load_direct(int size)
+{
+	const struct load_options mixed = {
+		.read_percent = 50,
+		.random = true,
+		.block_bytes = sizes[size].bytes,
+		.first_sector = sizes[size].first_sector,
+		.requests = sizes[size].segments < 64 ? 200 : 50,
+		.verify = true,
+		.begins_zeroed = true,
+	};
+	struct load_counters counters = sim_disk_load(&disk, &mixed)->counters;
+
+	sim_disk_close(&disk);
+	return counters;
+}
+
+static void expect_no_fixed(void)
+{
+	ck_assert_uint_eq(atomic_load(&submitted[IORING_OP_READ_FIXED]), 0);
+	ck_assert_uint_eq(atomic_load(&submitted[IORING_OP_WRITE_FIXED]), 0);
+}
+
+/* Where all the data that is under way fits, each request is one piece of what is registered. */
+START_TEST(registered)
+{
+	int size = _i % SIZES;
+	uint32_t queues = 1 + (uint32_t)(_i / SIZES), pages, fixed_reads, fixed_writes;
+	struct load_counters counters;
+	bool fits;
+
+	pages = sizes[size].depth * sizes[size].segments;
+	fits = pages * UINT64_C(4096) <= REGISTERED_BYTES;
+	sim_disk_access = "foreign";
+	sim_disk_start(false);
+	if (!connect_direct(queues, size)) {
+		sim_disk_stop();
+		return;
+	}
+	counters = load_direct(size);
+	sim_disk_stop();
+	fixed_reads = atomic_load(&submitted[IORING_OP_READ_FIXED]);
+	fixed_writes = atomic_load(&submitted[IORING_OP_WRITE_FIXED]);
+	ck_assert_uint_eq(atomic_load(&registrations), queues);
+	ck_assert_uint_gt(counters.reads, 0);
+	ck_assert_uint_gt(counters.writes, 0);
+	ck_assert_uint_gt(fixed_reads, 0);
+	ck_assert_uint_gt(fixed_writes, 0);
+	if (fits) {
+		ck_assert_uint_ge(fixed_reads, counters.reads);
+		ck_assert_uint_ge(fixed_writes, counters.writes);
+		ck_assert_uint_eq(atomic_load(&submitted[IORING_OP_READV]), 0);
+		ck_assert_uint_eq(atomic_load(&submitted[IORING_OP_WRITEV]), 0);
+	}
+}
+END_TEST
+
+/* Of a PV guest only what it writes goes by memory of ours; its reads go by its own pages, mapped by grants. */
+START_TEST(registered_pv)
+{
+	struct load_counters counters = {0};
+	bool direct;
+
+	sim_disk_access = "foreign";
+	sim_disk_start_guest(&(struct sim_guest_options){.pv = true});
+	direct = connect_direct(1, 2);
+	if (direct)
+		counters = load_direct(2);
+	sim_disk_stop();
+	if (!direct)
+		return;
+	ck_assert_uint_eq(atomic_load(&registrations), 1);
+	ck_assert_uint_eq(atomic_load(&submitted[IORING_OP_READ_FIXED]), 0);
+	ck_assert_uint_ge(atomic_load(&submitted[IORING_OP_WRITE_FIXED]), counters.writes);
+}
+END_TEST
+
+/* drop_lock_privilege - from here on what is pinned is limited. */
+static void drop_lock_privilege(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	ck_assert_int_eq(syscall(SYS_capget, &header, data), 0);
+	data[CAP_IPC_LOCK / 32].effective &= ~(1u << CAP_IPC_LOCK % 32);
+	ck_assert_int_eq(syscall(SYS_capset, &header, data), 0);
+}
+
+/* A kernel that registers nothing is asked once for each loop, and all goes on without. A loop must be there before the limit,
+ * since that may count its io_uring, too. */
+START_TEST(registration_refused)
+{
+	const struct blkif_frontend_options options = {.protocol = BLKIF_X86_64, .segments = 1};
+	const struct rlimit none = {0, 0};
+	struct sim_disk first;
+
+	drop_lock_privilege();
+	sim_disk_access = "foreign";
+	sim_disk_start(false);
+	sim_disk_open(&first, SIM_DISK_DEVICE + 16, DISK_BYTES, "");
+	sim_disk_connect(&first, &options);
+	ck_assert_int_eq(setrlimit(RLIMIT_MEMLOCK, &none), 0);
+	if (connect_direct(1, _i)) {
+		load_direct(_i);
+		ck_assert_uint_eq(atomic_load(&registrations), 1);
+	}
+	sim_disk_close(&first);
+	sim_disk_stop();
+	expect_no_fixed();
+}
+END_TEST
+
+/* Nothing is pinned for guests that do not need it: those without direct I/O, and those whose pages take it. */
+START_TEST(not_registered)
+{
+	const struct blkif_frontend_options options = {.protocol = BLKIF_X86_64, .segments = 1};
+	const struct load_options load = {
+		.read_percent = 50, .random = true, .block_bytes = 4096, .requests = 200, .verify = true};
+	bool by_grants = _i;
+
+	sim_disk_access = by_grants ? "grant" : "foreign";
+	sim_disk_start(false);
+	if (!by_grants)
+		sim_disk_open(&disk, SIM_DISK_DEVICE, DISK_BYTES, "");
+	if (!by_grants || sim_disk_open_direct(&disk, SIM_DISK_DEVICE, DISK_BYTES)) {
+		sim_disk_connect(&disk, &options);
+		sim_disk_load(&disk, &load);
+		sim_disk_close(&disk);
+	}
+	sim_disk_stop();
+	ck_assert_uint_eq(atomic_load(&registrations), 0);
+	expect_no_fixed();
+}
+END_TEST
+
+/* The first disk with direct I/O registers for all that follow, and for itself when it connects again. */
+START_TEST(registered_once)
+{
+	const struct blkif_frontend_options options = {.protocol = BLKIF_X86_64, .segments = 1};
+	const struct load_options load = {.read_percent = 0,
+					  .block_bytes = 4096,
+					  .requests = 50,
+					  .span_bytes = 50 * 4096,
+					  .verify = true};
+	struct sim_disk buffered;
+
+	sim_disk_access = "foreign";
+	sim_disk_start(false);
+	sim_disk_open(&buffered, SIM_DISK_DEVICE + 16, DISK_BYTES, "");
+	sim_disk_connect(&buffered, &options);
+	sim_disk_load(&buffered, &load);
+	ck_assert_uint_eq(atomic_load(&registrations), 0);
+	for (int i = 0; i < 3; i++) {
+		if (!sim_disk_open_direct(&disk, SIM_DISK_DEVICE, DISK_BYTES))
+			break;
+		sim_disk_connect(&disk, &options);
+		sim_disk_load(&disk, &load);
+		sim_disk_load(&buffered, &load);
+		sim_disk_close(&disk);
+		ck_assert_uint_eq(atomic_load(&registrations), 1);
+	}
+	sim_disk_close(&buffered);
+	sim_disk_stop();
+}
+END_TEST
+
 static void add_tests(TCase *test_case)
 {
+	find_library();
 	tcase_add_loop_test(test_case, submissions_refused, 0, 8);
+	tcase_add_loop_test(test_case, registered, 0, 2 * SIZES);
+	tcase_add_test(test_case, registered_pv);
+	tcase_add_loop_test(test_case, registration_refused, 0, SIZES);
+	tcase_add_loop_test(test_case, not_registered, 0, 2);
+	tcase_add_test(test_case, registered_once);
 }
 
 CHECK_MAIN("disk_submissions", add_tests)
