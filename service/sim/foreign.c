@@ -160,32 +160,52 @@ static struct mapping *begin(struct foreign *foreign, uint16_t domid, struct sim
 	return mapping;
 }
 
-/* map_page - put one page in its place. */
-static int map_page(const struct mapping *mapping, uint32_t at, uint32_t page)
+/* map_pages - put pages that lie one after the other in their places. */
+static int map_pages(const struct mapping *mapping, uint32_t at, uint32_t first, uint32_t count)
 {
-	void *mapped = mmap(mapping->start + (size_t)at * PAGE_BYTES, PAGE_BYTES,
+	void *mapped = mmap(mapping->start + (size_t)at * PAGE_BYTES, (size_t)count * PAGE_BYTES,
 			    PROT_READ | (mapping->writable ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED,
-			    mapping->guest->memory_fd, (off_t)page * PAGE_BYTES);
+			    mapping->guest->memory_fd, (off_t)first * PAGE_BYTES);
 
 	return mapped == MAP_FAILED ? -errno : 0;
 }
 
-/* map_frame - with Xen's errors for a frame that the guest does not have, and for one of no guest. */
-static int map_frame(struct mapping *mapping, uint32_t at, uint64_t frame)
+/* keep_frame - find and keep a frame's page, with Xen's errors for a frame that the guest does not have, and for one of no
+ * guest. */
+static int keep_frame(struct mapping *mapping, uint32_t at, uint64_t frame)
 {
 	uint32_t page;
-	int error;
 
 	if (!mapping->guest)
 		return -ESRCH;
 	if (!sim_page_get(mapping->guest, frame, &page))
 		return -EINVAL;
-	error = map_page(mapping, at, page);
-	if (error < 0)
-		sim_page_put(mapping->guest, page);
-	else
-		mapping->pages[at] = page;
-	return error;
+	mapping->pages[at] = page;
+	return 0;
+}
+
+/* run_length - so many pages from here on lie one after the other. */
+static uint32_t run_length(const struct mapping *mapping, uint32_t at)
+{
+	uint32_t length = 1;
+
+	while (at + length < mapping->count && mapping->pages[at + length] == mapping->pages[at] + length)
+		length++;
+	return length;
+}
+
+/* map_run - those of the pages from here on that lie one after the other. Returns how many they are. */
+static uint32_t map_run(struct mapping *mapping, uint32_t at, int *errors)
+{
+	uint32_t length = run_length(mapping, at);
+	int error = map_pages(mapping, at, mapping->pages[at], length);
+
+	for (uint32_t i = at; error < 0 && i < at + length; i++) {
+		errors[i] = error;
+		sim_page_put(mapping->guest, mapping->pages[i]);
+		mapping->pages[i] = SIM_NO_PAGE;
+	}
+	return length;
 }
 
 /* map_frames - of the call's frames those from `most` on have an error. */
@@ -193,7 +213,9 @@ static void map_frames(struct mapping *mapping, const uint64_t *frames, uint32_t
 		       int *errors)
 {
 	for (uint32_t i = 0; i < mapping->count; i++)
-		errors[i] = i < most ? map_frame(mapping, i, frames[i]) : rest_error;
+		errors[i] = i < most ? keep_frame(mapping, i, frames[i]) : rest_error;
+	for (uint32_t i = 0; i < mapping->count;)
+		i += mapping->pages[i] == SIM_NO_PAGE ? 1 : map_run(mapping, i, errors);
 }
 
 /* unmap - the handle is locked. */
@@ -295,7 +317,7 @@ static int foreign_map_grant_frames(struct foreign *foreign, uint16_t domid, voi
 	for (uint32_t i = 0; mapping && error == 0 && i < count; i++) {
 		uint32_t page = sim_grant_frame_page(mapping->guest, which, first + i);
 
-		error = page == SIM_NO_PAGE ? -EINVAL : map_page(mapping, i, page);
+		error = page == SIM_NO_PAGE ? -EINVAL : map_pages(mapping, i, page, 1);
 	}
 	if (mapping && error < 0)
 		unmap(foreign, mapping);

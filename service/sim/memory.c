@@ -18,6 +18,7 @@
 
 #define PAGES_MAX (1u << 26) /* 256 GiB; a place in the memfd stays far from 32 bits */
 #define FIRST_FRAME 256	     /* of a guest that is not PV: no memory below 1 MiB */
+#define RUN_PAGES 32	     /* see struct sim_guest_options */
 
 /* ---- beginning and end ---- */
 
@@ -75,21 +76,60 @@ static void free_lists(struct sim_guest *guest)
 	free(guest->xen_pages);
 }
 
-/* scatter - give each of the guest's slots a page by chance. */
-static void scatter(struct sim_guest *guest)
+/* give_page - to the guest's `at`-th slot; beyond them it is Xen's. */
+static void give_page(struct sim_guest *guest, uint32_t at, uint32_t page)
 {
+	uint32_t slot = guest->options.pv ? page : at;
+
+	if (at >= guest->options.pages) {
+		guest->xen_pages[guest->xen_page_count++] = page;
+		return;
+	}
+	guest->page_of_slot[slot] = page;
+	guest->page_references[page] = 1;
+	guest->free_slots[guest->free_slot_count++] = slot;
+}
+
+/* begin_runs - cut the guest's slots, and what is Xen's beyond them, into runs by chance: `starts` gets where each begins,
+ * `begins` says it of each place. Returns how many there are. */
+static uint32_t begin_runs(const struct sim_guest *guest, uint32_t *starts, bool *begins)
+{
+	uint32_t most = guest->options.run_pages ? guest->options.run_pages : RUN_PAGES, count = 0;
+
+	for (uint32_t at = 0, end; at < guest->page_count; at = end) {
+		end = at + 1 + (uint32_t)(sim_random(guest->machine) % most);
+		if (at < guest->options.pages && end > guest->options.pages)
+			end = guest->options.pages;
+		starts[count++] = at;
+		begins[at] = true;
+	}
+	return count;
+}
+
+/* scatter - give the guest's slots pages by chance: the runs lie in the memfd in any order. */
+static int scatter(struct sim_guest *guest)
+{
+	uint32_t *starts = calloc(guest->page_count, sizeof(starts[0])), count, page = 0;
+	bool *begins = calloc(guest->page_count, sizeof(begins[0]));
+
+	if (!starts || !begins) {
+		free(starts);
+		free(begins);
+		return -ENOMEM;
+	}
 	for (uint32_t slot = 0; slot < guest->slot_count; slot++)
 		guest->page_of_slot[slot] = SIM_NO_PAGE;
-	for (uint32_t page = 0; page < guest->page_count; page++)
-		guest->xen_pages[guest->xen_page_count++] = page;
-	for (uint32_t i = 0; i < guest->options.pages; i++) {
-		uint32_t page = sim_take_random(guest->machine, guest->xen_pages, &guest->xen_page_count);
-		uint32_t slot = guest->options.pv ? page : i;
+	count = begin_runs(guest, starts, begins);
+	while (count > 0) {
+		uint32_t at = sim_take_random(guest->machine, starts, &count);
 
-		guest->page_of_slot[slot] = page;
-		guest->page_references[page] = 1;
-		guest->free_slots[guest->free_slot_count++] = slot;
+		do
+			give_page(guest, at, page++);
+		while (++at < guest->page_count && !begins[at]);
 	}
+	free(starts);
+	free(begins);
+	return 0;
 }
 
 static uint64_t choose_first_frame(struct sim_guest *guest)
@@ -121,6 +161,8 @@ int sim_memory_init(struct sim_guest *guest)
 	if (error == 0)
 		error = allocate_lists(guest);
 	if (error == 0)
+		error = scatter(guest);
+	if (error == 0)
 		error = map_views(guest);
 	if (error < 0) {
 		free_lists(guest);
@@ -128,7 +170,6 @@ int sim_memory_init(struct sim_guest *guest)
 		return error;
 	}
 	guest->first_frame = choose_first_frame(guest);
-	scatter(guest);
 	pthread_mutex_init(&guest->memory_lock, NULL);
 	return 0;
 }

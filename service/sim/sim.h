@@ -51,6 +51,11 @@ struct sim_guest_options {
 	uint32_t grant_version; /* of its grant table: 1, 2; 0 means 1 */
 	bool pv;		/* its frame numbers are machine frames; otherwise they are its own */
 	/*
+	 * Runs of 1 to so many frames lie in one piece, each run elsewhere; 0 means 32, and 1 is for frames that all lie
+	 * apart. To map a run costs the host one system call.
+	 */
+	uint32_t run_pages;
+	/*
 	 * Each grant mapping gets addresses of its own, which fault as soon as it is unmapped, as with Xen. Without
 	 * it a mapping costs no system call: host addresses stay, and only the rules are checked and counted.
 	 */

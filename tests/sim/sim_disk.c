@@ -54,7 +54,8 @@ void sim_disk_start_guest(const struct sim_guest_options *guest_options)
 	static char backends[SIM_DISK_PATH_MAX];
 
 	options.domid = SIM_DISK_DOMID;
-	options.pages = GUEST_PAGES;
+	if (options.pages == 0)
+		options.pages = GUEST_PAGES;
 	sim_disk_built(backends, "backends");
 	log_set_level(LOG_LEVEL_WARNING);
 	machine = sim_machine_create(1);

@@ -38,7 +38,7 @@ void sim_disk_built(char path[SIM_DISK_PATH_MAX], const char *name);
 
 /*
  * sim_disk_start - the machine, the guest and its worker; _version with a grant table of this version, _guest with such a
- * guest, whose number and size are filled in.
+ * guest, whose number is filled in, and so is its size if it has none.
  */
 void sim_disk_start(bool strict);
 void sim_disk_start_version(bool strict, uint32_t grant_version);

@@ -20,6 +20,7 @@
 #include "sim_probe.h"
 
 #define DISK_BYTES (UINT64_C(8) << 20)
+#define GUEST_PAGES 4096u /* 16 chunks, of which each guest uses most */
 
 static struct sim_disk disk, other;
 static struct load_result result;
@@ -36,7 +37,8 @@ static const struct blkif_frontend_options *frontend_options(bool persistent)
 
 static void start(bool pv, uint32_t version, bool persistent)
 {
-	sim_disk_start_guest(&(struct sim_guest_options){.pv = pv, .grant_version = version});
+	sim_disk_start_guest(
+		&(struct sim_guest_options){.pages = GUEST_PAGES, .pv = pv, .grant_version = version});
 	sim_disk_open(&disk, SIM_DISK_DEVICE, DISK_BYTES, "");
 	sim_disk_connect(&disk, frontend_options(persistent));
 }
@@ -83,12 +85,27 @@ START_TEST(kinds_of_guests)
 }
 END_TEST
 
+/* No frame lies beside another one: each page of a chunk comes from elsewhere. */
+START_TEST(frames_apart)
+{
+	struct load_options options = mixed;
+
+	options.requests = 1000;
+	sim_disk_access = "foreign";
+	sim_disk_start_guest(&(struct sim_guest_options){.pages = GUEST_PAGES, .pv = _i, .run_pages = 1});
+	sim_disk_open(&disk, SIM_DISK_DEVICE, DISK_BYTES, "");
+	sim_disk_connect(&disk, frontend_options(true));
+	sim_disk_load(&disk, &options);
+	stop();
+}
+END_TEST
+
 /* Direct I/O goes by pages of ours where the guest's are foreign, and the data is right. Not each file system can do it. */
 START_TEST(direct)
 {
 	struct load_options options = mixed;
 
-	sim_disk_start_guest(&(struct sim_guest_options){.pv = _i & 1});
+	sim_disk_start_guest(&(struct sim_guest_options){.pages = GUEST_PAGES, .pv = _i & 1});
 	if (sim_disk_open_direct(&disk, SIM_DISK_DEVICE, DISK_BYTES)) {
 		sim_disk_connect(&disk, frontend_options(_i & 2));
 		options.requests = 300;
@@ -106,7 +123,7 @@ END_TEST
 static atomic_bool ending;
 static atomic_uint balloon_rounds;
 
-#define BALLOON_PAGES 3000u
+#define BALLOON_PAGES (GUEST_PAGES / 16 * 3)
 
 static void *balloon_up_and_down(void *argument)
 {
@@ -141,7 +158,8 @@ START_TEST(ballooning)
 	pthread_t thread;
 	struct load *load;
 
-	sim_disk_start_guest(&(struct sim_guest_options){.pv = _i & 1, .grant_version = _i & 2 ? 2 : 1});
+	sim_disk_start_guest(&(struct sim_guest_options){
+		.pages = GUEST_PAGES, .pv = _i & 1, .grant_version = _i & 2 ? 2 : 1});
 	sim_disk_open(&disk, SIM_DISK_DEVICE, DISK_BYTES, "");
 	sim_disk_connect(&disk, &few);
 	load = begin(&disk, &options);
@@ -278,7 +296,7 @@ START_TEST(guest_ends)
 {
 	struct front_queue *queue;
 
-	sim_disk_start_guest(&(struct sim_guest_options){.pv = _i});
+	sim_disk_start_guest(&(struct sim_guest_options){.pages = GUEST_PAGES, .pv = _i});
 	sim_disk_open_behind(&disk, SIM_DISK_DEVICE, DISK_BYTES, "delay:read-us=100000,disk=");
 	sim_disk_connect(&disk, frontend_options(true));
 	queue = &disk.frontend->queues[0];
@@ -365,6 +383,7 @@ END_TEST
 static void add_tests(TCase *test_case)
 {
 	tcase_add_loop_test(test_case, kinds_of_guests, 0, 8);
+	tcase_add_loop_test(test_case, frames_apart, 0, 2);
 	tcase_add_loop_test(test_case, direct, 0, 4);
 	tcase_add_loop_test(test_case, ballooning, 0, 4);
 	tcase_add_loop_test(test_case, migration, 0, 4);

@@ -476,7 +476,7 @@ START_TEST(as_the_model)
 {
 	static const uint32_t slots[] = {1, 2, 3, 5, SLOTS_MAX};
 
-	random_state = (uint64_t)_i * 7919;
+	random_state = (uint64_t)_i * 7907;
 	run_model(_i % 2, slots[_i % 5], 900);
 }
 END_TEST

@@ -118,6 +118,39 @@ START_TEST(scattered)
 }
 END_TEST
 
+/* count_neighbours - how often the guest's next frame lies behind a frame. */
+static uint32_t count_neighbours(uint16_t domid, bool pv, uint32_t run_pages)
+{
+	const struct sim_guest_options options = {
+		.domid = domid, .pages = PAGES, .pv = pv, .run_pages = run_pages};
+	struct sim_guest *guest;
+	uint64_t frames[PAGES];
+	uint32_t count = 0;
+
+	ck_assert_int_eq(sim_guest_create(machine, &options, &guest), 0);
+	ck_assert_int_eq(sim_pages_take(guest, PAGES, frames), 0);
+	for (uint32_t i = 0; i < PAGES; i++) {
+		const char *page = sim_page(guest, frames[i]), *next = sim_page(guest, frames[i] + 1);
+
+		count += next && next - page == PAGE_BYTES;
+	}
+	return count;
+}
+
+/* All frames lie apart, or they lie in runs, each elsewhere. A PV guest has the frames that it has by chance. */
+START_TEST(runs)
+{
+	uint32_t apart = count_neighbours(1, _i, 1), some = count_neighbours(2, _i, 4),
+		 most = count_neighbours(3, _i, 0);
+
+	ck_assert_uint_lt(apart, _i ? PAGES * 5 / 8 : 5);
+	ck_assert_uint_gt(some, PAGES / 2);
+	ck_assert_uint_lt(some, PAGES * 7 / 8);
+	ck_assert_uint_gt(most, PAGES * 7 / 8);
+	ck_assert_uint_lt(most, PAGES - PAGES / 64);
+}
+END_TEST
+
 /* The same seed gives the same frames, another one others. */
 START_TEST(seed)
 {
@@ -157,6 +190,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, home);
 	tcase_add_loop_test(test_case, all_pages, 0, 2);
 	tcase_add_loop_test(test_case, scattered, 0, 2);
+	tcase_add_loop_test(test_case, runs, 0, 2);
 	tcase_add_loop_test(test_case, seed, 0, 2);
 	tcase_add_loop_test(test_case, frames_of_other_guests, 0, 2);
 }
