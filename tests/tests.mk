@@ -23,7 +23,8 @@ wrong-backends := $(patsubst %.c,$(O)/%.so,$(wildcard tests/backends/*.c))
 
 # Of the kernel module. They run in the lab: remap-test in any domain, the others in Dom0.
 remap-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/kernel/remap_*.c))
-kernel-test-objects := $(remap-objects) $(O)/obj/tests/kernel/lab_domain.o $(O)/obj/tests/bench/map_pages.o
+kernel-test-objects := $(remap-objects) $(O)/obj/tests/kernel/lab_domain.o $(O)/obj/tests/bench/map_pages.o \
+	$(O)/obj/tests/bench/meter.o
 kernel-tests := $(O)/tests/remap-test $(O)/tests/lab-domain $(O)/tests/map-pages
 
 # Of the platform `xen`: runs in the lab's Dom0.
@@ -65,9 +66,9 @@ $(kernel-test-objects): includes = -Iinclude
 $(platform-test-objects) $(map-grants-object): includes = -Iinclude -Iservice
 $(O)/tests/remap-test: $(remap-objects)
 $(O)/tests/lab-domain: $(O)/obj/tests/kernel/lab_domain.o
-$(O)/tests/map-pages: $(O)/obj/tests/bench/map_pages.o
+$(O)/tests/map-pages: $(O)/obj/tests/bench/map_pages.o $(O)/obj/tests/bench/meter.o
 $(platform-test): $(platform-test-objects) $(O)/lib/libcommon.a
-$(map-grants): $(map-grants-object) $(O)/lib/libworker.a $(O)/lib/libcommon.a
+$(map-grants): $(map-grants-object) $(O)/obj/tests/bench/meter.o $(O)/lib/libworker.a $(O)/lib/libcommon.a
 $(guest-dump): $(guest-dump-object)
 $(kernel-tests) $(platform-test) $(map-grants) $(guest-dump):
 	$(call say,LD,$@)
@@ -100,7 +101,7 @@ check-unit: ## run the unit tests
 .PHONY: bench-native bench-map
 bench-native: all ## measure without Xen: null by itself, file beside fio; BENCH_TIME=2 seconds a run, BENCH_DIR=folder
 	$(Q)tests/bench/native $(O)
-bench-map: lab-root ## measure in the lab, in instructions: mapping and unmapping a guest's pages
+bench-map: lab-root ## measure in the lab, in instructions and hypercalls: mapping and unmapping a guest's pages
 	$(Q)tests/bench/map $(O)
 
 # ---- fuzzing: clang's libFuzzer, with the address and undefined behaviour sanitizers -----------------------------

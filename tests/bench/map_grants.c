@@ -4,7 +4,8 @@
  *
  * Runs in the lab's Dom0, where ticks of the processor are instructions. The grants are those that the domain has given to
  * Dom0 and that can be written; a block that is larger than their number names them several times. Prints a line of JSON for
- * each way, size and round: ticks for each page. The round before the first is not told.
+ * each way, size and round: ticks for each page; and one for each way and size of what is asked of Xen. The round before the
+ * first is not told.
  *
  *     gntdev     grants mapped and unmapped by the grant device
  *     grantcopy  grants copied, whole pages; there is nothing to unmap
@@ -16,11 +17,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <x86intrin.h>
 
 #include "memory/mapper.h"
+#include "meter.h"
 
-#define PAGES_MAX 1024u
+#define PAGES_MAX 4096u /* of a block */
+#define PAGES_MIN 1024u /* in the blocks of a measurement */
 #define REQUESTS 32u
 #define TABLE_FRAMES 8u /* of the grant table that are looked at */
 #define ENTRIES (TABLE_FRAMES * PAGE_BYTES / 8)
@@ -64,54 +66,54 @@ static void find_grants(void)
 		grefs[i] = granted[i % granted_count];
 }
 
-static void tell(const char *way, uint32_t count, uint32_t round, uint64_t map, uint64_t unmap, uint64_t done)
+static struct measurement measurement_of(const char *way, uint32_t block, uint32_t round)
 {
-	if (round > 0)
-		printf("{\"way\": \"%s\", \"pages\": %u, \"round\": %u, \"map\": %.1f, \"unmap\": %.1f, "
-		       "\"grants\": %u}\n",
-		       way, count, round, (double)map / (double)done, (double)unmap / (double)done,
-		       granted_count);
+	return (struct measurement){.way = way,
+				    .block = block,
+				    .round = round,
+				    .grants = granted_count,
+				    .pages = block > PAGES_MIN ? block : PAGES_MIN};
 }
 
 static void measure_gntdev(struct grants *grants, uint32_t block, uint32_t round)
 {
-	uint64_t map = 0, unmap = 0;
+	struct measurement cost = measurement_of("gntdev", block, round);
 
-	for (uint32_t first = 0; first < PAGES_MAX; first += block) {
-		uint64_t began = __rdtsc(), mapped;
+	for (uint32_t first = 0; first < cost.pages; first += block) {
+		uint64_t began = meter_start();
 		void *mapping;
 
 		must(platform->grants_map(grants, domid, grefs + first, block, true, false, pages, &mapping),
 		     "map grants");
-		mapped = __rdtsc();
+		meter_stop(&cost.map, began);
+		began = meter_start();
 		must(platform->grants_unmap(grants, mapping, block), "unmap grants");
-		unmap += __rdtsc() - mapped;
-		map += mapped - began;
+		meter_stop(&cost.unmap, began);
 	}
-	tell("gntdev", block, round, map, unmap, PAGES_MAX);
+	meter_tell(&cost);
 }
 
 static void measure_copy(struct grants *grants, uint32_t block, uint32_t round)
 {
 	static struct grant_copy copies[PAGES_MAX];
 	static uint8_t own[PAGES_MAX * PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
-	uint64_t ticks = 0;
+	struct measurement cost = measurement_of("grantcopy", block, round);
 
 	memset(own, 1, sizeof(own));
-	for (uint32_t first = 0; first < PAGES_MAX; first += block) {
+	for (uint32_t first = 0; first < cost.pages; first += block) {
 		uint64_t began;
 
 		for (uint32_t i = 0; i < block; i++)
 			copies[i] = (struct grant_copy){.gref = grefs[first + i],
 							.length = PAGE_BYTES,
 							.own = own + (size_t)i * PAGE_BYTES};
-		began = __rdtsc();
+		began = meter_start();
 		must(platform->grants_copy(grants, domid, copies, block), "copy grants");
-		ticks += __rdtsc() - began;
+		meter_stop(&cost.map, began);
 		for (uint32_t i = 0; i < block; i++)
 			must(copies[i].error, "copy a grant");
 	}
-	tell("grantcopy", block, round, ticks, 0, PAGES_MAX);
+	meter_tell(&cost);
 }
 
 /* measure_look_up - of pages that are mapped. */
@@ -119,10 +121,10 @@ static void measure_look_up(uint32_t block, uint32_t round)
 {
 	struct resolver *resolver = &memory->guest->resolver;
 	struct cache *cache = memory->cache;
-	uint64_t map = 0, unmap = 0;
+	struct measurement cost = measurement_of("lookup", block, round);
 
-	for (uint32_t first = 0; first < PAGES_MAX; first += block) {
-		uint64_t began = __rdtsc(), mapped;
+	for (uint32_t first = 0; first < cost.pages; first += block) {
+		uint64_t began = meter_start();
 		struct resolver_view view = resolver_view(resolver, false);
 
 		for (uint32_t i = 0; i < block; i++) {
@@ -132,13 +134,13 @@ static void measure_look_up(uint32_t block, uint32_t round)
 				errx(1, "grant %u is not found", grefs[first + i]);
 			pages[i] = cache_use(cache, frame);
 		}
-		mapped = __rdtsc();
+		meter_stop(&cost.map, began);
+		began = meter_start();
 		for (uint32_t i = 0; i < block; i++)
 			cache_drop(cache, pages[i]);
-		unmap += __rdtsc() - mapped;
-		map += mapped - began;
+		meter_stop(&cost.unmap, began);
 	}
-	tell("lookup", block, round, map, unmap, PAGES_MAX);
+	meter_tell(&cost);
 }
 
 /* measure_cached - a list of requests, each of a part of the block; those of one page are as many as there are pages. */
@@ -147,10 +149,10 @@ static void measure_cached(uint32_t block, uint32_t round)
 	static struct memory_mapping mappings[REQUESTS];
 	struct memory_mapping *list[REQUESTS], *gone[REQUESTS];
 	uint32_t count = block < REQUESTS ? block : REQUESTS, each = block / count;
-	uint64_t map = 0, unmap = 0;
+	struct measurement cost = measurement_of("cached", block, round);
 
-	for (uint32_t first = 0; first < PAGES_MAX; first += block) {
-		uint64_t began, mapped;
+	for (uint32_t first = 0; first < cost.pages; first += block) {
+		uint64_t began;
 
 		for (uint32_t i = 0; i < count; i++) {
 			mappings[i] = (struct memory_mapping){
@@ -161,17 +163,17 @@ static void measure_cached(uint32_t block, uint32_t round)
 			};
 			list[i] = &mappings[i];
 		}
-		began = __rdtsc();
+		began = meter_start();
 		memory_map(memory, list, count);
-		mapped = __rdtsc();
+		meter_stop(&cost.map, began);
+		began = meter_start();
 		if (memory_unmap(memory, list, count, gone) != count)
 			errx(1, "a mapping stays");
-		unmap += __rdtsc() - mapped;
-		map += mapped - began;
+		meter_stop(&cost.unmap, began);
 		for (uint32_t i = 0; i < count; i++)
 			must(mappings[i].error, "map by the cache");
 	}
-	tell("cached", block, round, map, unmap, PAGES_MAX);
+	meter_tell(&cost);
 }
 
 static void open_memory(void)
@@ -208,37 +210,48 @@ static void fill(void)
 /* measure_miss - how many pages are mapped depends on where the granted ones lie. */
 static void measure_miss(uint32_t round)
 {
-	uint64_t began, filled, closed, mapped;
+	struct measurement cost = measurement_of("miss", CHUNK_FRAMES, round);
+	uint64_t began, mapped;
 
 	cache_advance(memory->cache, memory->cache->epoch + 1);
 	mapped = memory->cache->counters.frames;
-	began = __rdtsc();
+	began = meter_start();
 	fill();
-	filled = __rdtsc();
-	mapped = memory->cache->counters.frames - mapped;
+	meter_stop(&cost.map, began);
+	cost.pages = memory->cache->counters.frames - mapped;
+	began = meter_start();
 	cache_advance(memory->cache, memory->cache->epoch + 1);
-	closed = __rdtsc();
-	tell("miss", CHUNK_FRAMES, round, filled - began, closed - filled, mapped);
+	meter_stop(&cost.unmap, began);
+	meter_tell(&cost);
+}
+
+static void measure_round(struct grants *grants, uint32_t round)
+{
+	static const uint32_t blocks[] = {1, 16, 64, 256, 1024, 4096};
+
+	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
+		measure_gntdev(grants, blocks[i], round);
+		measure_copy(grants, blocks[i], round);
+	}
+	measure_miss(round);
+	fill();
+	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
+		measure_look_up(blocks[i], round);
+		measure_cached(blocks[i], round);
+	}
 }
 
 static void measure(uint32_t rounds)
 {
-	static const uint32_t blocks[] = {1, 16, 64, 256, 1024};
 	struct grants *grants;
 
 	must(platform->grants_open(platform, &grants), "the grant device");
-	for (uint32_t round = 0; round <= rounds; round++) {
-		for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
-			measure_gntdev(grants, blocks[i], round);
-			measure_copy(grants, blocks[i], round);
-		}
-		measure_miss(round);
-		fill();
-		for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
-			measure_look_up(blocks[i], round);
-			measure_cached(blocks[i], round);
-		}
-	}
+	measure_round(grants, 0);
+	meter_count_hypercalls(true);
+	measure_round(grants, 0);
+	meter_count_hypercalls(false);
+	for (uint32_t round = 1; round <= rounds; round++)
+		measure_round(grants, round);
 	platform->grants_close(grants);
 }
 

@@ -3,12 +3,13 @@
  * map-pages DOMID FRAMES ROUNDS - what it costs to map a domain's pages and to unmap them, by blocks of several sizes
  *
  * Runs in the lab's Dom0. FRAMES is a file of 64-bit numbers, or FIRST+COUNT. Prints a line of JSON for each way, size and
- * round: processor ticks for each page, which in a lab that counts instructions are these. Ways are measured in turn; the
- * round before the first is not told.
+ * round: processor ticks for each page, which in a lab that counts instructions are these; and one for each way and size of
+ * what is asked of Xen. Ways are measured in turn; the round before the first is not told.
  *
  *     single     one frame and one flush at a time, as before Linux 3.8: privcmd's older call, a range for each frame
  *     mmapbatch  privcmd's list, as libxenforeignmemory uses it
  *     remap      the kernel module's
+ *     replace    the module's too: the pages have other frames before
  */
 #include <err.h>
 #include <fcntl.h>
@@ -18,22 +19,16 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <x86intrin.h>
 #include <xen/xen.h>
 #include <xen/sys/privcmd.h>
 #include <xvhost/remap.h>
+
+#include "meter.h"
 
 #define PAGE 4096UL
 
 /* Pages mapped in each measurement, and the largest block. */
 #define PAGES 4096U
-
-/* Ticks of all blocks of one measurement. */
-struct cost {
-	uint64_t map;
-	uint64_t unmap;
-	uint64_t hypercalls; /* 0: nobody has counted them */
-};
 
 static uint32_t domain;
 static uint64_t frames[PAGES];
@@ -69,18 +64,18 @@ static void touch(const volatile unsigned char *base, unsigned int pages)
 
 /* One block by privcmd: `call` says how it is mapped. */
 static void by_privcmd(const uint64_t *frame, unsigned int pages,
-		       int (*call)(void *, const uint64_t *, unsigned int), struct cost *cost)
+		       int (*call)(void *, const uint64_t *, unsigned int), struct measurement *cost)
 {
 	unsigned char *base = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, privcmd, 0);
-	uint64_t start = __rdtsc();
+	uint64_t started = meter_start();
 
 	if (base == MAP_FAILED || call(base, frame, pages) != 0)
 		err(1, "privcmd");
-	cost->map += __rdtsc() - start;
+	meter_stop(&cost->map, started);
 	touch(base, pages);
-	start = __rdtsc();
+	started = meter_start();
 	munmap(base, pages * PAGE);
-	cost->unmap += __rdtsc() - start;
+	meter_stop(&cost->unmap, started);
 }
 
 static int call_mmapbatch(void *base, const uint64_t *frame, unsigned int pages)
@@ -100,42 +95,74 @@ static int call_single(void *base, const uint64_t *frame, unsigned int pages)
 	return ioctl(privcmd, IOCTL_PRIVCMD_MMAP, &all);
 }
 
-static void measure_single(const uint64_t *frame, unsigned int pages, struct cost *cost)
+static void measure_single(const uint64_t *frame, unsigned int pages, struct measurement *cost)
 {
 	by_privcmd(frame, pages, call_single, cost);
 }
 
-static void measure_mmapbatch(const uint64_t *frame, unsigned int pages, struct cost *cost)
+static void measure_mmapbatch(const uint64_t *frame, unsigned int pages, struct measurement *cost)
 {
 	by_privcmd(frame, pages, call_mmapbatch, cost);
 }
 
-static void measure_remap(const uint64_t *frame, unsigned int pages, struct cost *cost)
+/* One of the module's calls. It says itself how many hypercalls it made, and what is counted must agree. */
+static void call_remap(unsigned long number, struct xvhost_remap_list *list, struct meter *meter)
+{
+	uint64_t hypercalls = meter->hypercalls, started = meter_start();
+
+	if (ioctl(remap, number, list) != 0 || list->failed != 0)
+		err(1, "%s: %llu failed", XVHOST_REMAP_PATH, (unsigned long long)list->failed);
+	meter_stop(meter, started);
+	if (meter_counts_hypercalls() && meter->hypercalls - hypercalls != list->hypercalls)
+		errx(1, "%llu hypercalls are counted for %u of %s",
+		     (unsigned long long)(meter->hypercalls - hypercalls), list->hypercalls,
+		     XVHOST_REMAP_PATH);
+}
+
+static void by_remap(const uint64_t *before, const uint64_t *frame, unsigned int pages,
+		     struct measurement *cost)
 {
 	struct xvhost_remap_run run = {.address = (uintptr_t)reservation, .pages = pages};
 	struct xvhost_remap_list list = {.domain = domain,
 					 .run_count = 1,
 					 .runs = (uintptr_t)&run,
-					 .frames = (uintptr_t)frame,
+					 .frames = (uintptr_t)before,
 					 .errors = (uintptr_t)errors};
-	uint64_t start = __rdtsc();
 
-	if (ioctl(remap, XVHOST_REMAP_MAP_LIST, &list) != 0 || list.failed != 0)
-		err(1, "%s: %llu failed", XVHOST_REMAP_PATH, (unsigned long long)list.failed);
-	cost->map += __rdtsc() - start;
-	cost->hypercalls += list.hypercalls;
+	if (before) {
+		struct meter unused = {0};
+
+		call_remap(XVHOST_REMAP_MAP_LIST, &list, &unused);
+		touch(reservation, pages);
+	}
+	list.frames = (uintptr_t)frame;
+	call_remap(before ? XVHOST_REMAP_REPLACE_LIST : XVHOST_REMAP_MAP_LIST, &list, &cost->map);
 	touch(reservation, pages);
-	start = __rdtsc();
-	if (ioctl(remap, XVHOST_REMAP_UNMAP_LIST, &list) != 0)
-		err(1, XVHOST_REMAP_PATH);
-	cost->unmap += __rdtsc() - start;
-	cost->hypercalls += list.hypercalls;
+	call_remap(XVHOST_REMAP_UNMAP_LIST, &list, &cost->unmap);
+}
+
+static void measure_remap(const uint64_t *frame, unsigned int pages, struct measurement *cost)
+{
+	by_remap(NULL, frame, pages, cost);
+}
+
+static void measure_replace(const uint64_t *frame, unsigned int pages, struct measurement *cost)
+{
+	static uint64_t before[PAGES];
+	unsigned int i;
+
+	for (i = 0; i < pages; i++)
+		before[i] = frames[(frame - frames + i + PAGES / 2) % PAGES];
+	by_remap(before, frame, pages, cost);
 }
 
 static const struct {
 	const char *name;
-	void (*measure)(const uint64_t *frame, unsigned int pages, struct cost *cost);
-} ways[] = {{"single", measure_single}, {"mmapbatch", measure_mmapbatch}, {"remap", measure_remap}};
+	void (*measure)(const uint64_t *frame, unsigned int pages, struct measurement *cost);
+} ways[] = {{"single", measure_single},
+	    {"mmapbatch", measure_mmapbatch},
+	    {"remap", measure_remap},
+	    {"replace", measure_replace}};
 
 static void measure_round(unsigned int round)
 {
@@ -144,17 +171,12 @@ static void measure_round(unsigned int round)
 
 	for (size = 0; size < sizeof(sizes) / sizeof(*sizes); size++) {
 		for (way = 0; way < sizeof(ways) / sizeof(*ways); way++) {
-			struct cost cost = {0};
+			struct measurement cost = {
+				.way = ways[way].name, .block = sizes[size], .round = round, .pages = PAGES};
 
 			for (first = 0; first < PAGES; first += sizes[size])
 				ways[way].measure(frames + first, sizes[size], &cost);
-			if (round == 0)
-				continue;
-			printf("{\"way\": \"%s\", \"pages\": %u, \"round\": %u, \"map\": %.1f, \"unmap\": "
-			       "%.1f, "
-			       "\"hypercalls\": %.4f}\n",
-			       ways[way].name, sizes[size], round, (double)cost.map / PAGES,
-			       (double)cost.unmap / PAGES, (double)cost.hypercalls / PAGES);
+			meter_tell(&cost);
 		}
 	}
 }
@@ -174,7 +196,11 @@ int main(int count, char **arguments)
 	reservation = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, remap, 0);
 	if (reservation == MAP_FAILED)
 		err(1, "mmap");
-	for (round = 0; round <= (unsigned int)atoi(arguments[3]); round++)
+	measure_round(0);
+	meter_count_hypercalls(true);
+	measure_round(0);
+	meter_count_hypercalls(false);
+	for (round = 1; round <= (unsigned int)atoi(arguments[3]); round++)
 		measure_round(round);
 	return 0;
 }
