@@ -167,11 +167,11 @@ static uint32_t earned(struct cache *cache)
 {
 	uint64_t hits = cache->counters.hits - cache->spent;
 
-	if (hits > CACHE_EVICTION_HITS * (uint64_t)CACHE_BATCH) {
-		hits = CACHE_EVICTION_HITS * (uint64_t)CACHE_BATCH;
+	if (hits > CACHE_CHUNK_PRICE * (uint64_t)CACHE_BATCH) {
+		hits = CACHE_CHUNK_PRICE * (uint64_t)CACHE_BATCH;
 		cache->spent = cache->counters.hits - hits;
 	}
-	return (uint32_t)(hits / CACHE_EVICTION_HITS);
+	return (uint32_t)(hits / CACHE_CHUNK_PRICE);
 }
 
 /* make_room - for one chunk at least, and for some more, since they are unmapped by one call. */
@@ -186,7 +186,7 @@ static bool make_room(struct cache *cache)
 	if (batch == 0)
 		batch = 1;
 	most = evict(cache, batch < most ? batch : most);
-	cache->spent += (uint64_t)most * CACHE_EVICTION_HITS;
+	cache->spent += (uint64_t)most * CACHE_CHUNK_PRICE;
 	cache->no_victim = most == 0;
 	return cache->free_count > 0 && cache->chunks < cache->budget;
 }
@@ -208,6 +208,26 @@ static bool may_try(struct cache *cache)
 	if (cache->in_vain <= 0)
 		pay(cache, 0);
 	return cache->in_vain > 0;
+}
+
+/* ---- what was lost with an epoch ---- */
+
+/* look_ups - that could have found something; holes can't. */
+static uint64_t look_ups(const struct cache *cache)
+{
+	return cache->counters.hits + cache->counters.refused;
+}
+
+/* regain - may one more chunk be mapped, though it may be one that was lost? */
+static bool regain(struct cache *cache)
+{
+	if (cache->lost == 0)
+		return true;
+	if (look_ups(cache) - cache->repaid < CACHE_CHUNK_PRICE)
+		return false;
+	cache->repaid += CACHE_CHUNK_PRICE;
+	cache->lost--;
+	return true;
 }
 
 /* ---- mapping ---- */
@@ -267,7 +287,7 @@ uint32_t cache_miss(struct cache *cache, uint64_t chunk)
 	struct cache_slot *slot;
 	uint32_t index;
 
-	if (!may_try(cache) ||
+	if (!may_try(cache) || !regain(cache) ||
 	    ((cache->chunks >= cache->budget || cache->free_count == 0) && !make_room(cache))) {
 		cache->counters.refused++;
 		return 0;
@@ -304,9 +324,13 @@ void cache_advance(struct cache *cache, uint32_t epoch)
 	cache->epoch = epoch;
 	cache->older = cache->chunks;
 	cache->counters.invalidations++;
-	for (uint32_t i = 0; i < cache->slots_end; i++)
-		if (cache->slots[i].state == CACHE_MAPPED)
-			leave(cache, &cache->slots[i]);
+	cache->repaid = look_ups(cache);
+	for (uint32_t i = 0; i < cache->slots_end; i++) {
+		if (cache->slots[i].state != CACHE_MAPPED)
+			continue;
+		leave(cache, &cache->slots[i]);
+		cache->lost++;
+	}
 	cache_settle(cache);
 }
 

@@ -15,12 +15,16 @@
  * was not used for some time, when it is too old, and when its epoch is over because the guest gave memory away. It is
  * not found from then on, and is unmapped when its last use has ended.
  *
- * To map a chunk and to unmap another costs as much as CACHE_EVICTION_HITS pages by grants. So an eviction must have been
+ * To map a chunk and to unmap another costs as much as CACHE_CHUNK_PRICE pages by grants. So an eviction must have been
  * earned by so many hits; where they are too few for what the guest uses, the rest goes by grants.
  *
  * A guest can name frames that it does not have, each of another chunk, and to try a frame in vain costs a hypercall. So
  * that, too, must be earned: each hit pays for one such frame, and each tick for CACHE_IN_VAIN. When more were tried, no
  * chunk is until it is paid.
+ *
+ * A guest that gives memory away does so in many steps, and an epoch ends with each. So what was lost with an epoch must be
+ * earned as well: it comes back chunk by chunk, each for CACHE_CHUNK_PRICE look-ups of the new epoch, which need not have found
+ * anything, until as many chunks were mapped as were lost.
  *
  * One cache, one thread.
  */
@@ -36,9 +40,9 @@
 
 #define CHUNK_FRAMES 256u
 #define CHUNK_BYTES ((size_t)CHUNK_FRAMES * PAGE_BYTES)
-#define CACHE_BATCH 64u		/* chunks that one call maps or unmaps */
-#define CACHE_EVICT_BATCH 16u	/* chunks that are evicted together, if the budget is not small */
-#define CACHE_EVICTION_HITS 160 /* what an eviction costs */
+#define CACHE_BATCH 64u	      /* chunks that one call maps or unmaps */
+#define CACHE_EVICT_BATCH 16u /* chunks that are evicted together, if the budget is not small */
+#define CACHE_CHUNK_PRICE 160 /* look-ups: what it costs to map a chunk and to unmap another */
 #define CACHE_IN_VAIN (CACHE_BATCH * CHUNK_FRAMES) /* frames that are not there and may be tried, in a tick */
 
 enum cache_state {
@@ -65,7 +69,7 @@ struct cache_slot {
 struct cache_counters {
 	uint64_t hits;
 	uint64_t misses;	/* chunks that were not there */
-	uint64_t refused;	/* misses for which there was no room */
+	uint64_t refused;	/* misses for which there was no room, or that were not earned */
 	uint64_t holes;		/* look-ups of frames that could not be mapped */
 	uint64_t evictions;	/* chunks that had to make room */
 	uint64_t invalidations; /* epochs that ended */
@@ -94,6 +98,8 @@ struct cache {
 	bool no_victim;	    /* nothing could be evicted in this turn */
 	int64_t in_vain;    /* frames that may still be tried in vain; 0 or less: none */
 	uint64_t paid;	    /* hits, for that */
+	uint32_t lost;	    /* chunks that went with an epoch and did not come back yet */
+	uint64_t repaid;    /* look-ups that do not count, or no more, for what was lost */
 	uint32_t epoch;
 	uint32_t older; /* chunks that are mapped still and belong to an epoch before */
 	uint32_t tick;

@@ -95,8 +95,8 @@ static void close_cache(struct memory *memory)
 
 	/* The numbers are those of this loop. */
 	log_info("guest %u: memory: %" PRIu64 " pages found in the cache, %" PRIu64
-		 " chunks mapped by %" PRIu64 " calls, %" PRIu64 " had no room, %" PRIu64 " evicted, %" PRIu64
-		 " times invalidated",
+		 " chunks mapped by %" PRIu64 " calls, %" PRIu64 " missed and not mapped, %" PRIu64
+		 " evicted, %" PRIu64 " times invalidated",
 		 memory->domid, counters->hits, counters->chunks, counters->map_calls, counters->refused,
 		 counters->evictions, counters->invalidations);
 	cache_destroy(memory->cache);

@@ -130,6 +130,8 @@ static struct {
 	struct place places[SLOTS_MAX];
 	uint32_t slots, budget, chunks, end, hand, tick, epoch, age_ticks;
 	uint64_t hits, spent, evictions, refused, holes;
+	uint32_t lost, look_ups; /* chunks, with the last epoch or before; since then */
+	uint32_t regained;
 	bool no_victim;
 } model;
 
@@ -186,19 +188,32 @@ static uint32_t model_evict(uint32_t count)
 /* model_make_room - as many as the hits have earned, but not more than an eighth of the budget. True if there was one. */
 static bool model_make_room(void)
 {
-	uint64_t earned = model.hits - model.spent, most = CACHE_EVICTION_HITS * CACHE_BATCH;
+	uint64_t earned = model.hits - model.spent, most = CACHE_CHUNK_PRICE * CACHE_BATCH;
 	uint32_t batch = model.budget / 8 ? model.budget / 8 : 1, evicted;
 
 	if (earned > most) {
 		earned = most;
 		model.spent = model.hits - earned;
 	}
-	earned /= CACHE_EVICTION_HITS;
+	earned /= CACHE_CHUNK_PRICE;
 	if (model.no_victim || earned == 0)
 		return false;
 	evicted = model_evict(earned < batch ? (uint32_t)earned : batch);
-	model.spent += evicted * CACHE_EVICTION_HITS;
+	model.spent += evicted * CACHE_CHUNK_PRICE;
 	model.no_victim = evicted == 0;
+	return true;
+}
+
+/* model_regain - the chunks that were lost come back one by one, each for so many look-ups. */
+static bool model_regain(void)
+{
+	if (model.lost == 0)
+		return true;
+	if (model.look_ups < CACHE_CHUNK_PRICE)
+		return false;
+	model.look_ups -= CACHE_CHUNK_PRICE;
+	model.lost--;
+	model.regained++;
 	return true;
 }
 
@@ -216,6 +231,7 @@ static struct place *model_use(uint64_t frame, bool *is_new)
 	}
 	if (place) {
 		model.hits++;
+		model.look_ups++;
 		return place;
 	}
 	*is_new = true;
@@ -261,9 +277,13 @@ static void model_tick(uint32_t tick)
 static void model_advance(uint32_t epoch)
 {
 	model.epoch = epoch;
-	for (uint32_t i = 0; i < model.slots; i++)
-		if (model.places[i].state == CACHE_MAPPED)
-			model.places[i].state = CACHE_LEAVING;
+	model.look_ups = 0;
+	for (uint32_t i = 0; i < model.slots; i++) {
+		if (model.places[i].state != CACHE_MAPPED)
+			continue;
+		model.places[i].state = CACHE_LEAVING;
+		model.lost++;
+	}
 }
 
 /* ---- a run of both ---- */
@@ -310,6 +330,7 @@ static void compare(void)
 	ck_assert_uint_eq(cache->counters.evictions, model.evictions);
 	ck_assert_uint_eq(cache->counters.refused, model.refused);
 	ck_assert_uint_eq(cache->counters.holes, model.holes);
+	ck_assert_uint_eq(cache->lost, model.lost);
 }
 
 /* give_place - a new chunk may take any place that is free. */
@@ -329,22 +350,26 @@ static struct place *give_place(uint32_t slot, uint64_t chunk)
 
 static void use_one(uint64_t frame)
 {
-	bool is_new, settles = false;
+	bool is_new, may_map, settles = false;
 	struct place *place = model_use(frame, &is_new);
 	char *page;
 
-	if (is_new && model.chunks >= model.budget)
-		settles = model_make_room();
+	may_map = is_new && model_regain();
+	if (may_map && model.chunks >= model.budget)
+		may_map = settles = model_make_room();
 	page = cache_use(cache, frame);
 	if (settles)
 		model_settle();
-	if (is_new && page)
+	if (is_new && page) {
+		ck_assert(may_map);
 		place = give_place(slot_of(page), frame / CHUNK_FRAMES);
-	else if (is_new)
+	} else if (is_new) {
 		model.refused++;
+		model.look_ups++;
+	}
 	if (!place) {
 		ck_assert_ptr_null(page);
-		ck_assert(!is_new || model.chunks >= model.budget);
+		ck_assert(!may_map || model.chunks >= model.budget);
 		return;
 	}
 	ck_assert_ptr_eq(page, cache->range + (size_t)(place - model.places) * CHUNK_BYTES +
@@ -466,6 +491,7 @@ static void run_model(bool pv, uint32_t slots, uint32_t steps)
 	/* The run was worth something. */
 	ck_assert_uint_gt(model.hits, steps / 2);
 	ck_assert_uint_gt(model.holes, 0);
+	ck_assert_uint_gt(model.regained, 2);
 	ck_assert(slots > 8 || (model.evictions > 0 && model.refused > 0));
 	while (use_count > 0)
 		drop_one(0);
@@ -503,6 +529,34 @@ START_TEST(one_call)
 }
 END_TEST
 
+/* choose_frames - of four chunks. */
+static void choose_frames(uint64_t of_chunk[4])
+{
+	uint32_t chunks = 0;
+
+	for (uint32_t i = 0; chunks < 4; i++) {
+		bool known = false;
+
+		for (uint32_t j = 0; j < chunks; j++)
+			known = known || of_chunk[j] / CHUNK_FRAMES == frames[i] / CHUNK_FRAMES;
+		if (!known)
+			of_chunk[chunks++] = frames[i];
+	}
+}
+
+/* earn - a chunk that was lost: so many look-ups in vain, and then it is mapped. */
+static char *earn(uint64_t frame)
+{
+	char *page;
+
+	for (uint32_t i = 0; i < CACHE_CHUNK_PRICE; i++)
+		ck_assert_ptr_null(cache_use(cache, frame));
+	page = cache_use(cache, frame);
+	ck_assert_ptr_nonnull(page);
+	cache_map_missed(cache);
+	return page;
+}
+
 /* A chunk of an older epoch that is in use goes on, is not found, and counts until its last use has ended. */
 START_TEST(older_epoch)
 {
@@ -513,8 +567,7 @@ START_TEST(older_epoch)
 	cache_map_missed(cache);
 	cache_advance(cache, 1);
 	ck_assert_uint_eq(cache->older, 1);
-	after = cache_use(cache, frames[0]);
-	cache_map_missed(cache);
+	after = earn(frames[0]);
 	ck_assert_ptr_ne(before, after);
 	ck_assert_uint_eq(*(uint64_t *)(void *)before, frames[0]);
 	ck_assert_uint_eq(*(uint64_t *)(void *)after, frames[0]);
@@ -524,6 +577,43 @@ START_TEST(older_epoch)
 	ck_assert_ptr_eq(cache_use(cache, frames[0]), after);
 	cache_drop(cache, after);
 	cache_drop(cache, after);
+	teardown();
+}
+END_TEST
+
+/*
+ * As many chunks as were lost with an epoch have to be earned, each by so many look-ups, found or not, of this epoch. Then
+ * everything is mapped when it is missed, as in the beginning.
+ */
+START_TEST(lost_is_earned)
+{
+	uint64_t of_chunk[4];
+	char *pages[4];
+
+	setup(false, SLOTS_MAX);
+	choose_frames(of_chunk);
+	for (uint32_t i = 0; i < 3; i++)
+		pages[i] = cache_use(cache, of_chunk[i]);
+	cache_map_missed(cache);
+	ck_assert_uint_eq(map_calls, 1);
+	for (uint32_t i = 0; i < 3; i++)
+		cache_drop(cache, pages[i]);
+	cache_advance(cache, 1);
+	pages[0] = earn(of_chunk[0]);
+	/* What was earned is lost with the epoch, too, and one of those that had to be earned was. */
+	for (uint32_t i = 0; i < 2 * CACHE_CHUNK_PRICE; i++)
+		cache_drop(cache, cache_use(cache, of_chunk[0]));
+	cache_drop(cache, pages[0]);
+	cache_advance(cache, 2);
+	pages[0] = earn(of_chunk[0]);
+	ck_assert_ptr_null(cache_use(cache, of_chunk[1]));
+	for (uint32_t i = 0; i < 2 * CACHE_CHUNK_PRICE - 1; i++)
+		cache_drop(cache, cache_use(cache, of_chunk[0]));
+	for (uint32_t i = 1; i < 4; i++)
+		ck_assert_ptr_nonnull(pages[i] = cache_use(cache, of_chunk[i]));
+	cache_map_missed(cache);
+	for (uint32_t i = 0; i < 4; i++)
+		cache_drop(cache, pages[i]);
 	teardown();
 }
 END_TEST
@@ -551,19 +641,12 @@ END_TEST
 /* The hits decide: where each chunk is used once nothing is evicted, where each is used often everything is served. */
 START_TEST(evictions_are_earned)
 {
-	uint32_t per_visit = _i ? 2 * CACHE_EVICTION_HITS : 1;
-	uint64_t of_chunk[4]; /* a frame of each */
-	uint32_t found = 0, chunks = 0;
+	uint32_t per_visit = _i ? 2 * CACHE_CHUNK_PRICE : 1;
+	uint64_t of_chunk[4];
+	uint32_t found = 0;
 
 	setup(false, 2);
-	for (uint32_t i = 0; chunks < 4; i++) {
-		bool known = false;
-
-		for (uint32_t j = 0; j < chunks; j++)
-			known = known || of_chunk[j] / CHUNK_FRAMES == frames[i] / CHUNK_FRAMES;
-		if (!known)
-			of_chunk[chunks++] = frames[i];
-	}
+	choose_frames(of_chunk);
 	for (uint32_t visit = 0; visit < 100; visit++) {
 		for (uint32_t i = 0; i < per_visit; i++) {
 			char *page = cache_use(cache, of_chunk[visit % 4]);
@@ -590,6 +673,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, as_the_model, 0, 15);
 	tcase_add_test(test_case, one_call);
 	tcase_add_test(test_case, older_epoch);
+	tcase_add_test(test_case, lost_is_earned);
 	tcase_add_test(test_case, unmap_fails);
 	tcase_add_loop_test(test_case, evictions_are_earned, 0, 2);
 }

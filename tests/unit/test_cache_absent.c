@@ -131,6 +131,9 @@ START_TEST(time_passes)
 		cache_tick(cache, ++tick);
 	ck_assert_uint_ge(tick, 1);
 	ck_assert_uint_le(tick, 2);
+	/* The chunks that were tried are lost with the epoch, and one must be earned. */
+	for (uint32_t i = 0; i < CACHE_CHUNK_PRICE; i++)
+		ck_assert(!look_up(frames[0]));
 	ck_assert(look_up(frames[0]));
 	teardown();
 }

@@ -6,118 +6,14 @@
 #include "check_main.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "log.h"
-#include "memory/mapper.h"
+#include "mapped_guest.h"
 #include "sim/faults.h"
 #include "sim/grant_entry.h"
-#include "sim/sim.h"
 #include "sim_probe.h"
 
-#define DOMID 5
-#define PAGES 2048u
-#define MAPPINGS_MAX 16u
-#define LOOPS 2u
-
-static struct sim_machine *machine;
-static struct sim_guest *guest;
-static const struct platform *platform;
-static struct guest_memory *shared;
-static struct memory *loops[LOOPS];
-static uint64_t frames[PAGES], random_state;
-static bool is_pv;
-
-static uint32_t chance(uint32_t below)
-{
-	random_state = random_state * UINT64_C(6364136223846793005) + 1442695040888963407u;
-	return (uint32_t)(random_state >> 33) % below;
-}
-
-static void setup_machine(bool pv, uint32_t version, uint32_t idle_s)
-{
-	const struct sim_guest_options options = {
-		.domid = DOMID, .pages = PAGES, .pv = pv, .grant_version = version};
-	const struct guest_memory_settings settings = {.most_mib = 64, .budget_mib = 64, .idle_s = idle_s};
-
-	log_set_level(LOG_LEVEL_ERROR);
-	is_pv = pv;
-	machine = sim_machine_create(1);
-	ck_assert_ptr_nonnull(machine);
-	platform = sim_platform(machine);
-	ck_assert_int_eq(sim_guest_create(machine, &options, &guest), 0);
-	ck_assert_int_eq(sim_pages_take(guest, PAGES, frames), 0);
-	ck_assert_int_eq(guest_memory_open(platform, DOMID, &settings, &shared), 0);
-	for (uint32_t i = 0; i < LOOPS; i++)
-		ck_assert_int_eq(memory_open(platform, DOMID, shared, MAPPINGS_MAX, &loops[i]), 0);
-}
-
-static void setup(bool pv, uint32_t version, uint32_t idle_s)
-{
-	char text[MEMORY_TEXT_MAX];
-	bool cached;
-
-	setup_machine(pv, version, idle_s);
-	for (uint32_t i = 0; i < LOOPS; i++) {
-		ck_assert_int_eq(memory_choose(loops[i], MEMORY_AUTO, &cached, text), 0);
-		ck_assert_msg(cached, "%s", text);
-	}
-}
-
-static void teardown(void)
-{
-	sim_faults_clear(machine);
-	for (uint32_t i = 0; i < LOOPS; i++)
-		memory_close(loops[i]);
-	guest_memory_close(shared);
-	sim_machine_destroy(machine);
-}
-
 /* ---- single mappings ---- */
-
-struct one {
-	struct memory_mapping mapping, *list, *gone[MAPPINGS_MAX];
-	uint32_t gref;
-	void *page;
-};
-
-/* map_one - a page. Returns the error. */
-static int map_one(struct memory *memory, struct one *one, int64_t gref, bool writable, bool direct)
-{
-	ck_assert_int_ge(gref, 0);
-	*one = (struct one){.gref = (uint32_t)gref};
-	one->mapping = (struct memory_mapping){
-		.grefs = &one->gref,
-		.count = 1,
-		.writable = writable,
-		.cached = true,
-		.direct = direct,
-		.pages = &one->page,
-	};
-	one->list = &one->mapping;
-	memory_map(memory, &one->list, 1);
-	return one->mapping.error;
-}
-
-static int unmap_one(struct memory *memory, struct one *one)
-{
-	ck_assert_uint_eq(memory_unmap(memory, &one->list, 1, one->gone), 1);
-	ck_assert_ptr_eq(one->gone[0], &one->mapping);
-	return one->mapping.error;
-}
-
-/* in_cache - does this page lie there? */
-static bool in_cache(const struct memory *memory, const void *page)
-{
-	const struct cache *cache = memory->cache;
-
-	return (const char *)page >= cache->range &&
-	       (const char *)page < cache->range + cache->slot_count * CHUNK_BYTES;
-}
 
 /* A steady state has no calls at all: they would all fail. A PV guest's pages are written by grants. */
 START_TEST(no_calls)
@@ -127,8 +23,8 @@ START_TEST(no_calls)
 
 	setup(_i & 1, _i & 2 ? 2 : 1, 10);
 	for (uint32_t i = 0; i < 2; i++) {
-		sim_fault_set(machine, &(struct sim_fault){.call = SIM_GRANTS_MAP, .error = -EIO});
-		sim_fault_set(machine,
+		sim_fault_set(mapped_machine, &(struct sim_fault){.call = SIM_GRANTS_MAP, .error = -EIO});
+		sim_fault_set(mapped_machine,
 			      &(struct sim_fault){.call = SIM_FOREIGN_MAP, .after = !i, .error = -EIO});
 		read = sim_grant(guest, SIM_HOST_DOMID, frames[0], true);
 		written = sim_grant(guest, SIM_HOST_DOMID, frames[0], false);
@@ -495,157 +391,6 @@ START_TEST(as_the_model)
 }
 END_TEST
 
-/* ---- the keeper ---- */
-
-static atomic_bool went_on;
-
-static void *balloon(void *argument)
-{
-	(void)argument;
-	must(sim_balloon_out(guest, 8, frames + 100) == 0);
-	went_on = true;
-	return NULL;
-}
-
-/* attend - when the bell rings, within some time. */
-static void attend(struct memory *memory)
-{
-	struct pollfd polled = {.fd = memory_bell(memory), .events = POLLIN};
-	uint64_t rung;
-
-	ck_assert_int_eq(poll(&polled, 1, 5000), 1);
-	ck_assert_int_eq(read(polled.fd, &rung, sizeof(rung)), sizeof(rung));
-	memory_attend(memory);
-}
-
-static void hear(struct memory *memory)
-{
-	struct pollfd polled = {.fd = memory_bell(memory), .events = POLLIN};
-
-	if (poll(&polled, 1, 0) == 1)
-		attend(memory);
-}
-
-/* The guest that gives memory away waits for each loop, and for what is in use. Afterwards its other memory is found. */
-START_TEST(balloon_waits_for_loops)
-{
-	struct one first, second;
-	int64_t gref;
-	pthread_t thread;
-	uint64_t old_epoch;
-
-	setup(false, 1, 10);
-	gref = sim_grant(guest, SIM_HOST_DOMID, frames[100], false);
-	strcpy(sim_page(guest, frames[100]), "old");
-	ck_assert_int_eq(map_one(loops[0], &first, gref, false, false), 0);
-	ck_assert_int_eq(map_one(loops[1], &second, gref, false, false), 0);
-	ck_assert_int_eq(unmap_one(loops[1], &second), 0);
-	hear(loops[0]);
-	hear(loops[1]);
-	old_epoch = loops[0]->cache->epoch;
-	pthread_create(&thread, NULL, balloon, NULL);
-	while (__atomic_load_n(&shared->epoch, __ATOMIC_ACQUIRE) == old_epoch)
-		usleep(1000);
-	attend(loops[0]);
-	usleep(50000);
-	ck_assert(!went_on);
-	ck_assert_uint_eq(loops[1]->cache->chunks, 1);
-	while (loops[1]->cache->chunks > 0)
-		attend(loops[1]);
-	usleep(50000);
-	ck_assert(!went_on);
-	/* What is in use is the old memory still. */
-	ck_assert_str_eq(first.page, "old");
-	ck_assert_int_eq(unmap_one(loops[0], &first), 0);
-	pthread_join(thread, NULL);
-	ck_assert(went_on);
-	ck_assert_int_eq(sim_balloon_in(guest, 8, frames + 100), 0);
-	strcpy(sim_page(guest, frames[100]), "new");
-	for (uint32_t i = 0; i < LOOPS; i++) {
-		ck_assert_int_eq(map_one(loops[i], &first, gref, false, false), 0);
-		ck_assert(in_cache(loops[i], first.page));
-		ck_assert_str_eq(first.page, "new");
-		ck_assert_int_eq(unmap_one(loops[i], &first), 0);
-	}
-	teardown();
-}
-END_TEST
-
-/* A guest that waits goes on when a loop ends, for that unmaps all. */
-START_TEST(loop_ends)
-{
-	struct one one;
-	pthread_t thread;
-	char text[MEMORY_TEXT_MAX];
-	bool cached;
-
-	setup(false, 1, 10);
-	ck_assert_int_eq(map_one(loops[1], &one, sim_grant(guest, SIM_HOST_DOMID, frames[100], true), false,
-				 false),
-			 0);
-	ck_assert_int_eq(unmap_one(loops[1], &one), 0);
-	pthread_create(&thread, NULL, balloon, NULL);
-	while (__atomic_load_n(&shared->epoch, __ATOMIC_ACQUIRE) == 0)
-		usleep(1000);
-	memory_close(loops[1]);
-	while (loops[0]->cache->epoch == 0)
-		attend(loops[0]);
-	pthread_join(thread, NULL);
-	ck_assert_int_eq(memory_open(platform, DOMID, shared, MAPPINGS_MAX, &loops[1]), 0);
-	/* One that comes later has nothing of before. */
-	ck_assert_int_eq(memory_choose(loops[1], MEMORY_AUTO, &cached, text), 0);
-	ck_assert_uint_eq(loops[1]->cache->epoch, 1);
-	teardown();
-}
-END_TEST
-
-/* What is not used for a second is unmapped, if a second is what was asked for. */
-START_TEST(idle)
-{
-	struct one one;
-
-	setup(_i, 1, 1);
-	ck_assert_int_eq(
-		map_one(loops[0], &one, sim_grant(guest, SIM_HOST_DOMID, frames[0], true), false, false), 0);
-	for (uint32_t i = 0; i < 3; i++) {
-		hear(loops[0]);
-		attend(loops[0]);
-	}
-	ck_assert_uint_eq(loops[0]->cache->chunks, 1);
-	ck_assert_int_eq(unmap_one(loops[0], &one), 0);
-	while (loops[0]->cache->chunks > 0)
-		attend(loops[0]);
-	ck_assert(!can_read(one.page));
-	teardown();
-}
-END_TEST
-
-/* The budget is the guest's; each loop with a cache has an equal part of it. */
-START_TEST(budget)
-{
-	struct guest_memory_settings settings = {.most_mib = 1000, .budget_mib = 10, .idle_s = 10};
-
-	setup(false, 1, 10);
-	hear(loops[0]);
-	ck_assert_uint_eq(loops[0]->cache->budget, 32);
-	guest_memory_set(shared, &settings);
-	hear(loops[0]);
-	hear(loops[1]);
-	ck_assert_uint_eq(loops[0]->cache->budget, 5);
-	ck_assert_uint_eq(loops[1]->cache->budget, 5);
-	/* Not more than it began with, for the addresses are reserved. */
-	settings.budget_mib = 1000;
-	guest_memory_set(shared, &settings);
-	hear(loops[0]);
-	ck_assert_uint_eq(loops[0]->cache->budget, 32);
-	settings.budget_mib = 1;
-	guest_memory_set(shared, &settings);
-	hear(loops[0]);
-	ck_assert_uint_eq(loops[0]->cache->budget, 1);
-	teardown();
-}
-END_TEST
-
 /* ---- what fails ---- */
 
 /* What was written and can't be reported fails; from then on grants are the way, whose writing Xen sees. */
@@ -657,7 +402,7 @@ START_TEST(report_fails)
 	setup(false, 1, 10);
 	gref = sim_grant(guest, SIM_HOST_DOMID, frames[0], false);
 	ck_assert_int_eq(map_one(loops[0], &one, gref, true, false), 0);
-	sim_fault_set(machine, &(struct sim_fault){.call = SIM_DEVICE_MODEL_MODIFIED, .error = -EIO});
+	sim_fault_set(mapped_machine, &(struct sim_fault){.call = SIM_DEVICE_MODEL_MODIFIED, .error = -EIO});
 	ck_assert_int_eq(unmap_one(loops[0], &one), -EIO);
 	ck_assert_int_eq(map_one(loops[0], &one, gref, true, false), 0);
 	ck_assert(!in_cache(loops[0], one.page));
@@ -686,13 +431,13 @@ START_TEST(choose)
 	ck_assert(!cached);
 	ck_assert_str_eq(text, "grants (memory=grant)");
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-		sim_fault_set(machine, &(struct sim_fault){.call = faults[i].call, .error = -EPERM});
+		sim_fault_set(mapped_machine, &(struct sim_fault){.call = faults[i].call, .error = -EPERM});
 		ck_assert_int_eq(memory_choose(loops[0], MEMORY_AUTO, &cached, text), 0);
 		ck_assert(!cached);
 		ck_assert_msg(strstr(text, faults[i].reason) != NULL, "%s", text);
 		ck_assert_int_eq(memory_choose(loops[0], MEMORY_FOREIGN, &cached, text), -EPERM);
 		ck_assert_msg(strncmp(text, "memory=foreign can't be: ", 25) == 0, "%s", text);
-		sim_faults_clear(machine);
+		sim_faults_clear(mapped_machine);
 	}
 	ck_assert_int_eq(memory_choose(loops[0], MEMORY_FOREIGN, &cached, text), 0);
 	ck_assert(cached);
@@ -708,10 +453,6 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, table_ends, 1, 3);
 	tcase_add_loop_test(test_case, direct, 0, 2);
 	tcase_add_loop_test(test_case, as_the_model, 0, 12);
-	tcase_add_test(test_case, balloon_waits_for_loops);
-	tcase_add_test(test_case, loop_ends);
-	tcase_add_loop_test(test_case, idle, 0, 2);
-	tcase_add_test(test_case, budget);
 	tcase_add_test(test_case, report_fails);
 	tcase_add_loop_test(test_case, choose, 0, 2);
 }
