@@ -126,10 +126,11 @@ struct platform {
 	 * Foreign memory, optional: frames mapped by number, without asking the guest, in Dom0 only. Addresses are
 	 * reserved first, for one use; where nothing is mapped they fault. foreign_map puts the frames of a list at the
 	 * pages of runs, one run after the other, where nothing is mapped. errors[i] is 0 or the negative errno of one
-	 * frame, whose page goes on faulting: -EINVAL where the guest has no such frame (-EPERM where it is
-	 * another's machine frame), -ESRCH where there is no such guest. The call fails as a whole for what is wrong with it, and has mapped nothing then. foreign_unmap unmaps
-	 * whole runs, as they were mapped, of any of these calls, also those that have nothing but errors. The runs of a
-	 * call ascend, and lie in one reservation. Any thread.
+	 * frame: -EINVAL where the guest has no such frame (-EPERM where it is another's machine frame), -ESRCH where
+	 * there is no such guest. Its page goes on faulting, but in a PVH Dom0 without the kernel module it can be
+	 * read, so the errors are what counts. The call fails as a whole for what is wrong with it, and has mapped
+	 * nothing then. foreign_unmap unmaps whole runs, as they were mapped, of any of these calls, also those that
+	 * have nothing but errors. The runs of a call ascend, and lie in one reservation. Any thread.
 	 */
 	int (*foreign_open)(const struct platform *platform, struct foreign **foreign);
 	/* What is still mapped is unmapped. */

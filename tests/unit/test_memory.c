@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "mapped_guest.h"
 #include "sim/faults.h"
@@ -138,6 +139,62 @@ START_TEST(direct)
 		one.mapping.failed = failed;
 		ck_assert_int_eq(unmap_one(loops[0], &one), 0);
 		ck_assert_str_eq(sim_page(guest, frames[0]), "ours");
+	}
+	teardown();
+}
+END_TEST
+
+/* ---- frames that can't be mapped ---- */
+
+static const char nothing[] = "nothing of the guest's";
+
+/* map_all - leaves pages that can be read and written where it has errors, as privcmd does in a PVH Dom0. */
+static int map_all(struct foreign *foreign, uint16_t domid, const struct foreign_run *runs,
+		   uint32_t run_count, const uint64_t *list, int *errors)
+{
+	int error = sim_platform(mapped_machine)->foreign_map(foreign, domid, runs, run_count, list, errors);
+
+	for (uint32_t i = 0; error == 0 && i < run_count * CHUNK_FRAMES; i++) {
+		char *page = (char *)runs[i / CHUNK_FRAMES].address + i % CHUNK_FRAMES * PAGE_BYTES;
+
+		if (errors[i] == 0)
+			continue;
+		ck_assert_ptr_eq(mmap(page, PAGE_BYTES, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+				 page);
+		strcpy(page, nothing);
+	}
+	return error;
+}
+
+/* The page of a frame that the guest did not have is not used, by the loop that finds that out and afterwards, though there is
+ * one. */
+START_TEST(error_pages)
+{
+	struct platform leaves_pages;
+	char text[MEMORY_TEXT_MAX], *there;
+	int64_t gref, neighbour;
+	uint32_t near = 1;
+	struct one one;
+	bool cached;
+
+	setup_machine(_i & 1, 1, 10);
+	while (frames[near] / CHUNK_FRAMES != frames[0] / CHUNK_FRAMES)
+		near++;
+	gref = sim_grant(guest, SIM_HOST_DOMID, frames[0], false);
+	neighbour = sim_grant(guest, SIM_HOST_DOMID, frames[near], false);
+	ck_assert_int_eq(sim_balloon_out(guest, 1, frames), 0);
+	leaves_pages = *platform;
+	leaves_pages.foreign_map = map_all;
+	shared->platform = loops[0]->platform = &leaves_pages;
+	ck_assert_int_eq(memory_choose(loops[0], MEMORY_FOREIGN, &cached, text), 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		ck_assert_int_lt(map_one(loops[0], &one, gref, _i & 2, false), 0);
+		ck_assert_int_eq(map_one(loops[0], &one, neighbour, false, false), 0);
+		ck_assert(in_cache(loops[0], one.page));
+		there = (char *)one.page + (int64_t)(frames[0] - frames[near]) * (int64_t)PAGE_BYTES;
+		ck_assert_str_eq(there, nothing);
+		ck_assert_int_eq(unmap_one(loops[0], &one), 0);
 	}
 	teardown();
 }
@@ -452,6 +509,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, table_grows, 1, 3);
 	tcase_add_loop_test(test_case, table_ends, 1, 3);
 	tcase_add_loop_test(test_case, direct, 0, 2);
+	tcase_add_loop_test(test_case, error_pages, 0, 4);
 	tcase_add_loop_test(test_case, as_the_model, 0, 12);
 	tcase_add_test(test_case, report_fails);
 	tcase_add_loop_test(test_case, choose, 0, 2);
