@@ -6,6 +6,11 @@
  * file, at the same offset and straight from or to the guest's pages. What the kernel does only in part is
  * continued until it is done or makes no progress.
  *
+ * The disk's blocks are as large as the device's, or as the parameter says. With direct I/O the kernel wants each piece of
+ * memory to be whole blocks, too, and a block of 4096 bytes may lie in two pages of the guest's: such a request goes by
+ * a second descriptor, through the page cache. The kernel keeps the two ways in agreement; it writes out before it
+ * reads directly, and throws away what it has before it writes directly.
+ *
  * A discard is a hole that is punched. It goes piece by piece, for the kernel does a piece in one of io_uring's threads,
  * whatever time that takes, and between two of them a disk that is disconnected can leave the rest. A block device
  * punches a hole by writing zeroes in its own way (fallocate(2) asks it for nothing else), so that takes devices that can
@@ -21,11 +26,13 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "xvhost/backend.h"
 
 #define SECTOR_BYTES 512u
+#define BLOCK_BYTES_MAX 4096u
 #define DISCARD_PIECE_BYTES (UINT64_C(256) << 20)
 #define SYSFS_DEVICES "/sys/dev/block"
 
@@ -33,11 +40,14 @@ struct file_config {
 	const char *path;
 	bool direct;
 	bool read_only;
+	uint64_t block_bytes; /* 0: as the device has it */
 };
 
 /* One open disk. */
 struct file {
 	int fd;
+	int cut_fd; /* for memory that is cut within blocks; fd, unless that can't have it */
+	uint32_t block_bytes;
 	uint64_t size_bytes;	/* when it was opened */
 	uint64_t discard_bytes; /* what is discarded begins and ends at a multiple of this; 0: nothing can be */
 };
@@ -69,10 +79,56 @@ static const struct xvhost_parameter file_parameters[] = {
 		.default_text = "off",
 		.help = "never write, whatever the guest's configuration allows",
 	},
+	{
+		.name = "block-size",
+		.type = XVHOST_BYTES,
+		.offset = offsetof(struct file_config, block_bytes),
+		.minimum = SECTOR_BYTES,
+		.maximum = BLOCK_BYTES_MAX,
+		.help = "the disk's sector size, a power of 2; without it that of the device, and 512 of a "
+			"file",
+	},
 };
 
+/* find_blocks - the disk's blocks, and what the device writes at once. */
+static int find_blocks(struct xvhost_disk *disk, const struct file_config *config, int fd,
+		       uint32_t *block_bytes, uint32_t *physical_bytes)
+{
+	int logical = SECTOR_BYTES;
+	unsigned int physical = 0;
+	struct stat status;
+
+	/* What is wrong with the file itself is for file_size to say. */
+	if (fstat(fd, &status) == 0 && S_ISBLK(status.st_mode) &&
+	    (ioctl(fd, BLKSSZGET, &logical) < 0 || ioctl(fd, BLKPBSZGET, &physical) < 0)) {
+		int error = errno;
+
+		disk->host->fail(disk, "parameter path of backend file: can't get the block size of '%s': %s",
+				 config->path, strerror(error));
+		return -error;
+	}
+	*block_bytes = config->block_bytes ? (uint32_t)config->block_bytes : (uint32_t)logical;
+	if ((*block_bytes & (*block_bytes - 1)) != 0) {
+		disk->host->fail(disk,
+				 "parameter block-size of backend file is %" PRIu32
+				 ", it must be a power of 2 from %u to %u",
+				 *block_bytes, SECTOR_BYTES, BLOCK_BYTES_MAX);
+		return -EINVAL;
+	}
+	if (*block_bytes > BLOCK_BYTES_MAX) {
+		disk->host->fail(disk,
+				 "parameter path of backend file: '%s' has blocks of %" PRIu32
+				 " bytes, at most %u can be served; give a smaller block-size",
+				 config->path, *block_bytes, BLOCK_BYTES_MAX);
+		return -EINVAL;
+	}
+	*physical_bytes = physical > *block_bytes ? physical : *block_bytes;
+	return 0;
+}
+
 /* file_size - of a regular file or a block device; anything else is refused. */
-static int file_size(struct xvhost_disk *disk, const char *path, int fd, uint64_t *size_bytes)
+static int file_size(struct xvhost_disk *disk, const char *path, int fd, uint32_t block_bytes,
+		     uint64_t *size_bytes)
 {
 	struct stat status;
 
@@ -98,40 +154,72 @@ static int file_size(struct xvhost_disk *disk, const char *path, int fd, uint64_
 				 strerror(error));
 		return -error;
 	}
-	if (*size_bytes == 0 || *size_bytes % SECTOR_BYTES != 0) {
+	if (*size_bytes == 0 || *size_bytes % block_bytes != 0) {
 		disk->host->fail(disk,
 				 "parameter path of backend file: '%s' has %" PRIu64
-				 " bytes, it must be a multiple of %u and more than 0",
-				 path, *size_bytes, SECTOR_BYTES);
+				 " bytes, it must be a multiple of %" PRIu32 " and more than 0",
+				 path, *size_bytes, block_bytes);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-/*
- * check_direct - guests read and write single sectors into memory that is aligned to sectors. O_DIRECT may
- * want more, depending on the device below; one such read tells.
- */
-static int check_direct(struct xvhost_disk *disk, const char *path, int fd)
+/* try_direct - read the first block as a guest may: into memory that is aligned to sectors, in two pieces if `cut`. */
+static int try_direct(int fd, uint32_t block_bytes, bool cut)
 {
-	char *page = aligned_alloc(4096, 4096);
-	int error = 0;
+	char *memory = aligned_alloc(BLOCK_BYTES_MAX, 2 * BLOCK_BYTES_MAX);
+	struct iovec pieces[2];
+	ssize_t result;
 
-	if (!page)
+	if (!memory)
 		return -ENOMEM;
-	if (pread(fd, page + SECTOR_BYTES, SECTOR_BYTES, 0) < 0)
-		error = -errno;
-	free(page);
+	pieces[0] = (struct iovec){memory + SECTOR_BYTES, cut ? block_bytes - SECTOR_BYTES : block_bytes};
+	pieces[1] = (struct iovec){memory + SECTOR_BYTES + block_bytes, SECTOR_BYTES};
+	result = preadv(fd, pieces, cut ? 2 : 1, 0);
+	free(memory);
+	return result < 0 ? -errno : 0;
+}
+
+/*
+ * check_direct - O_DIRECT may want more of requests and their memory than guests have, depending on the device below; such
+ * reads tell. `*cut_fails`: of memory that is cut within blocks.
+ */
+static int check_direct(struct xvhost_disk *disk, const char *path, int fd, uint32_t block_bytes,
+			bool *cut_fails)
+{
+	int error = try_direct(fd, block_bytes, false);
+
+	if (error == 0 && block_bytes > SECTOR_BYTES) {
+		error = try_direct(fd, block_bytes, true);
+		*cut_fails = error == -EINVAL;
+		if (*cut_fails)
+			error = 0;
+	}
 	if (error == -EINVAL)
 		disk->host->fail(disk,
-				 "parameter direct of backend file is on, but '%s' can't do direct I/O of %u "
-				 "bytes; use "
-				 "direct=off",
-				 path, SECTOR_BYTES);
+				 "parameter direct of backend file is on, but '%s' can't do direct I/O of "
+				 "%" PRIu32 " bytes; use direct=off or a larger block-size",
+				 path, block_bytes);
 	else if (error < 0)
 		disk->host->fail(disk, "parameter path of backend file: can't read '%s': %s", path,
 				 strerror(-error));
 	return error;
+}
+
+/* open_again - the same file without O_DIRECT. */
+static int open_again(struct xvhost_disk *disk, const char *path, int fd, int flags, int *again)
+{
+	char link[32];
+	int error;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	*again = open(link, flags);
+	if (*again >= 0)
+		return 0;
+	error = errno;
+	disk->host->fail(disk, "parameter path of backend file: can't open '%s' a second time: %s", path,
+			 strerror(error));
+	return -error;
 }
 
 /* queue_limit - what the kernel says of a block device, or of the one that a partition is of; 0 if it says nothing. */
@@ -176,48 +264,74 @@ static uint64_t file_discard_bytes(int fd)
 	return S_ISBLK(status.st_mode) ? device_discard_bytes(SYSFS_DEVICES, status.st_rdev) : SECTOR_BYTES;
 }
 
+/* open_path - the descriptor of the path, or why there is none. */
+static int open_path(struct xvhost_disk *disk, const struct file_config *config, int flags, int *fd)
+{
+	int error;
+
+	if (config->path[0] != '/') {
+		disk->host->fail(disk, "parameter path of backend file is '%s', it must be an absolute path",
+				 config->path);
+		return -EINVAL;
+	}
+	/* O_NONBLOCK, so that a pipe in the disk's place is refused rather than waited for. I/O is then
+	 * without it. */
+	*fd = open(config->path, flags | O_NONBLOCK | (config->direct ? O_DIRECT : 0));
+	if (*fd >= 0) {
+		fcntl(*fd, F_SETFL, fcntl(*fd, F_GETFL) & ~O_NONBLOCK);
+		return 0;
+	}
+	error = errno;
+	if (error == EINVAL && config->direct)
+		disk->host->fail(
+			disk,
+			"parameter direct of backend file is on, but the file system of '%s' can't do "
+			"direct I/O; use direct=off",
+			config->path);
+	else
+		disk->host->fail(disk, "parameter path of backend file: can't open '%s' for %s: %s",
+				 config->path,
+				 (flags & O_ACCMODE) == O_RDONLY ? "reading" : "reading and writing",
+				 strerror(error));
+	return -error;
+}
+
+/* look_at - an open file: its blocks and its size, and what direct I/O asks for. */
+static int look_at(struct xvhost_disk *disk, const struct file_config *config, int flags, struct file *file,
+		   uint32_t *physical_bytes)
+{
+	bool cut_fails = false;
+	int error = find_blocks(disk, config, file->fd, &file->block_bytes, physical_bytes);
+
+	file->cut_fd = file->fd;
+	if (error == 0)
+		error = file_size(disk, config->path, file->fd, file->block_bytes, &file->size_bytes);
+	if (error == 0 && config->direct)
+		error = check_direct(disk, config->path, file->fd, file->block_bytes, &cut_fails);
+	if (error == 0 && cut_fails)
+		error = open_again(disk, config->path, file->fd, flags, &file->cut_fd);
+	return error;
+}
+
 static int file_open(struct xvhost_disk *disk, const void *opaque, struct xvhost_disk_properties *properties)
 {
 	const struct file_config *config = opaque;
 	bool read_only = config->read_only || (disk->flags & XVHOST_DISK_READ_ONLY);
-	int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (read_only ? O_RDONLY : O_RDWR);
+	int flags = O_CLOEXEC | O_NOCTTY | (read_only ? O_RDONLY : O_RDWR);
 	struct file *file = malloc(sizeof(*file));
-	int error = -ENOMEM;
+	int error;
 
 	if (!file)
 		return -ENOMEM;
-	if (config->path[0] != '/') {
-		disk->host->fail(disk, "parameter path of backend file is '%s', it must be an absolute path",
-				 config->path);
-		error = -EINVAL;
+	error = open_path(disk, config, flags, &file->fd);
+	if (error < 0)
 		goto fail_memory;
-	}
-	/* O_NONBLOCK, so that a pipe in the disk's place is refused rather than waited for. I/O is then
-	 * without it. */
-	file->fd = open(config->path, flags | (config->direct ? O_DIRECT : 0));
-	if (file->fd < 0) {
-		error = -errno;
-		if (error == -EINVAL && config->direct)
-			disk->host->fail(disk,
-					 "parameter direct of backend file is on, but the file system of "
-					 "'%s' can't do "
-					 "direct I/O; use direct=off",
-					 config->path);
-		else
-			disk->host->fail(disk, "parameter path of backend file: can't open '%s' for %s: %s",
-					 config->path, read_only ? "reading" : "reading and writing",
-					 strerror(-error));
-		goto fail_memory;
-	}
-	fcntl(file->fd, F_SETFL, fcntl(file->fd, F_GETFL) & ~O_NONBLOCK);
-	error = file_size(disk, config->path, file->fd, &file->size_bytes);
-	if (error == 0 && config->direct)
-		error = check_direct(disk, config->path, file->fd);
+	error = look_at(disk, config, flags, file, &properties->physical_block_bytes);
 	if (error < 0)
 		goto fail_fd;
 	file->discard_bytes = file_discard_bytes(file->fd);
 	properties->size_bytes = file->size_bytes;
-	properties->block_bytes = SECTOR_BYTES;
+	properties->block_bytes = file->block_bytes;
 	properties->memory_alignment = SECTOR_BYTES;
 	if (config->direct)
 		properties->flags |= XVHOST_DISK_DIRECT;
@@ -236,6 +350,8 @@ static void file_close(struct xvhost_disk *disk)
 {
 	struct file *file = disk->state;
 
+	if (file->cut_fd != file->fd)
+		close(file->cut_fd);
 	close(file->fd);
 	free(file);
 }
@@ -267,6 +383,17 @@ static void start_discard(struct xvhost_request *request)
 		host->fallocate(request, file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from, piece);
 }
 
+/* fd_for - the descriptor that takes the request's memory as it is cut. */
+static int fd_for(const struct file *file, const struct xvhost_request *request)
+{
+	if (file->cut_fd == file->fd)
+		return file->fd;
+	for (uint32_t i = 0; i < request->iov_count; i++)
+		if (request->iov[i].iov_len % file->block_bytes != 0)
+			return file->cut_fd;
+	return file->fd;
+}
+
 /* start - begin, or go on with, what the request asks for. */
 static void start(struct xvhost_request *request)
 {
@@ -277,10 +404,10 @@ static void start(struct xvhost_request *request)
 
 	switch (request->operation) {
 	case XVHOST_READ:
-		host->read(request, file->fd, request->iov, request->iov_count, offset);
+		host->read(request, fd_for(file, request), request->iov, request->iov_count, offset);
 		break;
 	case XVHOST_WRITE:
-		host->write(request, file->fd, request->iov, request->iov_count, offset);
+		host->write(request, fd_for(file, request), request->iov, request->iov_count, offset);
 		break;
 	case XVHOST_FLUSH:
 		host->sync(request, file->fd);

@@ -111,12 +111,16 @@ enum {
 
 /* What the backend tells of a disk that it opened. The host zeroes it before open() and checks it after. */
 struct xvhost_disk_properties {
-	uint64_t size_bytes;	   /* a multiple of block_bytes, at least one block */
-	uint32_t block_bytes;	   /* unit of offsets and lengths; version 1 takes 512 */
+	uint64_t size_bytes;  /* a multiple of block_bytes, at least one block */
+	uint32_t block_bytes; /* unit of offsets and lengths: 512, or 4096, which hosts before 0.2 refuse */
 	uint32_t memory_alignment; /* alignment of the memory's addresses that it needs; version 1: at most
 				      512 */
 	uint32_t flags;		   /* XVHOST_DISK_... */
-	uint32_t reserved;
+	/*
+	 * What the storage writes at once: a power of 2 from block_bytes on. 0: block_bytes. Guests keep to it where they
+	 * can, and nothing else follows from it. Since xvhost 0.2; was reserved.
+	 */
+	uint32_t physical_block_bytes;
 };
 
 /* How serious a message is. The numbers are syslog's. */
@@ -229,7 +233,8 @@ struct xvhost_queue {
 
 /*
  * One request. The host owns it and has checked it: offset and length lie within the disk and are multiples
- * of block_bytes, the iovecs sum up to length, a disk that is read-only is not written. From submit to
+ * of block_bytes, the iovecs sum up to length, a disk that is read-only is not written. Each iovec is a multiple of 512
+ * bytes and aligned to 512, whatever block_bytes is: a block may lie in two pages of the guest's. From submit to
  * complete a backend may change iov and the iovecs that it points to (to go on after a short read, for
  * example), and nothing else. The memory of a write may only be read.
  */

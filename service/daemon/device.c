@@ -210,8 +210,11 @@ void device_evaluate(struct device *device, const struct host *host, int64_t now
 /* are_sound - a disk can have such properties. */
 static bool are_sound(const struct message_disk_opened *opened)
 {
-	return opened->block_bytes == 512 && opened->size_bytes >= opened->block_bytes &&
-	       opened->size_bytes % opened->block_bytes == 0;
+	uint32_t block = opened->block_bytes, physical = opened->physical_block_bytes;
+
+	return block >= DISK_BLOCK_MIN && block <= DISK_BLOCK_MAX && (block & (block - 1)) == 0 &&
+	       physical >= block && (physical & (physical - 1)) == 0 && opened->size_bytes >= block &&
+	       opened->size_bytes % block == 0;
 }
 
 /* answer_opened - DISK_OPENED. */

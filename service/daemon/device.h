@@ -40,6 +40,7 @@ struct device {
 	enum device_failure failure;
 	struct message_disk_opened properties; /* from DISK_OPEN on */
 	bool read_only;			       /* the toolstack wants it so */
+	bool large_sectors;		       /* as the frontend said when it was connected */
 
 	enum xenbus_state state_seen; /* of the backend, at the last look */
 	bool kernel_has;	      /* xen-blkback has taken it */

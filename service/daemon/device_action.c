@@ -20,7 +20,7 @@
 #include "daemon/nodes.h"
 #include "daemon/text.h"
 
-#define SECTOR_BYTES 512   /* unit of the node `sectors`, whatever `sector-size` is */
+#define SECTOR_BYTES 512   /* unit of the node `sectors`, unless the frontend says otherwise */
 #define VDISK_READONLY 4   /* a bit of the node `info` (xen/io/blkif.h) */
 #define NUMBER_TEXT_MAX 24 /* bytes of a number as a text with the final 0 */
 #define WATCH_TOKEN_MAX 24 /* bytes of a watch's token with the final 0 */
@@ -336,6 +336,26 @@ static void connect_ring(struct device *device, const struct host *host, int64_t
 		device_fail(device, host, now_ms, FAILURE_RUNTIME, error, "%s", text);
 	else
 		ask(device, &message, MESSAGE_DISK_CONNECT, DISK_CONNECTING, now_ms + ANSWER_TIMEOUT_MS);
+	device->large_sectors = message.connect.large_sectors;
+}
+
+/* sectors_text - the node `sectors`, in what the frontend counts in (docs/architecture.md, Sectors). */
+static void sectors_text(const struct device *device, char text[NUMBER_TEXT_MAX])
+{
+	const struct message_disk_opened *properties = &device->properties;
+	uint32_t unit = device->large_sectors ? properties->block_bytes : SECTOR_BYTES;
+
+	snprintf(text, NUMBER_TEXT_MAX, "%" PRIu64, properties->size_bytes / unit);
+}
+
+/* physical_bytes - blkif.h wants the disk to be a multiple of what is said here. */
+static uint32_t physical_bytes(const struct message_disk_opened *properties)
+{
+	uint32_t bytes = properties->physical_block_bytes;
+
+	while (properties->size_bytes % bytes != 0)
+		bytes /= 2;
+	return bytes;
 }
 
 /* publish - ACTION_PUBLISH. */
@@ -344,26 +364,30 @@ static void publish(struct device *device, const struct host *host, int64_t now_
 	const struct message_disk_opened *properties = &device->properties;
 	const char *flush = properties->flush ? "1" : "0";
 	const char *discard = properties->discard ? "1" : "0";
-	char sectors[NUMBER_TEXT_MAX], sector_size[NUMBER_TEXT_MAX], info[NUMBER_TEXT_MAX];
+	char sectors[NUMBER_TEXT_MAX], sector_size[NUMBER_TEXT_MAX], physical_size[NUMBER_TEXT_MAX];
+	char info[NUMBER_TEXT_MAX];
 	struct node nodes[] = {
 		{"feature-flush-cache", flush},
 		{"feature-barrier", flush},
 		{"feature-discard", discard},
 		{"sectors", sectors},
 		{"sector-size", sector_size},
+		{"physical-sector-size", physical_size},
 		{"info", info},
 		{NULL, NULL},
 	};
 
-	snprintf(sectors, sizeof(sectors), "%" PRIu64, properties->size_bytes / SECTOR_BYTES);
+	sectors_text(device, sectors);
 	snprintf(sector_size, sizeof(sector_size), "%" PRIu32, properties->block_bytes);
+	snprintf(physical_size, sizeof(physical_size), "%" PRIu32, physical_bytes(properties));
 	snprintf(info, sizeof(info), "%d", device->read_only || properties->read_only ? VDISK_READONLY : 0);
 	if (!write_nodes(device, host, nodes, sizeof(nodes) / sizeof(nodes[0]), XENBUS_CONNECTED, now_ms))
 		return;
 	device->disk = DISK_PUBLISHED;
 	device->open_deadline_ms = 0;
 	device_clear_error(device, host);
-	log_limited(&device->log_limit, LOG_LEVEL_INFO, "%s: connected, %s sectors", device->name, sectors);
+	log_limited(&device->log_limit, LOG_LEVEL_INFO, "%s: connected, %s sectors, blocks of %s bytes",
+		    device->name, sectors, sector_size);
 }
 
 /* end_closing - ACTION_END_CLOSING. */

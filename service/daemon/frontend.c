@@ -8,7 +8,8 @@
  * event channel in a directory, `queue-0` and so on. A frontend without `protocol` is a 32-bit one. Each node is
  * read once.
  *
- * `feature-persistent` tells that the frontend leaves its grants in place, if it was offered that.
+ * `feature-persistent` tells that the frontend leaves its grants in place, if it was offered that;
+ * `feature-large-sector-size` that it counts in sectors of the size that it is told, and not of 512 bytes.
  *
  * What the configuration says is only offered. A frontend may have taken an earlier offer, of an xvhostd with
  * another configuration, so all that can be served is read.
@@ -151,13 +152,13 @@ static int read_queue(struct reading *reading, const char *prefix, uint32_t page
 	return error;
 }
 
-/* read_persistent - whether the frontend leaves its grants in place. It may say so without having been offered it. */
-static int read_persistent(struct reading *reading, bool *persistent)
+/* read_flag - a node that is 0 or 1, or not there. A frontend may say feature-persistent without having been offered it. */
+static int read_flag(struct reading *reading, const char *name, bool *flag)
 {
 	uint32_t value = 0;
-	int error = read_number(reading, "feature-persistent", 0, 1, &value);
+	int error = read_number(reading, name, 0, 1, &value);
 
-	*persistent = value == 1;
+	*flag = value == 1;
 	return error == -ENOENT ? 0 : error;
 }
 
@@ -196,6 +197,8 @@ int frontend_read_ring(const struct host *host, const char *directory, struct me
 	if (error == 0)
 		error = read_protocol(&reading, &connect->protocol);
 	if (error == 0)
-		error = read_persistent(&reading, &connect->persistent);
+		error = read_flag(&reading, "feature-persistent", &connect->persistent);
+	if (error == 0)
+		error = read_flag(&reading, "feature-large-sector-size", &connect->large_sectors);
 	return error;
 }

@@ -191,6 +191,8 @@ struct blkif_queue {
 	struct ring ring;
 	enum blkif_protocol protocol;
 	uint64_t disk_bytes;
+	uint32_t block_sectors; /* sectors of 512 bytes in a block of the disk */
+	uint32_t unit_sectors;	/* the same in what the frontend counts in */
 	bool read_only;
 	struct persistent *persistent;
 	uint32_t requests_per_turn;
@@ -225,7 +227,8 @@ struct blkif_queue_parameters {
 	uint32_t layer_count;
 	uint32_t index; /* of the queue within the disk */
 	enum blkif_protocol protocol;
-	void *pages; /* the ring, mapped */
+	bool large_sectors; /* the frontend counts in the disk's blocks */
+	void *pages;	    /* the ring, mapped */
 	uint32_t page_count;
 	struct persistent *persistent; /* its grants that stay mapped, or NULL */
 	uint32_t requests_per_turn;    /* that the loop takes before it looks at other rings */

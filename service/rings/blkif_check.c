@@ -49,32 +49,45 @@ int blkif_check_head(const struct blkif_wire_request *request, const struct blki
 	return 0;
 }
 
-/* check_range - does the disk have these sectors? */
+/* check_range - does the disk have these sectors, and are they whole blocks of it? */
 static int check_range(uint64_t sector, uint64_t sectors, const struct blkif_limits *limits,
 		       char reason[BLKIF_REASON_MAX])
 {
-	if (sector <= limits->disk_sectors && sectors <= limits->disk_sectors - sector)
-		return 0;
-	snprintf(reason, BLKIF_REASON_MAX,
-		 "sector_number is %" PRIu64 " with %" PRIu64 " sectors, the disk has %" PRIu64, sector,
-		 sectors, limits->disk_sectors);
-	return -EINVAL;
+	uint64_t disk_units = limits->disk_sectors / limits->unit_sectors;
+	uint32_t block_units = limits->block_sectors / limits->unit_sectors;
+
+	if (sector > disk_units || sectors > disk_units - sector) {
+		snprintf(reason, BLKIF_REASON_MAX,
+			 "sector_number is %" PRIu64 " with %" PRIu64 " sectors, the disk has %" PRIu64,
+			 sector, sectors, disk_units);
+		return -EINVAL;
+	}
+	if (sector % block_units != 0 || sectors % block_units != 0) {
+		snprintf(reason, BLKIF_REASON_MAX,
+			 "sector_number is %" PRIu64 " with %" PRIu64
+			 " sectors of %u bytes, both must be multiples of %" PRIu32 ": a block of %" PRIu32
+			 " bytes",
+			 sector, sectors, BLKIF_SECTOR_BYTES, block_units,
+			 limits->block_sectors * BLKIF_SECTOR_BYTES);
+		return -EINVAL;
+	}
+	return 0;
 }
 
 int blkif_check_segments(const struct blkif_wire_request *request, const struct blkif_limits *limits,
 			 char reason[BLKIF_REASON_MAX])
 {
+	uint32_t page_units = BLKIF_PAGE_SECTORS / limits->unit_sectors;
 	uint64_t sectors = 0;
 
 	for (uint32_t i = 0; i < request->segment_count; i++) {
 		const struct blkif_wire_segment *segment = &request->segments[i];
 
-		if (segment->last_sector >= BLKIF_PAGE_SECTORS ||
-		    segment->first_sector > segment->last_sector) {
+		if (segment->last_sector >= page_units || segment->first_sector > segment->last_sector) {
 			snprintf(reason, BLKIF_REASON_MAX,
 				 "segment %" PRIu32
 				 " has first_sect %u and last_sect %u, a page has sectors 0 to %u in order",
-				 i, segment->first_sector, segment->last_sector, BLKIF_PAGE_SECTORS - 1);
+				 i, segment->first_sector, segment->last_sector, page_units - 1);
 			return -EINVAL;
 		}
 		sectors += segment->last_sector - segment->first_sector + 1u;

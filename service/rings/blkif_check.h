@@ -14,7 +14,9 @@
 
 /* What a request is held against. */
 struct blkif_limits {
-	uint64_t disk_sectors; /* of BLKIF_SECTOR_BYTES */
+	uint64_t disk_sectors;	/* of BLKIF_SECTOR_BYTES, as the two that follow */
+	uint32_t block_sectors; /* of a block of the disk: what is no multiple can't be carried out */
+	uint32_t unit_sectors;	/* of what the request counts in: 1, or block_sectors */
 	bool read_only;
 	bool discard;  /* the disk takes it */
 	bool indirect; /* it is an indirect request */

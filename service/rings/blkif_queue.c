@@ -90,6 +90,8 @@ int blkif_queue_create(const struct blkif_queue_parameters *parameters, struct b
 	queue->limit = parameters->limit;
 	queue->protocol = parameters->protocol;
 	queue->disk_bytes = properties->size_bytes;
+	queue->block_sectors = properties->block_bytes / BLKIF_SECTOR_BYTES;
+	queue->unit_sectors = parameters->large_sectors ? queue->block_sectors : 1;
 	queue->read_only = properties->flags & XVHOST_DISK_READ_ONLY;
 	queue->flush = properties->flags & XVHOST_DISK_FLUSH;
 	queue->discard = properties->flags & XVHOST_DISK_DISCARD;

@@ -63,17 +63,19 @@ static void set_steps(struct blkif_slot *slot, bool flush)
 /* fill - carry a checked request over into its slot. */
 static void fill(struct blkif_slot *slot, const struct blkif_wire_request *wire)
 {
+	uint32_t unit = blkif_queue_of(slot)->unit_sectors;
 	uint64_t sectors = 0;
 
 	for (uint32_t i = 0; i < wire->segment_count; i++) {
 		const struct blkif_wire_segment *segment = &wire->segments[i];
 
 		slot->grefs[i] = segment->gref;
-		slot->first_sectors[i] = segment->first_sector;
-		slot->sector_counts[i] = (uint8_t)(segment->last_sector - segment->first_sector + 1);
+		slot->first_sectors[i] = (uint8_t)(segment->first_sector * unit);
+		slot->sector_counts[i] = (uint8_t)((segment->last_sector - segment->first_sector + 1u) *
+						   unit);
 		sectors += slot->sector_counts[i];
 	}
-	slot->offset = sectors ? wire->sector * BLKIF_SECTOR_BYTES : 0;
+	slot->offset = sectors ? wire->sector * unit * BLKIF_SECTOR_BYTES : 0;
 	slot->length = sectors * BLKIF_SECTOR_BYTES;
 	slot->mapping = (struct memory_mapping){
 		.grefs = slot->grefs,
@@ -127,6 +129,8 @@ static struct blkif_limits limits_of(const struct blkif_queue *queue, bool indir
 {
 	return (struct blkif_limits){
 		.disk_sectors = queue->disk_bytes / BLKIF_SECTOR_BYTES,
+		.block_sectors = queue->block_sectors,
+		.unit_sectors = queue->unit_sectors,
 		.read_only = queue->read_only,
 		.discard = queue->discard,
 		.indirect = indirect,
@@ -212,8 +216,8 @@ static void take_discard(struct blkif_queue *queue, const uint8_t entry[BLKIF_EN
 		refuse(slot, error, reason);
 		return;
 	}
-	slot->offset = wire.sector * BLKIF_SECTOR_BYTES;
-	slot->length = wire.sectors * BLKIF_SECTOR_BYTES;
+	slot->offset = wire.sector * queue->unit_sectors * BLKIF_SECTOR_BYTES;
+	slot->length = wire.sectors * queue->unit_sectors * BLKIF_SECTOR_BYTES;
 	set_steps(slot, queue->flush);
 	blkif_list_append(&queue->turn->taken, slot);
 }

@@ -16,8 +16,8 @@
 
 #define BLKIF_DIRECT_SEGMENTS_MAX 11	     /* segments of a direct request */
 #define BLKIF_SEGMENTS_MAX DISK_SEGMENTS_MAX /* of an indirect one */
-#define BLKIF_SECTOR_BYTES 512u		     /* unit of sector numbers, whatever the disk's sector size */
-#define BLKIF_PAGE_SECTORS 8u		     /* sectors in a page */
+#define BLKIF_SECTOR_BYTES 512u		     /* unit of sector numbers, unless the frontend says otherwise */
+#define BLKIF_PAGE_SECTORS 8u		     /* such sectors in a page */
 #define BLKIF_ENTRY_MAX 112		     /* bytes of the largest entry */
 #define BLKIF_SEGMENT_BYTES 8		     /* of one segment */
 

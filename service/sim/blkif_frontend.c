@@ -72,6 +72,7 @@ void blkif_frontend_describe(const struct blkif_frontend *frontend, struct messa
 	connect->ring_pages = frontend->queues[0].ring.page_count;
 	connect->queue_count = frontend->queue_count;
 	connect->persistent = frontend->options.persistent;
+	connect->large_sectors = frontend->options.large_sectors;
 	for (uint32_t i = 0; i < frontend->queue_count; i++) {
 		const struct front_ring *ring = &frontend->queues[i].ring;
 
@@ -180,6 +181,8 @@ int blkif_frontend_set_up(struct blkif_frontend *frontend, const struct blkif_fe
 	frontend->features = *features;
 	if (frontend->features.sector_bytes == 0)
 		frontend->features.sector_bytes = 512;
+	if (frontend->features.physical_bytes == 0)
+		frontend->features.physical_bytes = frontend->features.sector_bytes;
 	if (most < FRONT_DIRECT_SEGMENTS)
 		most = FRONT_DIRECT_SEGMENTS;
 	if (most > FRONT_SEGMENTS_MAX)
@@ -305,12 +308,21 @@ static int grant_segments(const struct blkif_frontend_options *options, struct f
 	return 0;
 }
 
+/* unit_sectors - sectors of 512 bytes in what the frontend counts in. */
+static uint32_t unit_sectors(const struct blkif_frontend *frontend)
+{
+	return frontend->options.large_sectors ? frontend->features.sector_bytes / 512 : 1;
+}
+
 /* set_segments - which part of each page. */
-static void set_segments(struct front_request *request)
+static void set_segments(struct front_request *request, uint32_t unit)
 {
 	for (uint32_t i = 0; i < request->segment_count; i++) {
-		request->segments[i].first_sector = request->ranges[i].first_sector;
-		request->segments[i].last_sector = request->ranges[i].last_sector;
+		const struct front_range *range = &request->ranges[i];
+
+		assert(range->first_sector % unit == 0 && (range->last_sector + 1) % unit == 0);
+		request->segments[i].first_sector = (uint8_t)(range->first_sector / unit);
+		request->segments[i].last_sector = (uint8_t)(range->last_sector / unit);
 	}
 }
 
@@ -329,18 +341,19 @@ static void write_descriptors(const struct front_request *request)
 
 static void put_in_ring(struct front_queue *queue, struct front_request *request)
 {
+	uint32_t unit = unit_sectors(queue->frontend);
 	struct front_wire wire = {
 		.operation = request->operation,
 		.segment_count = (uint16_t)request->segment_count,
 		.handle = (uint16_t)queue->frontend->options.device_id,
 		.id = request->id,
-		.sector = request->sector,
+		.sector = request->sector / unit,
 		.segments = request->segments,
 	};
 
 	if (request->operation == BLKIF_OP_DISCARD) {
 		wire.flag = request->discard_secure ? BLKIF_DISCARD_SECURE : 0;
-		wire.discard_sectors = request->discard_sectors;
+		wire.discard_sectors = request->discard_sectors / unit;
 	} else if (request->indirect || request->segment_count > FRONT_DIRECT_SEGMENTS) {
 		assert(request->indirect_page_count * FRONT_PAGE_DESCRIPTORS >= request->segment_count);
 		write_descriptors(request);
@@ -364,7 +377,7 @@ int front_put(struct front_queue *queue, struct front_request *request)
 		if (error < 0)
 			return error;
 	}
-	set_segments(request);
+	set_segments(request, unit_sectors(queue->frontend));
 	/* Each use has another id, so that an answer which comes twice is found. */
 	request->id += UINT64_C(1) << ID_INDEX_BITS;
 	request->in_flight = true;

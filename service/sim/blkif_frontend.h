@@ -49,12 +49,18 @@ struct blkif_frontend_options {
 	 * as feature-persistent if that is there.
 	 */
 	bool persistent;
+	/*
+	 * Sectors are counted in the size that the host tells, rather than in 512 bytes: feature-large-sector-size, as the
+	 * frontends of Windows have it.
+	 */
+	bool large_sectors;
 };
 
 /* What the host offers. */
 struct blkif_features {
 	uint64_t sectors;	    /* of 512 bytes */
-	uint32_t sector_bytes;	    /* unit of offsets and lengths; 0 means 512 */
+	uint32_t sector_bytes;	    /* requests are multiples of it; 0 means 512 */
+	uint32_t physical_bytes;    /* what the disk writes at once; 0 means sector_bytes */
 	uint32_t indirect_segments; /* of one request; 0: no indirect requests */
 	bool read_only;
 	bool flush;

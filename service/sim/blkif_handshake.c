@@ -264,6 +264,8 @@ static int write_rings(const struct talk *talk, const struct blkif_frontend *fro
 				   frontend->options.protocol == BLKIF_X86_64 ? "x86_64-abi" : "x86_32-abi");
 	if (error >= 0 && frontend->options.persistent)
 		error = write_node(talk, "feature-persistent", "1");
+	if (error >= 0 && frontend->options.large_sectors)
+		error = write_node(talk, "feature-large-sector-size", "1");
 	return error < 0 ? error : write_queues(talk, frontend);
 }
 
@@ -291,7 +293,8 @@ static int describe(struct talk *talk, const struct blkif_frontend *frontend)
 /* ---- connecting ---- */
 
 /* read_features - what the host has written by the time it is connected. */
-static int read_features(struct talk *talk, struct blkif_features *features)
+static int read_features(struct talk *talk, const struct blkif_frontend *frontend,
+			 struct blkif_features *features)
 {
 	uint64_t info = read_number(talk, "info", 0);
 
@@ -309,11 +312,15 @@ static int read_features(struct talk *talk, struct blkif_features *features)
 	};
 	features->discard_granularity = (uint32_t)read_number(talk, "discard-granularity",
 							      features->sector_bytes);
+	features->physical_bytes = (uint32_t)read_number(talk, "physical-sector-size",
+							 features->sector_bytes);
 	if (features->sectors == 0)
 		return refuse(talk, -EINVAL, "the host is connected, but its node sectors says nothing");
 	if (features->sector_bytes < 512 || (features->sector_bytes & (features->sector_bytes - 1)))
 		return refuse(talk, -EINVAL, "the host's node sector-size is %" PRIu32,
 			      features->sector_bytes);
+	if (frontend->options.large_sectors)
+		features->sectors *= features->sector_bytes / 512;
 	return 0;
 }
 
@@ -329,7 +336,7 @@ static int connect_rings(struct talk *talk, struct blkif_frontend *frontend)
 		error = await_host(talk, 1u << XenbusStateConnected,
 				   1u << XenbusStateClosing | 1u << XenbusStateClosed);
 	if (error == 0)
-		error = read_features(talk, &features);
+		error = read_features(talk, frontend, &features);
 	if (error < 0)
 		return error;
 	error = blkif_frontend_set_up(frontend, &features);

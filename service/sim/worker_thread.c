@@ -182,6 +182,7 @@ static struct blkif_features features_of(const struct message_disk_opened *opene
 	return (struct blkif_features){
 		.sectors = opened->size_bytes / 512,
 		.sector_bytes = opened->block_bytes,
+		.physical_bytes = opened->physical_block_bytes,
 		.indirect_segments = BLKIF_SEGMENTS_MAX,
 		.read_only = opened->read_only,
 		.flush = opened->flush,

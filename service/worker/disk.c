@@ -15,7 +15,6 @@
 #include "memory/persistent.h"
 #include "worker/target.h"
 
-#define BLOCK_BYTES 512u	  /* the only block size of ABI version 1 */
 #define MEMORY_ALIGNMENT_MAX 512u /* segments begin at sectors */
 
 static_assert(offsetof(struct disk_layer, seen) == 0, "layer_of");
@@ -68,21 +67,37 @@ static const struct xvhost_host host = {
 
 /* ---- open and close ---- */
 
+static bool is_power_of_2(uint32_t number)
+{
+	return number > 0 && (number & (number - 1)) == 0;
+}
+
 /* check_properties - what a backend says of its disk must be something that can be served. */
 static int check_properties(const struct disk_layer *layer, char text[ERROR_TEXT_MAX])
 {
 	const struct xvhost_disk_properties *properties = &layer->properties;
 
-	if (properties->block_bytes != BLOCK_BYTES) {
+	if (!is_power_of_2(properties->block_bytes) || properties->block_bytes < DISK_BLOCK_MIN ||
+	    properties->block_bytes > DISK_BLOCK_MAX) {
 		snprintf(text, ERROR_TEXT_MAX,
-			 "backend %s has blocks of %" PRIu32 " bytes, only %u can be served",
-			 layer->backend->name, properties->block_bytes, BLOCK_BYTES);
+			 "backend %s has blocks of %" PRIu32 " bytes, it must be a power of 2 from %u to %u",
+			 layer->backend->name, properties->block_bytes, DISK_BLOCK_MIN, DISK_BLOCK_MAX);
 		return -EINVAL;
 	}
-	if (properties->size_bytes == 0 || properties->size_bytes % BLOCK_BYTES != 0) {
+	if (properties->physical_block_bytes != 0 &&
+	    (!is_power_of_2(properties->physical_block_bytes) ||
+	     properties->physical_block_bytes < properties->block_bytes)) {
 		snprintf(text, ERROR_TEXT_MAX,
-			 "the disk has %" PRIu64 " bytes, it must be a multiple of %u and more than 0",
-			 properties->size_bytes, BLOCK_BYTES);
+			 "backend %s has physical blocks of %" PRIu32
+			 " bytes, it must be a power of 2 and at least a block, which is %" PRIu32,
+			 layer->backend->name, properties->physical_block_bytes, properties->block_bytes);
+		return -EINVAL;
+	}
+	if (properties->size_bytes == 0 || properties->size_bytes % properties->block_bytes != 0) {
+		snprintf(text, ERROR_TEXT_MAX,
+			 "the disk has %" PRIu64 " bytes, it must be a multiple of %" PRIu32
+			 " and more than 0",
+			 properties->size_bytes, properties->block_bytes);
 		return -EINVAL;
 	}
 	if (properties->memory_alignment > MEMORY_ALIGNMENT_MAX) {
@@ -214,6 +229,8 @@ void disk_open(struct disk *disk, const struct guest *guest, uint32_t device_id,
 	disk->state = DISK_OPEN;
 	answer->size_bytes = properties->size_bytes;
 	answer->block_bytes = properties->block_bytes;
+	answer->physical_block_bytes = properties->physical_block_bytes ? properties->physical_block_bytes
+									: properties->block_bytes;
 	answer->read_only = properties->flags & XVHOST_DISK_READ_ONLY;
 	answer->flush = properties->flags & XVHOST_DISK_FLUSH;
 	answer->persistent = access_of(disk, guest) == MEMORY_GRANT || !guest->platform->foreign_open;
@@ -293,6 +310,7 @@ static int make_queue(struct disk *disk, const struct message_disk_connect *aske
 		.index = index,
 		.layer_count = disk->layer_count,
 		.protocol = asked->protocol,
+		.large_sectors = asked->large_sectors,
 		.pages = queue->ring.pages[0],
 		.page_count = asked->ring_pages,
 		.cached = queue->cached,

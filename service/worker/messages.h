@@ -35,6 +35,8 @@
 #define RING_ORDER_MAX 4   /* a ring has at most 2^4 pages, as in Linux's blkfront and blkback */
 #define RING_PAGES_MAX (1u << RING_ORDER_MAX)
 #define DISK_QUEUES_MAX 16u
+#define DISK_BLOCK_MIN 512u  /* bytes of a block of a disk, which is a power of 2: a sector ... */
+#define DISK_BLOCK_MAX 4096u /* ... to a page */
 #define DISK_SEGMENTS_MAX                                                                                    \
 	256u /* of one indirect request, as many as Linux's blkback offers; they fit one page */
 
@@ -71,6 +73,7 @@ struct message_disk_opened {
 	char text[ERROR_TEXT_MAX];
 	uint64_t size_bytes;
 	uint32_t block_bytes;
+	uint32_t physical_block_bytes; /* a power of 2, block_bytes or more */
 	bool read_only;
 	bool flush;
 	bool discard;
@@ -89,6 +92,7 @@ struct message_disk_connect {
 	uint32_t ring_pages;  /* of each: 1, 2, 4, 8 or 16 */
 	uint32_t queue_count; /* 1 to DISK_QUEUES_MAX */
 	bool persistent;      /* the frontend leaves its grants in place */
+	bool large_sectors;   /* the frontend counts in the disk's blocks, not in sectors of 512 bytes */
 	struct message_queue queues[DISK_QUEUES_MAX];
 };
 

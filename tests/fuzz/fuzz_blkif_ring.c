@@ -47,6 +47,8 @@ enum {
 	/* What is unmapped can't be touched. Where frames are cached: the data goes by pages of ours. */
 	SHAPE_STRICT = 1u << 6,
 	SHAPE_WRAP = 1u << 7,
+	/* Blocks of 4096 bytes; with SHAPE_FLUSH the frontend of the second disk counts in them. */
+	SHAPE_LARGE_BLOCKS = SHAPE_STRICT | SHAPE_WRAP,
 };
 
 enum page_kind {
@@ -194,7 +196,8 @@ static void fuzz_submit(struct xvhost_request *request)
 
 	must(data || request->operation == XVHOST_FLUSH || request->operation == XVHOST_DISCARD,
 	     "a known operation");
-	must(request->offset % 512 == 0 && request->length % 512 == 0, "whole sectors");
+	must(request->offset % properties.block_bytes == 0 && request->length % properties.block_bytes == 0,
+	     "whole blocks");
 	must(request->offset <= properties.size_bytes &&
 		     request->length <= properties.size_bytes - request->offset,
 	     "on the disk");
@@ -570,6 +573,8 @@ static void renew_queue(struct blkif_queue *of, const struct served *with)
 	of->read_only = properties.flags & XVHOST_DISK_READ_ONLY;
 	of->flush = properties.flags & XVHOST_DISK_FLUSH;
 	of->discard = properties.flags & XVHOST_DISK_DISCARD;
+	of->block_sectors = properties.block_bytes / 512;
+	of->unit_sectors = 1;
 	of->cached = world == &worlds[2];
 	of->broken = of->asked = of->ready = of->unpublished = false;
 	of->barrier = NULL;
@@ -607,7 +612,7 @@ static void begin(uint8_t shape, bool cached)
 		memset(world->pages[i], 0, PAGE_BYTES);
 	properties = (struct xvhost_disk_properties){
 		.size_bytes = DISK_SECTORS * 512,
-		.block_bytes = 512,
+		.block_bytes = (shape & SHAPE_LARGE_BLOCKS) == SHAPE_LARGE_BLOCKS ? 4096 : 512,
 		.flags = (shape & SHAPE_FLUSH ? XVHOST_DISK_FLUSH : 0) |
 			 (shape & SHAPE_READ_ONLY ? XVHOST_DISK_READ_ONLY : 0) |
 			 (shape & SHAPE_DISCARD ? XVHOST_DISK_DISCARD : 0),
@@ -627,6 +632,8 @@ static void begin(uint8_t shape, bool cached)
 			   shape & SHAPE_WRAP ? FIRST_COUNTER : 0);
 	for (uint32_t i = 0; i < DISKS; i++)
 		disks[i].queue->direct = cached && shape & SHAPE_STRICT;
+	if (shape & SHAPE_FLUSH)
+		disks[1].queue->unit_sectors = disks[1].queue->block_sectors;
 	pages_changed = false;
 	speak_of(&disks[0]);
 	submitted_count = 0;

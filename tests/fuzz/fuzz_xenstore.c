@@ -233,6 +233,7 @@ static void fake_open(struct fake *fake, struct message *message, enum mood mood
 		fake->opened = true;
 		message->opened.size_bytes = 1 << 20;
 		message->opened.block_bytes = 512;
+		message->opened.physical_block_bytes = 512;
 		message->opened.flush = true;
 	}
 	answer(fake, message, MESSAGE_DISK_OPENED);
@@ -334,6 +335,7 @@ static void lie(struct sim_nonsense *program)
 	message.opened.text[ERROR_TEXT_MAX - 1] = 'x';
 	message.opened.size_bytes = (uint64_t)sim_nonsense_byte(program) << 5;
 	message.opened.block_bytes = (uint32_t)sim_nonsense_byte(program) << 8;
+	message.opened.physical_block_bytes = message.opened.block_bytes;
 	for (struct fake *fake = world->fakes; fake < world->fakes + FAKES_MAX; fake++) {
 		if (!fake->used || fake->socket < 0 || fake->domid != HOSTILE)
 			continue;

@@ -30,6 +30,7 @@ static struct blkif_handshake_options handshake;
 static struct blkif_frontend *frontend;
 static struct sim_block block = {.domid = DOMID, .device_id = DEVICE};
 static char text[ERROR_TEXT_MAX];
+static const char *parameters = ""; /* of the disk, behind its path */
 static int file;
 
 static void start(void)
@@ -47,7 +48,7 @@ static void start(void)
 		.platform = sim_platform(machine), .xenstore = xenstore, .timeout_ms = WAIT_MS};
 	file = memfd_create("disk", MFD_CLOEXEC);
 	ck_assert_int_eq(ftruncate(file, 4 << 20), 0);
-	snprintf(target, sizeof(target), "file:path=/proc/self/fd/%d", file);
+	snprintf(target, sizeof(target), "file:path=/proc/self/fd/%d%s", file, parameters);
 	block.target = target;
 	ck_assert_msg(sim_block_attach(toolstack, &block, WAIT_MS, text) == 0, "%s", text);
 }
@@ -149,6 +150,43 @@ START_TEST(fits)
 }
 END_TEST
 
+/* expect_node - what the host has written. */
+static void expect_node(const char *name, const char *expected)
+{
+	char path[XENSTORE_PATH_MAX];
+	char *value;
+
+	snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%d/%d/%s", DOMID, DEVICE, name);
+	value = handshake.platform->xenstore_read(toolstack, 0, path);
+	ck_assert_msg(value && strcmp(value, expected) == 0, "%s is %s, not %s", name, value, expected);
+	free(value);
+}
+
+/* The same disk, whatever the frontend counts its sectors in; one after the other on the same device. */
+START_TEST(sector_sizes)
+{
+	const struct blkif_frontend_options options[] = {
+		{.protocol = BLKIF_X86_64, .segments = 1},
+		{.protocol = BLKIF_X86_64, .segments = 1, .large_sectors = true},
+	};
+
+	parameters = ",block-size=4096";
+	start();
+	for (int i = 0; i < 4; i++) {
+		connect_frontend(&options[i % 2]);
+		expect_node("sectors", i % 2 ? "1024" : "8192");
+		expect_node("sector-size", "4096");
+		expect_node("physical-sector-size", "4096");
+		ck_assert_uint_eq(frontend->features.sectors, 8192);
+		ck_assert_uint_eq(frontend->features.sector_bytes, 4096);
+		ck_assert_uint_eq(frontend->features.physical_bytes, 4096);
+		use((uint64_t)i);
+		ck_assert_msg(blkif_handshake_close(&handshake, frontend, text) == 0, "%s", text);
+	}
+	stop();
+}
+END_TEST
+
 /* A frontend that is gone without closing, with requests in flight; the next one connects. */
 START_TEST(ends_without_a_word)
 {
@@ -196,6 +234,7 @@ static void add_tests(TCase *test_case)
 {
 	tcase_add_test(test_case, forms);
 	tcase_add_test(test_case, fits);
+	tcase_add_test(test_case, sector_sizes);
 	tcase_add_loop_test(test_case, ends_without_a_word, 0, 2);
 	tcase_add_test(test_case, no_device);
 }

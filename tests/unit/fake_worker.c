@@ -71,6 +71,7 @@ static void open_disk(int fd, struct message *message)
 	} else if (!is(id, "silent")) {
 		message->opened.size_bytes = FAKE_SIZE_BYTES;
 		message->opened.block_bytes = 512;
+		message->opened.physical_block_bytes = 512;
 		message->opened.flush = true;
 		message->opened.read_only = is(id, "read-only");
 		answer(fd, message, MESSAGE_DISK_OPENED, 0, "");

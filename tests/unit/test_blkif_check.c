@@ -203,7 +203,8 @@ static const struct {
 
 START_TEST(check_row)
 {
-	const struct blkif_limits limits = {.disk_sectors = 1000, .read_only = rows[_i].read_only};
+	const struct blkif_limits limits = {
+		.disk_sectors = 1000, .block_sectors = 1, .unit_sectors = 1, .read_only = rows[_i].read_only};
 	char reason[BLKIF_REASON_MAX] = "";
 	int error = blkif_check_head(&rows[_i].request, &limits, reason);
 
@@ -211,6 +212,74 @@ START_TEST(check_row)
 		error = blkif_check_segments(&rows[_i].request, &limits, reason);
 	ck_assert_int_eq(error, rows[_i].error);
 	ck_assert_msg(strstr(reason, rows[_i].reason), "'%s' is not in '%s'", rows[_i].reason, reason);
+}
+END_TEST
+
+/*
+ * Each row is one request, or one discard without segments, to a disk of 125 blocks of 4096 bytes, by a frontend that counts
+ * in sectors of 512 bytes, or in blocks.
+ */
+static const struct {
+	bool in_blocks;
+	uint32_t segment_count;
+	uint64_t sector, sectors;
+	struct blkif_wire_segment segments[3];
+	const char *reason;
+} large_rows[] = {
+	{false, 1, 0, 0, {WHOLE_PAGE}, ""},
+	{false, 1, 992, 0, {WHOLE_PAGE}, ""},
+	/* A block may lie in two pages. */
+	{false, 2, 8, 0, {{1, 3, 7}, {2, 0, 2}}, ""},
+	{false, 3, 8, 0, {{1, 7, 7}, {2, 0, 7}, {3, 0, 6}}, ""},
+	{false,
+	 1,
+	 4,
+	 0,
+	 {WHOLE_PAGE},
+	 "sector_number is 4 with 8 sectors of 512 bytes, both must be multiples of 8"},
+	{false, 1, 8, 0, {{1, 0, 0}}, "sector_number is 8 with 1 sectors of 512 bytes"},
+	{false, 2, 8, 0, {WHOLE_PAGE, {1, 0, 3}}, "with 12 sectors"},
+	{false, 1, 1000, 0, {WHOLE_PAGE}, "the disk has 1000"},
+	{false, 1, 8, 0, {{1, 0, 8}}, "last_sect 8"},
+	{false, 0, 992, 8, {{0}}, ""},
+	{false, 0, 991, 8, {{0}}, "sector_number is 991 with 8"},
+	{false, 0, 0, 9, {{0}}, "with 9 sectors of 512 bytes"},
+	{true, 1, 0, 0, {{1, 0, 0}}, ""},
+	{true, 3, 122, 0, {{1, 0, 0}, {2, 0, 0}, {3, 0, 0}}, ""},
+	{true,
+	 3,
+	 123,
+	 0,
+	 {{1, 0, 0}, {2, 0, 0}, {3, 0, 0}},
+	 "sector_number is 123 with 3 sectors, the disk has 125"},
+	{true, 1, 0, 0, {{1, 0, 1}}, "last_sect 1, a page has sectors 0 to 0"},
+	{true, 1, UINT64_C(1) << 61, 0, {{1, 0, 0}}, "the disk has 125"},
+	{true, 0, 1, 124, {{0}}, ""},
+	{true, 0, 1, 125, {{0}}, "sector_number is 1 with 125 sectors, the disk has 125"},
+};
+
+START_TEST(check_large)
+{
+	const struct blkif_limits limits = {.disk_sectors = 1000,
+					    .block_sectors = 8,
+					    .unit_sectors = large_rows[_i].in_blocks ? 8 : 1,
+					    .discard = true};
+	struct blkif_wire_request request = {.operation = BLKIF_OP_WRITE,
+					     .segment_count = (uint16_t)large_rows[_i].segment_count,
+					     .sector = large_rows[_i].sector};
+	const struct blkif_wire_discard discard = {.sector = large_rows[_i].sector,
+						   .sectors = large_rows[_i].sectors};
+	char reason[BLKIF_REASON_MAX] = "";
+	int error;
+
+	memcpy(request.segments, large_rows[_i].segments, sizeof(large_rows[_i].segments));
+	if (request.segment_count > 0)
+		error = blkif_check_segments(&request, &limits, reason);
+	else
+		error = blkif_check_discard(&discard, &limits, reason);
+	ck_assert_int_eq(error, large_rows[_i].reason[0] ? -EINVAL : 0);
+	ck_assert_msg(strstr(reason, large_rows[_i].reason), "'%s' is not in '%s'", large_rows[_i].reason,
+		      reason);
 }
 END_TEST
 
@@ -271,8 +340,11 @@ static const struct {
 
 START_TEST(check_discard)
 {
-	const struct blkif_limits limits = {
-		.disk_sectors = 1000, .read_only = discards[_i].read_only, .discard = discards[_i].offered};
+	const struct blkif_limits limits = {.disk_sectors = 1000,
+					    .block_sectors = 1,
+					    .unit_sectors = 1,
+					    .read_only = discards[_i].read_only,
+					    .discard = discards[_i].offered};
 	const struct blkif_wire_discard request = {discards[_i].flags, 0, discards[_i].sector,
 						   discards[_i].sectors};
 	char reason[BLKIF_REASON_MAX] = "";
@@ -292,6 +364,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, check_discard, 0, sizeof(discards) / sizeof(discards[0]));
 	tcase_add_test(test_case, encode_both);
 	tcase_add_loop_test(test_case, check_row, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_loop_test(test_case, check_large, 0, sizeof(large_rows) / sizeof(large_rows[0]));
 }
 
 CHECK_MAIN("blkif_check", add_tests)

@@ -81,6 +81,20 @@ START_TEST(test_persistent)
 END_TEST
 
 /* More pages than the configuration offers: a running guest may have been offered more. */
+START_TEST(test_large_sectors)
+{
+	ck_assert_int_eq(read_ring(), 0);
+	ck_assert(!ring.large_sectors);
+	set("feature-large-sector-size", "1");
+	ck_assert_int_eq(read_ring(), 0);
+	ck_assert(ring.large_sectors);
+	set("feature-large-sector-size", "4096");
+	ck_assert_int_eq(read_ring(), -EINVAL);
+	ck_assert_str_eq(text, "frontend node feature-large-sector-size is \"4096\"; it must be a decimal "
+			       "number from 0 to 1");
+}
+END_TEST
+
 START_TEST(test_many_pages)
 {
 	char name[16], value[16];
@@ -222,6 +236,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, test_one_page);
 	tcase_add_test(test_case, test_protocol);
 	tcase_add_test(test_case, test_persistent);
+	tcase_add_test(test_case, test_large_sectors);
 	tcase_add_test(test_case, test_many_pages);
 	tcase_add_test(test_case, test_order_0);
 	tcase_add_test(test_case, test_queues);

@@ -128,7 +128,8 @@ bool conform_is_read_only(const struct conform_disk *disk)
 void conform_begin(struct conform_context *context, struct conform_disk *disk, struct conform_queue *queue)
 {
 	conform_open(context, disk, 0);
-	conform_image_init(&context->image, disk->layers[0].properties.size_bytes, 1 + context->promise);
+	conform_image_init(&context->image, disk->layers[0].properties.size_bytes,
+			   disk->layers[0].properties.block_bytes, 1 + context->promise);
 	context->image.promise = context->promise;
 	context->image.writes = !conform_is_read_only(disk);
 	context->image.verify = context->options->data != CONFORM_DATA_NEVER;

@@ -21,7 +21,7 @@ void conform_check_data(struct conform_context *context)
 	conform_needs_data(context, &disk, CONFORM_DATA_WHILE_OPEN);
 	conform_image_narrow(image);
 	if (image->areas[0].count < piece / 512)
-		piece = 512;
+		piece = image->block_sectors * 512;
 	for (uint32_t turn = 0; turn < 2; turn++)
 		for (uint32_t i = 0; i + piece / 512 <= image->areas[0].count; i += piece / 512)
 			conform_image_do(image, &queue, turn == 0 ? XVHOST_WRITE : XVHOST_READ, 0, i, &piece,
@@ -132,21 +132,21 @@ void conform_check_flush_after(struct conform_context *context)
 static void discard(struct conform_image *image, struct conform_queue *queue, uint32_t area)
 {
 	struct conform_area *where = &image->areas[area];
-	uint32_t first = where->count / 3, count = where->count / 3;
+	uint32_t block = image->block_sectors, count = where->count / block / 3 * block, first = count;
 	struct conform_request *request = conform_request_make(queue, XVHOST_DISCARD, 0, NULL, 0, 0);
 	int error;
 
-	request->parts[0].offset = (where->first_block + first) * 512;
+	request->parts[0].offset = (where->first_sector + first) * 512;
 	request->parts[0].length = (uint64_t)count * 512;
 	conform_submit(request);
 	error = conform_finish(request);
 	conform_request_open(request);
 	conform_request_give_back(request);
 	if (error < 0)
-		conform_broken(
-			CONFORM_DISCARD,
-			"a discard of %u blocks was completed with %s, but the disk says XVHOST_DISK_DISCARD",
-			count, conform_error_name(error));
+		conform_broken(CONFORM_DISCARD,
+			       "a discard of %u sectors was completed with %s, but the disk says "
+			       "XVHOST_DISK_DISCARD",
+			       count, conform_error_name(error));
 	memset(where->generation + first, 0, count * sizeof(where->generation[0]));
 }
 
@@ -160,7 +160,7 @@ void conform_check_discard(struct conform_context *context)
 	if (!(disk.layers[0].properties.flags & XVHOST_DISK_DISCARD))
 		conform_skip("the disk takes none");
 	conform_needs_data(context, &disk, CONFORM_DATA_NEVER);
-	if (context->image.areas[0].count < 3)
+	if (context->image.areas[0].count < 3 * context->image.block_sectors)
 		conform_skip("the disk is too small");
 	conform_image_all(&context->image, &queue, XVHOST_WRITE);
 	for (uint32_t area = 0; area < context->image.area_count; area++)

@@ -16,7 +16,6 @@
 #include "try/conform/report.h"
 #include "worker/target.h"
 
-#define BLOCK_BYTES 512u
 #define ALIGNMENT_MAX 512u
 #define KNOWN_FLAGS (XVHOST_DISK_READ_ONLY | XVHOST_DISK_FLUSH | XVHOST_DISK_DISCARD | XVHOST_DISK_DIRECT)
 
@@ -147,31 +146,43 @@ void conform_disk_close(struct conform_disk *disk)
 		close_layer(&disk->layers[i]);
 }
 
+static bool is_power_of_2(uint32_t number)
+{
+	return number > 0 && (number & (number - 1)) == 0;
+}
+
 bool conform_disk_impossible(const struct conform_layer *layer, char text[ERROR_TEXT_MAX])
 {
 	const struct xvhost_disk_properties *properties = &layer->properties;
 
 	text[0] = '\0';
-	if (properties->block_bytes != BLOCK_BYTES)
-		snprintf(text, ERROR_TEXT_MAX, "block_bytes is %" PRIu32 ", it must be %u",
-			 properties->block_bytes, BLOCK_BYTES);
-	else if (properties->size_bytes == 0 || properties->size_bytes % BLOCK_BYTES != 0)
+	if (!is_power_of_2(properties->block_bytes) || properties->block_bytes < DISK_BLOCK_MIN ||
+	    properties->block_bytes > DISK_BLOCK_MAX)
 		snprintf(text, ERROR_TEXT_MAX,
-			 "size_bytes is %" PRIu64
-			 ", it must be a multiple of block_bytes (%u) and more than 0",
-			 properties->size_bytes, BLOCK_BYTES);
+			 "block_bytes is %" PRIu32 ", it must be a power of 2 from %u to %u",
+			 properties->block_bytes, DISK_BLOCK_MIN, DISK_BLOCK_MAX);
+	else if (properties->size_bytes == 0 || properties->size_bytes % properties->block_bytes != 0)
+		snprintf(text, ERROR_TEXT_MAX,
+			 "size_bytes is %" PRIu64 ", it must be a multiple of block_bytes (%" PRIu32
+			 ") and more than 0",
+			 properties->size_bytes, properties->block_bytes);
 	else if (properties->size_bytes > INT64_MAX)
 		snprintf(text, ERROR_TEXT_MAX, "size_bytes is %" PRIu64 ", more than an offset can be",
 			 properties->size_bytes);
 	else if (properties->memory_alignment > ALIGNMENT_MAX ||
-		 (properties->memory_alignment & (properties->memory_alignment - 1)) != 0)
+		 (properties->memory_alignment != 0 && !is_power_of_2(properties->memory_alignment)))
 		snprintf(text, ERROR_TEXT_MAX,
 			 "memory_alignment is %" PRIu32 ", it must be a power of 2, at most %u",
 			 properties->memory_alignment, ALIGNMENT_MAX);
 	else if (properties->flags & ~KNOWN_FLAGS)
 		snprintf(text, ERROR_TEXT_MAX, "flags is 0x%" PRIx32 ", this backend.h has 0x%x",
 			 properties->flags, KNOWN_FLAGS);
-	else if (properties->reserved != 0)
-		snprintf(text, ERROR_TEXT_MAX, "reserved is %" PRIu32 ", it must be 0", properties->reserved);
+	else if (properties->physical_block_bytes != 0 &&
+		 (!is_power_of_2(properties->physical_block_bytes) ||
+		  properties->physical_block_bytes < properties->block_bytes))
+		snprintf(text, ERROR_TEXT_MAX,
+			 "physical_block_bytes is %" PRIu32
+			 ", it must be 0, or a power of 2 and at least block_bytes (%" PRIu32 ")",
+			 properties->physical_block_bytes, properties->block_bytes);
 	return text[0] != '\0';
 }

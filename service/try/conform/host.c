@@ -16,7 +16,6 @@
 
 #include "try/conform/report.h"
 
-#define BLOCK_BYTES 512u
 #define SCRATCH 0x5c	      /* in scratch: it is not cleared */
 #define BLOCKED_MS 100	      /* a thread that is blocked for so long does not serve other disks */
 #define BLOCKED_MOST 1	      /* calls that may be: once it may be the machine's doing ... */
@@ -335,17 +334,18 @@ static void check_transfer(const struct conform_part *part, const char *function
 			fd);
 }
 
-/* cut - the first half of what iovecs hold, so that a read or write ends short; in blocks where the descriptor wants
- * that. Returns the number of iovecs. */
+/* cut - the first half of what iovecs hold, so that a read or write ends short; in the disk's blocks where the descriptor
+ * wants that. Returns the number of iovecs. */
 static uint32_t cut(struct conform_part *part, int fd, const struct iovec *iov, uint32_t iov_count)
 {
+	uint32_t block = part->request->queue->disk->layers[part->layer].properties.block_bytes;
 	bool direct = fcntl(fd, F_GETFL) & O_DIRECT;
 	uint32_t count = 0;
 	size_t left = 0;
 
 	for (uint32_t i = 0; i < iov_count; i++)
 		left += iov[i].iov_len;
-	left = direct ? left / 2 / BLOCK_BYTES * BLOCK_BYTES : left / 2 + 1;
+	left = direct ? left / 2 / block * block : left / 2 + 1;
 	while (left > 0 && count < CONFORM_IOV_MAX) {
 		part->cut[count] = iov[count];
 		if (part->cut[count].iov_len > left)

@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_BYTES 512u
+#define SECTOR_BYTES 512u
 #define LARGE_PIECE (64u << 10)
-#define FOUR_GIB_BLOCKS (UINT64_C(1) << 23)
+#define FOUR_GIB_SECTORS (UINT64_C(1) << 23)
 #define PIECES_MAX 32 /* of a request by chance */
-#define LARGEST_BLOCKS 128
+#define LARGEST_SECTORS 128
 
 /* ---- content ---- */
 
@@ -33,71 +33,73 @@ uint32_t conform_image_random(struct conform_image *image, uint32_t limit)
 	return (uint32_t)(image->random >> 32) % limit;
 }
 
-/* content - of a block of the disk in this generation. */
-static void content(const struct conform_image *image, uint64_t block, uint32_t generation,
+/* content - of a sector of the disk in this generation. */
+static void content(const struct conform_image *image, uint64_t sector, uint32_t generation,
 		    uint64_t words[64])
 {
-	uint64_t base = mix(image->seed ^ mix(block) ^ (uint64_t)generation << 40);
+	uint64_t base = mix(image->seed ^ mix(sector) ^ (uint64_t)generation << 40);
 
 	for (uint64_t i = 0; i < 64; i++)
 		words[i] = base + i * UINT64_C(0xd1342543de82ef95);
 }
 
 /* add_area - unless it lies in the one before; what would lie there is left out. */
-static void add_area(struct conform_image *image, uint64_t first_block, uint64_t count)
+static void add_area(struct conform_image *image, uint64_t first_sector, uint64_t count)
 {
 	const struct conform_area *before = image->area_count ? &image->areas[image->area_count - 1] : NULL;
 
-	if (before && first_block < before->first_block + before->count) {
-		uint64_t overlap = before->first_block + before->count - first_block;
+	if (before && first_sector < before->first_sector + before->count) {
+		uint64_t overlap = before->first_sector + before->count - first_sector;
 
 		if (overlap >= count)
 			return;
-		first_block += overlap;
+		first_sector += overlap;
 		count -= overlap;
 	}
-	image->areas[image->area_count++] = (struct conform_area){.first_block = first_block,
+	image->areas[image->area_count++] = (struct conform_area){.first_sector = first_sector,
 								  .count = (uint32_t)count};
 }
 
-void conform_image_init(struct conform_image *image, uint64_t size_bytes, uint64_t seed)
+void conform_image_init(struct conform_image *image, uint64_t size_bytes, uint32_t block_bytes, uint64_t seed)
 {
-	uint64_t blocks = size_bytes / BLOCK_BYTES,
-		 middle = blocks > FOUR_GIB_BLOCKS ? FOUR_GIB_BLOCKS : blocks / 2;
-	uint64_t count = blocks < CONFORM_AREA_BLOCKS ? blocks : CONFORM_AREA_BLOCKS;
+	uint64_t sectors = size_bytes / SECTOR_BYTES,
+		 middle = sectors > FOUR_GIB_SECTORS ? FOUR_GIB_SECTORS : sectors / 2;
+	uint32_t block = block_bytes / SECTOR_BYTES;
+	uint64_t count = sectors < CONFORM_AREA_SECTORS ? sectors : CONFORM_AREA_SECTORS;
 
 	memset(image, 0, sizeof(*image));
 	image->seed = seed;
 	image->random = seed;
+	image->block_sectors = block;
 	add_area(image, 0, count);
-	if (blocks > 4 * CONFORM_AREA_BLOCKS)
-		add_area(image, middle - count / 2, count);
-	add_area(image, blocks - count, count);
+	if (sectors > 4 * CONFORM_AREA_SECTORS)
+		add_area(image, (middle - count / 2) / block * block, count);
+	add_area(image, sectors - count, count);
 }
 
 void conform_image_narrow(struct conform_image *image)
 {
-	if (image->area_count == 1 && image->areas[0].count > 1)
-		image->areas[0].count--;
+	if (image->area_count == 1 && image->areas[0].count > image->block_sectors)
+		image->areas[0].count -= image->block_sectors;
 	image->area_count = 1;
 	image->one_piece = true;
 }
 
 /* ---- shapes ---- */
 
-uint32_t conform_image_pieces(struct conform_image *image, uint32_t blocks, uint32_t pieces[CONFORM_IOV_MAX],
+uint32_t conform_image_pieces(struct conform_image *image, uint32_t sectors, uint32_t pieces[CONFORM_IOV_MAX],
 			      uint32_t *gap)
 {
 	uint32_t count = 0;
 
-	*gap = conform_image_random(image, 3) * BLOCK_BYTES;
-	while (blocks > 0) {
+	*gap = conform_image_random(image, 3) * SECTOR_BYTES;
+	while (sectors > 0) {
 		uint32_t piece = image->one_piece || count + 1 == PIECES_MAX
-					 ? blocks
-					 : 1 + conform_image_random(image, blocks);
+					 ? sectors
+					 : 1 + conform_image_random(image, sectors);
 
-		pieces[count++] = piece * BLOCK_BYTES;
-		blocks -= piece;
+		pieces[count++] = piece * SECTOR_BYTES;
+		sectors -= piece;
 	}
 	return count;
 }
@@ -105,22 +107,22 @@ uint32_t conform_image_pieces(struct conform_image *image, uint32_t blocks, uint
 /* ---- requests ---- */
 
 /* fill - put what is to be written into the request's memory, as the next generation. */
-static void fill(struct conform_image *image, struct conform_request *request, uint32_t blocks)
+static void fill(struct conform_image *image, struct conform_request *request, uint32_t sectors)
 {
 	const struct conform_area *area = &image->areas[request->area];
 
 	request->generation = ++image->generation;
-	for (uint32_t i = 0; i < blocks; i++) {
+	for (uint32_t i = 0; i < sectors; i++) {
 		uint64_t words[64];
 
-		content(image, area->first_block + request->first_block + i, request->generation, words);
-		memcpy(conform_request_block(request, i), words, sizeof(words));
+		content(image, area->first_sector + request->first_sector + i, request->generation, words);
+		memcpy(conform_request_sector(request, i), words, sizeof(words));
 	}
 }
 
-static bool is_filled(const uint8_t *block, uint8_t byte)
+static bool is_filled(const uint8_t *sector, uint8_t byte)
 {
-	return block[0] == byte && memcmp(block, block + 1, BLOCK_BYTES - 1) == 0;
+	return sector[0] == byte && memcmp(sector, sector + 1, SECTOR_BYTES - 1) == 0;
 }
 
 /* origin - what this is, if it is not what it should be: helps to find out what went wrong. */
@@ -140,12 +142,12 @@ static void origin(const struct conform_image *image, const uint8_t *found, char
 		for (uint32_t i = 0; i < image->areas[a].count; i++) {
 			/* The latest first. */
 			for (uint32_t g = image->areas[a].generation[i]; g > 0; g--) {
-				content(image, image->areas[a].first_block + i, g, words);
+				content(image, image->areas[a].first_sector + i, g, words);
 				if (memcmp(words, found, 8) != 0)
 					continue;
 				snprintf(text, size,
-					 "it holds what was written to block %" PRIu64 " by write %u of %u",
-					 image->areas[a].first_block + i, g, image->generation);
+					 "it holds what was written to sector %" PRIu64 " by write %u of %u",
+					 image->areas[a].first_sector + i, g, image->generation);
 				return;
 			}
 		}
@@ -170,54 +172,55 @@ static const char *hint(enum conform_promise_number promise)
 	}
 }
 
-/* verify - what was read, block by block. */
-static void verify(const struct conform_image *image, struct conform_request *request, uint32_t blocks)
+/* verify - what was read, sector by sector. */
+static void verify(const struct conform_image *image, struct conform_request *request, uint32_t sectors)
 {
 	const struct conform_area *area = &image->areas[request->area];
 
-	for (uint32_t i = 0; i < blocks; i++) {
-		uint32_t generation = area->generation[request->first_block + i];
-		const uint8_t *found = conform_request_block(request, i);
+	for (uint32_t i = 0; i < sectors; i++) {
+		uint32_t generation = area->generation[request->first_sector + i];
+		const uint8_t *found = conform_request_sector(request, i);
 		char text[200], what[200];
 		uint64_t words[64];
 
 		if (generation == 0)
 			continue;
-		content(image, area->first_block + request->first_block + i, generation, words);
+		content(image, area->first_sector + request->first_sector + i, generation, words);
 		if (memcmp(words, found, sizeof(words)) == 0)
 			continue;
 		conform_request_text(request, text, sizeof(text));
 		origin(image, found, what, sizeof(what));
 		conform_broken(image->promise,
-			       "%s: block %" PRIu64 " of the disk, the request's block %u, is wrong: %s%s",
-			       text, area->first_block + request->first_block + i, i, what,
+			       "%s: sector %" PRIu64 " of the disk, the request's sector %u, is wrong: %s%s",
+			       text, area->first_sector + request->first_sector + i, i, what,
 			       is_filled(found, 0) ? hint(image->promise) : "");
 	}
 }
 
 struct conform_request *conform_image_begin(struct conform_image *image, struct conform_queue *queue,
-					    uint32_t operation, uint32_t area_number, uint32_t first_block,
+					    uint32_t operation, uint32_t area_number, uint32_t first_sector,
 					    const uint32_t *pieces, uint32_t count, uint32_t gap)
 {
 	struct conform_area *area = &image->areas[area_number];
 	struct conform_request *request;
-	uint32_t blocks = 0;
+	uint32_t sectors = 0;
 
 	for (uint32_t i = 0; i < count; i++)
-		blocks += pieces[i] / BLOCK_BYTES;
-	assert(first_block + blocks <= area->count);
-	for (uint32_t i = 0; i < blocks; i++)
-		if (area->busy[first_block + i])
+		sectors += pieces[i] / SECTOR_BYTES;
+	assert(first_sector + sectors <= area->count && first_sector % image->block_sectors == 0 &&
+	       sectors % image->block_sectors == 0);
+	for (uint32_t i = 0; i < sectors; i++)
+		if (area->busy[first_sector + i])
 			return NULL;
-	request = conform_request_make(queue, operation, (area->first_block + first_block) * BLOCK_BYTES,
+	request = conform_request_make(queue, operation, (area->first_sector + first_sector) * SECTOR_BYTES,
 				       pieces, count, gap);
 	if (!request)
 		return NULL;
 	request->area = area_number;
-	request->first_block = first_block;
+	request->first_sector = first_sector;
 	if (operation == XVHOST_WRITE)
-		fill(image, request, blocks);
-	memset(area->busy + first_block, true, blocks);
+		fill(image, request, sectors);
+	memset(area->busy + first_sector, true, sectors);
 	conform_submit(request);
 	return request;
 }
@@ -225,18 +228,18 @@ struct conform_request *conform_image_begin(struct conform_image *image, struct 
 int conform_image_end(struct conform_image *image, struct conform_request *request)
 {
 	struct conform_area *area = &image->areas[request->area];
-	uint32_t blocks = (uint32_t)(request->parts[0].length / BLOCK_BYTES);
+	uint32_t sectors = (uint32_t)(request->parts[0].length / SECTOR_BYTES);
 	int error = request->error;
 
-	memset(area->busy + request->first_block, false, blocks);
+	memset(area->busy + request->first_sector, false, sectors);
 	conform_request_open(request);
 	if (request->parts[0].operation == XVHOST_WRITE) {
-		for (uint32_t i = 0; i < blocks; i++)
-			area->generation[request->first_block + i] = error == 0 && image->verify
-									     ? request->generation
-									     : 0;
+		for (uint32_t i = 0; i < sectors; i++)
+			area->generation[request->first_sector + i] = error == 0 && image->verify
+									      ? request->generation
+									      : 0;
 	} else if (error == 0) {
-		verify(image, request, blocks);
+		verify(image, request, sectors);
 	}
 	conform_request_give_back(request);
 	return error;
@@ -256,10 +259,10 @@ static void must_succeed(struct conform_image *image, struct conform_request *re
 }
 
 void conform_image_do(struct conform_image *image, struct conform_queue *queue, uint32_t operation,
-		      uint32_t area, uint32_t first_block, const uint32_t *pieces, uint32_t count,
+		      uint32_t area, uint32_t first_sector, const uint32_t *pieces, uint32_t count,
 		      uint32_t gap)
 {
-	struct conform_request *request = conform_image_begin(image, queue, operation, area, first_block,
+	struct conform_request *request = conform_image_begin(image, queue, operation, area, first_sector,
 							      pieces, count, gap);
 
 	assert(request);
@@ -271,11 +274,11 @@ void conform_image_all(struct conform_image *image, struct conform_queue *queue,
 {
 	for (uint32_t a = 0; a < image->area_count; a++) {
 		for (uint32_t i = 0; i < image->areas[a].count;) {
-			uint32_t left = (image->areas[a].count - i) * BLOCK_BYTES;
+			uint32_t left = (image->areas[a].count - i) * SECTOR_BYTES;
 			uint32_t piece = left < LARGE_PIECE ? left : LARGE_PIECE;
 
 			conform_image_do(image, queue, operation, a, i, &piece, 1, 0);
-			i += piece / BLOCK_BYTES;
+			i += piece / SECTOR_BYTES;
 		}
 	}
 }
@@ -284,7 +287,7 @@ void conform_image_assume(struct conform_image *image)
 {
 	for (uint32_t a = 0; a < image->area_count; a++) {
 		for (uint32_t i = 0; i < image->areas[a].count; i++) {
-			if (i % (LARGE_PIECE / BLOCK_BYTES) == 0)
+			if (i % (LARGE_PIECE / SECTOR_BYTES) == 0)
 				image->generation++;
 			image->areas[a].generation[i] = image->generation;
 		}
@@ -294,15 +297,15 @@ void conform_image_assume(struct conform_image *image)
 /* begin_by_chance - a read or write. NULL: try again. */
 static struct conform_request *begin_by_chance(struct conform_image *image, struct conform_queue *queue)
 {
-	uint32_t area = conform_image_random(image, image->area_count);
-	uint32_t first = conform_image_random(image, image->areas[area].count);
-	uint32_t left = image->areas[area].count - first;
-	uint32_t blocks = 1 + conform_image_random(image, left < LARGEST_BLOCKS ? left : LARGEST_BLOCKS);
+	uint32_t block = image->block_sectors, area = conform_image_random(image, image->area_count);
+	uint32_t first = conform_image_random(image, image->areas[area].count / block);
+	uint32_t left = image->areas[area].count / block - first, most = LARGEST_SECTORS / block;
+	uint32_t sectors = (1 + conform_image_random(image, left < most ? left : most)) * block;
 	bool write = image->writes && conform_image_random(image, 2);
-	uint32_t pieces[CONFORM_IOV_MAX], gap, count = conform_image_pieces(image, blocks, pieces, &gap);
+	uint32_t pieces[CONFORM_IOV_MAX], gap, count = conform_image_pieces(image, sectors, pieces, &gap);
 
-	return conform_image_begin(image, queue, write ? XVHOST_WRITE : XVHOST_READ, area, first, pieces,
-				   count, gap);
+	return conform_image_begin(image, queue, write ? XVHOST_WRITE : XVHOST_READ, area, first * block,
+				   pieces, count, gap);
 }
 
 /* end_completed - all that are complete on these queues. Returns how many are not. */
@@ -335,7 +338,7 @@ void conform_image_load(struct conform_image *image, struct conform_queue *const
 	uint32_t begun = 0, in_flight = 0;
 
 	while (begun < requests || in_flight > 0) {
-		/* A few attempts, then let some end: not all of a small disk's blocks can be in use at once. */
+		/* A few attempts, then let some end: not all of a small disk's sectors can be in use at once. */
 		for (uint32_t attempt = 0; attempt < CONFORM_DEPTH && begun < requests; attempt++)
 			begun += begin_by_chance(image, queues[conform_image_random(image, queue_count)]) !=
 				 NULL;

@@ -3,9 +3,10 @@
  * image.h - what was written where, and requests that are verified against it
  *
  * Theory of operation: three areas of the disk are written, at its start, around its middle (or, if it is large,
- * around its byte 4 Gi), and at its end. Each block has a generation, counted up with each write; its content
- * comes from the image's seed, its place and its generation, so that a block at the wrong place or from an earlier
- * write is told from the right one. Generation 0: not known what it holds.
+ * around its byte 4 Gi), and at its end. Each sector of 512 bytes has a generation, counted up with each write; its content
+ * comes from the image's seed, its place and its generation, so that a sector at the wrong place or from an earlier
+ * write is told from the right one. Generation 0: not known what it holds. Areas and requests are of whole blocks of the
+ * disk, which may be larger.
  */
 #ifndef CONFORM_IMAGE_H
 #define CONFORM_IMAGE_H
@@ -14,18 +15,19 @@
 #include "try/conform/report.h"
 
 #define CONFORM_AREAS_MAX 3
-#define CONFORM_AREA_BLOCKS 2048
+#define CONFORM_AREA_SECTORS 2048
 
 struct conform_area {
-	uint64_t first_block; /* of the disk */
+	uint64_t first_sector; /* of the disk */
 	uint32_t count;
-	uint32_t generation[CONFORM_AREA_BLOCKS];
-	bool busy[CONFORM_AREA_BLOCKS]; /* in a request that is under way */
+	uint32_t generation[CONFORM_AREA_SECTORS];
+	bool busy[CONFORM_AREA_SECTORS]; /* in a request that is under way */
 };
 
 struct conform_image {
 	struct conform_area areas[CONFORM_AREAS_MAX];
 	uint32_t area_count;
+	uint32_t block_sectors; /* of the disk's blocks */
 	uint64_t seed, random;
 	uint32_t generation;		     /* of the last write */
 	bool verify;			     /* the disk is meant to keep what is written */
@@ -34,8 +36,9 @@ struct conform_image {
 	enum conform_promise_number promise; /* that is broken by wrong data */
 };
 
-/* conform_image_init - of a disk of this size, of which nothing is known. */
-void conform_image_init(struct conform_image *image, uint64_t size_bytes, uint64_t seed);
+/* conform_image_init - of a disk of this size and with such blocks, of which nothing is known. */
+void conform_image_init(struct conform_image *image, uint64_t size_bytes, uint32_t block_bytes,
+			uint64_t seed);
 
 /* conform_image_narrow - nothing special: only the start of the disk, without its last block, and one piece of memory. */
 void conform_image_narrow(struct conform_image *image);
@@ -43,16 +46,16 @@ void conform_image_narrow(struct conform_image *image);
 /* conform_image_random - a number below `limit`, which is not 0. */
 uint32_t conform_image_random(struct conform_image *image, uint32_t limit);
 
-/* conform_image_pieces - a shape by chance for this many blocks; fills `pieces` and `gap`, returns their number. */
-uint32_t conform_image_pieces(struct conform_image *image, uint32_t blocks, uint32_t pieces[CONFORM_IOV_MAX],
+/* conform_image_pieces - a shape by chance for this many sectors; fills `pieces` and `gap`, returns their number. */
+uint32_t conform_image_pieces(struct conform_image *image, uint32_t sectors, uint32_t pieces[CONFORM_IOV_MAX],
 			      uint32_t *gap);
 
 /*
- * conform_image_begin - submit a read or write of blocks of an area. NULL: some of them are in use, or the queue has no
+ * conform_image_begin - submit a read or write of sectors of an area. NULL: some of them are in use, or the queue has no
  * request left.
  */
 struct conform_request *conform_image_begin(struct conform_image *image, struct conform_queue *queue,
-					    uint32_t operation, uint32_t area, uint32_t first_block,
+					    uint32_t operation, uint32_t area, uint32_t first_sector,
 					    const uint32_t *pieces, uint32_t count, uint32_t gap);
 
 /* conform_image_end - verify a request that is complete, take down what it wrote, and give it back. Returns its
@@ -61,7 +64,7 @@ int conform_image_end(struct conform_image *image, struct conform_request *reque
 
 /* conform_image_do - begin, finish and end one, which must succeed. */
 void conform_image_do(struct conform_image *image, struct conform_queue *queue, uint32_t operation,
-		      uint32_t area, uint32_t first_block, const uint32_t *pieces, uint32_t count,
+		      uint32_t area, uint32_t first_sector, const uint32_t *pieces, uint32_t count,
 		      uint32_t gap);
 
 /* conform_image_all - read or write all areas, in large pieces. */

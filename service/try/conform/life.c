@@ -16,8 +16,6 @@
 #define CYCLES_LEAST 50 /* ... but so many */
 #define WARM_UP 20	/* cycles in which a backend may set up what it keeps for all times */
 
-static const uint32_t block = 512;
-
 /* With and without a queue, and with a queue that comes a second time. */
 void conform_check_open(struct conform_context *context)
 {
@@ -53,11 +51,18 @@ void conform_check_properties(struct conform_context *context)
 			       "size_bytes was %" PRIu64 " when it was first opened, %" PRIu64
 			       " the second time",
 			       first.size_bytes, second.size_bytes);
+	if (first.block_bytes != second.block_bytes ||
+	    first.physical_block_bytes != second.physical_block_bytes)
+		conform_broken(CONFORM_PROPERTIES,
+			       "block_bytes and physical_block_bytes were %" PRIu32 " and %" PRIu32
+			       " when it was first opened, %" PRIu32 " and %" PRIu32 " the second time",
+			       first.block_bytes, first.physical_block_bytes, second.block_bytes,
+			       second.physical_block_bytes);
 	if (first.flags != second.flags)
 		conform_broken(CONFORM_PROPERTIES,
 			       "flags was 0x%x when it was first opened, 0x%x the second time", first.flags,
 			       second.flags);
-	conform_note("%" PRIu64 " bytes%s%s", first.size_bytes,
+	conform_note("%" PRIu64 " bytes, blocks of %" PRIu32 "%s%s", first.size_bytes, first.block_bytes,
 		     first.flags & XVHOST_DISK_FLUSH ? ", with flush" : "",
 		     first.flags & XVHOST_DISK_READ_ONLY ? ", read-only" : "");
 }
@@ -66,12 +71,14 @@ void conform_check_properties(struct conform_context *context)
 static void fill_queue(struct conform_context *context, struct conform_queue *queue)
 {
 	struct conform_image *image = &context->image;
-	uint32_t count = image->areas[0].count < CONFORM_DEPTH ? image->areas[0].count : CONFORM_DEPTH;
+	uint32_t block = image->block_sectors, piece = block * 512, count = image->areas[0].count / block;
 
+	if (count > CONFORM_DEPTH)
+		count = CONFORM_DEPTH;
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t operation = image->writes && i % 2 ? XVHOST_WRITE : XVHOST_READ;
 
-		conform_image_begin(image, queue, operation, 0, i, &block, 1, 0);
+		conform_image_begin(image, queue, operation, 0, i * block, &piece, 1, 0);
 	}
 }
 
@@ -229,11 +236,13 @@ static void cycle(struct conform_context *context, bool flush)
 {
 	struct conform_disk disk;
 	struct conform_queue queue;
+	uint32_t piece;
 
 	conform_begin(context, &disk, &queue);
+	piece = context->image.block_sectors * 512;
 	if (context->image.writes)
-		conform_image_do(&context->image, &queue, XVHOST_WRITE, 0, 0, &block, 1, 0);
-	conform_image_do(&context->image, &queue, XVHOST_READ, 0, 0, &block, 1, 0);
+		conform_image_do(&context->image, &queue, XVHOST_WRITE, 0, 0, &piece, 1, 0);
+	conform_image_do(&context->image, &queue, XVHOST_READ, 0, 0, &piece, 1, 0);
 	if (flush)
 		conform_flush(&queue);
 	conform_end(&disk, &queue);

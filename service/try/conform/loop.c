@@ -16,7 +16,7 @@
 #include "try/conform/host.h"
 #include "try/conform/report.h"
 
-#define BLOCK_BYTES 512u
+#define SECTOR_BYTES 512u
 #define BETWEEN 0xc5 /* in memory between the pieces of a request's data */
 #define RING_ENTRIES 256
 
@@ -283,9 +283,9 @@ struct conform_request *conform_request_make(struct conform_queue *queue, uint32
 	return request;
 }
 
-uint8_t *conform_request_block(struct conform_request *request, uint32_t block)
+uint8_t *conform_request_sector(struct conform_request *request, uint32_t sector)
 {
-	size_t at = (size_t)block * BLOCK_BYTES;
+	size_t at = (size_t)sector * SECTOR_BYTES;
 
 	for (uint32_t i = 0; i < request->given_count; i++) {
 		if (at < request->given[i].iov_len)

@@ -91,7 +91,7 @@ struct conform_request {
 	struct conform_part *parts; /* one for each layer; NULL until it is first used */
 
 	/* Its place in an image. */
-	uint32_t area, first_block, generation;
+	uint32_t area, first_sector, generation;
 };
 
 struct conform_queue {
@@ -140,8 +140,8 @@ void conform_queue_stop(struct conform_queue *queue);
 struct conform_request *conform_request_make(struct conform_queue *queue, uint32_t operation, uint64_t offset,
 					     const uint32_t *pieces, uint32_t count, uint32_t gap);
 
-/* conform_request_block - where a block of 512 bytes of the request's data lies. The arena must be open. */
-uint8_t *conform_request_block(struct conform_request *request, uint32_t block);
+/* conform_request_sector - where 512 bytes of the request's data lies. The arena must be open. */
+uint8_t *conform_request_sector(struct conform_request *request, uint32_t sector);
 
 /* conform_request_open - look at the data of a request that is complete; breaks a promise if what lies between its
  * pieces was changed. */
