@@ -104,6 +104,12 @@ static int delay_open(struct xvhost_disk *disk, const void *opaque, struct xvhos
 	return 0;
 }
 
+static int delay_measure(struct xvhost_disk *disk, uint64_t *size_bytes)
+{
+	*size_bytes = disk->inner->size_bytes;
+	return 0;
+}
+
 static void delay_close(struct xvhost_disk *disk)
 {
 	struct delay *delay = disk->state;
@@ -181,6 +187,7 @@ static const struct xvhost_disk_backend delay_backend = {
 	.submit = delay_submit,
 	.io_done = delay_io_done,
 	.forwarded = delay_forwarded,
+	.measure = delay_measure,
 };
 
 XVHOST_DISK_BACKEND(delay_backend);

@@ -209,6 +209,12 @@ static int error_open(struct xvhost_disk *disk, const void *opaque, struct xvhos
 	return 0;
 }
 
+static int error_measure(struct xvhost_disk *disk, uint64_t *size_bytes)
+{
+	*size_bytes = disk->inner->size_bytes;
+	return 0;
+}
+
 static void error_close(struct xvhost_disk *disk)
 {
 	struct error_disk *mine = disk->state;
@@ -276,6 +282,7 @@ static const struct xvhost_disk_backend error_backend = {
 	.close = error_close,
 	.submit = error_submit,
 	.forwarded = error_forwarded,
+	.measure = error_measure,
 };
 
 XVHOST_DISK_BACKEND(error_backend);

@@ -126,34 +126,37 @@ static int find_blocks(struct xvhost_disk *disk, const struct file_config *confi
 	return 0;
 }
 
+/* size_of - of a regular file or a block device; anything else has none. Returns 0 or a negative errno. */
+static int size_of(int fd, uint64_t *size_bytes)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	if (S_ISBLK(status.st_mode))
+		return ioctl(fd, BLKGETSIZE64, size_bytes) < 0 ? -errno : 0;
+	if (!S_ISREG(status.st_mode))
+		return -EINVAL;
+	*size_bytes = (uint64_t)status.st_size;
+	return 0;
+}
+
 /* file_size - of a regular file or a block device; anything else is refused. */
 static int file_size(struct xvhost_disk *disk, const char *path, int fd, uint32_t block_bytes,
 		     uint64_t *size_bytes)
 {
-	struct stat status;
+	int error = size_of(fd, size_bytes);
 
-	if (fstat(fd, &status) < 0) {
-		int error = errno;
-
-		disk->host->fail(disk, "parameter path of backend file: can't look at '%s': %s", path,
-				 strerror(error));
-		return -error;
-	}
-	if (S_ISREG(status.st_mode)) {
-		*size_bytes = (uint64_t)status.st_size;
-	} else if (!S_ISBLK(status.st_mode)) {
+	if (error == -EINVAL)
 		disk->host->fail(
 			disk,
 			"parameter path of backend file: '%s' is neither a regular file nor a block device",
 			path);
-		return -EINVAL;
-	} else if (ioctl(fd, BLKGETSIZE64, size_bytes) < 0) {
-		int error = errno;
-
+	else if (error < 0)
 		disk->host->fail(disk, "parameter path of backend file: can't get the size of '%s': %s", path,
-				 strerror(error));
-		return -error;
-	}
+				 strerror(-error));
+	if (error < 0)
+		return error;
 	if (*size_bytes == 0 || *size_bytes % block_bytes != 0) {
 		disk->host->fail(disk,
 				 "parameter path of backend file: '%s' has %" PRIu64
@@ -346,6 +349,14 @@ fail_memory:
 	return error;
 }
 
+/* file_measure - somebody may have made it larger or smaller. */
+static int file_measure(struct xvhost_disk *disk, uint64_t *size_bytes)
+{
+	const struct file *file = disk->state;
+
+	return size_of(file->fd, size_bytes);
+}
+
 static void file_close(struct xvhost_disk *disk)
 {
 	struct file *file = disk->state;
@@ -498,6 +509,7 @@ static const struct xvhost_disk_backend file_backend = {
 	.close = file_close,
 	.submit = file_submit,
 	.io_done = file_io_done,
+	.measure = file_measure,
 };
 
 XVHOST_DISK_BACKEND(file_backend);

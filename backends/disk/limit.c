@@ -108,6 +108,12 @@ static int limit_open(struct xvhost_disk *disk, const void *opaque, struct xvhos
 	return 0;
 }
 
+static int limit_measure(struct xvhost_disk *disk, uint64_t *size_bytes)
+{
+	*size_bytes = disk->inner->size_bytes;
+	return 0;
+}
+
 static void limit_close(struct xvhost_disk *disk)
 {
 	struct limit *limit = disk->state;
@@ -205,6 +211,7 @@ static const struct xvhost_disk_backend limit_backend = {
 	.submit = limit_submit,
 	.io_done = limit_io_done,
 	.forwarded = limit_forwarded,
+	.measure = limit_measure,
 };
 
 XVHOST_DISK_BACKEND(limit_backend);

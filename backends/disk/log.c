@@ -109,6 +109,12 @@ fail_memory:
 	return error;
 }
 
+static int log_measure(struct xvhost_disk *disk, uint64_t *size_bytes)
+{
+	*size_bytes = disk->inner->size_bytes;
+	return 0;
+}
+
 static void log_close(struct xvhost_disk *disk)
 {
 	struct log *log = disk->state;
@@ -205,6 +211,7 @@ static const struct xvhost_disk_backend log_backend = {
 	.submit = log_submit,
 	.io_done = log_io_done,
 	.forwarded = log_forwarded,
+	.measure = log_measure,
 };
 
 XVHOST_DISK_BACKEND(log_backend);

@@ -10,6 +10,7 @@
  *
  *	open ------> queue_start ----> submit ... io_done ----> queue_stop ----> close
  *	control      loop              loop                     loop             control
+ *	  measure, from time to time, from open to close: control
  *
  * The control thread may block: it opens files and connects to servers. A loop thread serves rings and
  * must never block: no sleeping, no waiting for a lock that is held during I/O, no system call that can
@@ -298,6 +299,15 @@ struct xvhost_disk_backend {
 	 * wrapper. Loop thread.
 	 */
 	void (*forwarded)(struct xvhost_request *request, int error);
+
+	/*
+	 * measure - optional (NULL: the disk's size never changes): how large is the disk now? The host asks every few
+	 * seconds, and tells the guest when that is something else; it takes whole blocks of it. From then on requests go to
+	 * the new end, but those that it has checked before may go to the old one. Returns 0, or a negative errno when it
+	 * can't be told. A wrapper asks disk->inner, which the host has measured before. Control thread, any time between
+	 * open and close; keeps it from its other work, so it must not take long.
+	 */
+	int (*measure)(struct xvhost_disk *disk, uint64_t *size_bytes);
 };
 
 /*

@@ -139,6 +139,8 @@ static void look(struct device *device, const struct host *host, int64_t now_ms,
 
 	view->disk = device->disk;
 	view->failure = device->failure;
+	view->resized = device->disk == DISK_PUBLISHED &&
+			device->published_bytes != device->properties.size_bytes;
 	view->released = device->leftover || device->kernel_has;
 	view->may_open = now_ms >= device->open_not_before_ms;
 	view->told = was_told(device, host, now_ms);
@@ -268,6 +270,20 @@ static int report_broken(struct device *device, const struct host *host, struct 
 	return 0;
 }
 
+/* report_resized - DISK_RESIZED. */
+static int report_resized(struct device *device, const struct message_disk_resized *report)
+{
+	struct message_disk_opened properties = device->properties;
+
+	if (device->disk == DISK_NONE || device->disk == DISK_OPENING)
+		return -EPROTO;
+	properties.size_bytes = report->size_bytes;
+	if (!are_sound(&properties))
+		return -EPROTO;
+	device->properties.size_bytes = report->size_bytes;
+	return 0;
+}
+
 /* answer_let_go - DISK_DISCONNECTED, DISK_CLOSED. */
 static int answer_let_go(struct device *device, enum disk_phase from, enum disk_phase to, int64_t now_ms)
 {
@@ -294,6 +310,8 @@ int device_answer(struct device *device, const struct host *host, struct message
 		return answer_connected(device, host, &message->error, now_ms);
 	case MESSAGE_DISK_BROKEN:
 		return report_broken(device, host, &message->error, now_ms);
+	case MESSAGE_DISK_RESIZED:
+		return report_resized(device, &message->resized);
 	case MESSAGE_DISK_DISCONNECTED:
 		return answer_let_go(device, DISK_DISCONNECTING, DISK_OPEN, now_ms);
 	case MESSAGE_DISK_CLOSED:

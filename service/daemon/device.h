@@ -39,6 +39,7 @@ struct device {
 	enum disk_phase disk;
 	enum device_failure failure;
 	struct message_disk_opened properties; /* from DISK_OPEN on */
+	uint64_t published_bytes;	       /* in DISK_PUBLISHED: the size that the frontend was told */
 	bool read_only;			       /* the toolstack wants it so */
 	bool large_sectors;		       /* as the frontend said when it was connected */
 

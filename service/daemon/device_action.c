@@ -384,10 +384,27 @@ static void publish(struct device *device, const struct host *host, int64_t now_
 	if (!write_nodes(device, host, nodes, sizeof(nodes) / sizeof(nodes[0]), XENBUS_CONNECTED, now_ms))
 		return;
 	device->disk = DISK_PUBLISHED;
+	device->published_bytes = properties->size_bytes;
 	device->open_deadline_ms = 0;
 	device_clear_error(device, host);
 	log_limited(&device->log_limit, LOG_LEVEL_INFO, "%s: connected, %s sectors, blocks of %s bytes",
 		    device->name, sectors, sector_size);
+}
+
+/* resize - ACTION_RESIZE, as Linux's backend does it. */
+static void resize(struct device *device, const struct host *host, int64_t now_ms)
+{
+	char sectors[NUMBER_TEXT_MAX];
+	struct node nodes[] = {
+		{"sectors", sectors},
+		{NULL, NULL},
+	};
+
+	sectors_text(device, sectors);
+	if (!write_nodes(device, host, nodes, sizeof(nodes) / sizeof(nodes[0]), XENBUS_CONNECTED, now_ms))
+		return;
+	device->published_bytes = device->properties.size_bytes;
+	log_limited(&device->log_limit, LOG_LEVEL_INFO, "%s: resized, %s sectors", device->name, sectors);
 }
 
 /* end_closing - ACTION_END_CLOSING. */
@@ -441,6 +458,9 @@ void device_perform(struct device *device, const struct host *host, enum device_
 		break;
 	case ACTION_PUBLISH:
 		publish(device, host, now_ms);
+		break;
+	case ACTION_RESIZE:
+		resize(device, host, now_ms);
 		break;
 	case ACTION_BEGIN_CLOSING:
 		write_state(device, host, XENBUS_CLOSING, now_ms);

@@ -12,7 +12,7 @@
  *	1 1	the toolstack has made the device; we open the disk
  *	2 1	open, features are there; the toolstack runs its script
  *	2 3	the frontend has made a ring; we connect
- *	4 3, 4 4	served
+ *	4 3, 4 4	served; 4 is written again when the disk has another size, and Linux's frontend reads that
  *	5 4	one of us, the toolstack or the frontend wants to end; still served
  *	5 6	the frontend has let go; we disconnect
  *	6 6	closed; the toolstack removes the device (online 0), or the frontend may come back:
@@ -132,6 +132,8 @@ static enum device_action while_connected(const struct device_view *view)
 		return ACTION_CONNECT;
 	case DISK_CONNECTED:
 		return ACTION_PUBLISH;
+	case DISK_PUBLISHED:
+		return view->resized ? ACTION_RESIZE : ACTION_NONE;
 	default:
 		return ACTION_NONE;
 	}
@@ -216,6 +218,7 @@ const char *device_action_name(enum device_action action)
 		[ACTION_REFUSE] = "refuse",
 		[ACTION_CONNECT] = "connect",
 		[ACTION_PUBLISH] = "publish",
+		[ACTION_RESIZE] = "resize",
 		[ACTION_BEGIN_CLOSING] = "begin closing",
 		[ACTION_DISCONNECT] = "disconnect",
 		[ACTION_END_CLOSING] = "end closing",

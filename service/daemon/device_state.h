@@ -52,6 +52,7 @@ struct device_view {
 	bool released;	 /* not ours, or not any more: the worker's part of it is given up, its nodes stay */
 	bool may_open;	 /* not so soon after a failure */
 	bool told;	 /* the toolstack has seen the failure to open, or has had its time to do so */
+	bool resized;	 /* with DISK_PUBLISHED: the frontend was told of another size */
 	bool may_remove; /* the directory is ours to remove, and the toolstack had its time to see 6 */
 };
 
@@ -62,6 +63,7 @@ enum device_action {
 	ACTION_REFUSE,	/* state 2 after a failure to open, for the toolstack to go on and find the error */
 	ACTION_CONNECT, /* read the ring's nodes and ask the worker */
 	ACTION_PUBLISH, /* the disk's size and state 4 */
+	ACTION_RESIZE,	/* the disk's size, and state 4 once more */
 	ACTION_BEGIN_CLOSING, /* state 5 */
 	ACTION_DISCONNECT,    /* ask the worker */
 	ACTION_END_CLOSING,   /* state 6; a failure is over */

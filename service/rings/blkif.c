@@ -128,6 +128,7 @@ void blkif_complete(struct xvhost_request *seen, int error)
 static bool can_forward(const struct blkif_layer *inner, uint32_t operation, uint64_t offset, uint64_t length)
 {
 	const struct xvhost_disk_properties *properties = inner->properties;
+	uint64_t size_bytes = blkif_layer_bytes(inner);
 
 	switch (operation) {
 	case XVHOST_FLUSH:
@@ -146,7 +147,7 @@ static bool can_forward(const struct blkif_layer *inner, uint32_t operation, uin
 		return false;
 	}
 	return offset % properties->block_bytes == 0 && length % properties->block_bytes == 0 && length > 0 &&
-	       offset <= properties->size_bytes && length <= properties->size_bytes - offset;
+	       offset <= size_bytes && length <= size_bytes - offset;
 }
 
 void blkif_forward(struct xvhost_request *seen, uint32_t operation, uint64_t offset, uint64_t length,

@@ -182,6 +182,12 @@ struct blkif_layer {
 	struct blkif_queue *queue;
 };
 
+/* blkif_layer_bytes - the size of a layer's disk. The control thread changes it. */
+static inline uint64_t blkif_layer_bytes(const struct blkif_layer *layer)
+{
+	return __atomic_load_n(&layer->properties->size_bytes, __ATOMIC_RELAXED);
+}
+
 struct blkif_queue {
 	struct blkif_layer layers[BLKIF_LAYERS_MAX]; /* the outermost first */
 	uint32_t layer_count;
@@ -190,7 +196,6 @@ struct blkif_queue {
 	struct blkif_turn *turn; /* of the loop that serves it */
 	struct ring ring;
 	enum blkif_protocol protocol;
-	uint64_t disk_bytes;
 	uint32_t block_sectors; /* sectors of 512 bytes in a block of the disk */
 	uint32_t unit_sectors;	/* the same in what the frontend counts in */
 	bool read_only;

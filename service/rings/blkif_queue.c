@@ -89,7 +89,6 @@ int blkif_queue_create(const struct blkif_queue_parameters *parameters, struct b
 	queue->name = parameters->layers[0].disk->name;
 	queue->limit = parameters->limit;
 	queue->protocol = parameters->protocol;
-	queue->disk_bytes = properties->size_bytes;
 	queue->block_sectors = properties->block_bytes / BLKIF_SECTOR_BYTES;
 	queue->unit_sectors = parameters->large_sectors ? queue->block_sectors : 1;
 	queue->read_only = properties->flags & XVHOST_DISK_READ_ONLY;

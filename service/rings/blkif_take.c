@@ -128,7 +128,7 @@ static void count_grants(struct blkif_slot *slot, uint16_t count)
 static struct blkif_limits limits_of(const struct blkif_queue *queue, bool indirect)
 {
 	return (struct blkif_limits){
-		.disk_sectors = queue->disk_bytes / BLKIF_SECTOR_BYTES,
+		.disk_sectors = blkif_layer_bytes(&queue->layers[0]) / BLKIF_SECTOR_BYTES,
 		.block_sectors = queue->block_sectors,
 		.unit_sectors = queue->unit_sectors,
 		.read_only = queue->read_only,

@@ -382,6 +382,40 @@ int blkif_handshake_connect(const struct blkif_handshake_options *handshake,
 	return error;
 }
 
+/* await_size - a look for each time that the state was written: the first, when the watch is new, may come too late for it. */
+static int await_size(struct talk *talk, struct blkif_frontend *frontend)
+{
+	uint64_t sectors = frontend->features.sectors;
+	int64_t end_ms = now_ms() + talk->options->timeout_ms;
+	struct blkif_features features;
+	int error;
+
+	do {
+		sleep_for_watch(talk, end_ms);
+		if (now_ms() >= end_ms)
+			return refuse(talk, -ETIMEDOUT, "the host has not written its state within %d ms",
+				      talk->options->timeout_ms);
+		error = read_features(talk, frontend, &features);
+		if (error < 0)
+			return error;
+	} while (host_state(talk) != XenbusStateConnected || features.sectors == sectors);
+	frontend->features.sectors = features.sectors;
+	return 0;
+}
+
+int blkif_handshake_await_size(const struct blkif_handshake_options *handshake,
+			       struct blkif_frontend *frontend, char text[FRONT_ERROR_MAX])
+{
+	struct talk talk;
+	int error = begin(&talk, handshake, frontend->options.device_id, text);
+
+	if (error < 0)
+		return error;
+	error = await_size(&talk, frontend);
+	end(&talk);
+	return error;
+}
+
 int blkif_handshake_close(const struct blkif_handshake_options *handshake, struct blkif_frontend *frontend,
 			  char text[FRONT_ERROR_MAX])
 {

@@ -32,6 +32,13 @@ int blkif_handshake_connect(const struct blkif_handshake_options *handshake,
 			    char text[FRONT_ERROR_MAX]);
 
 /*
+ * blkif_handshake_await_size - as a connected frontend learns of another size: the host's state is written once more, and
+ * `sectors` is not what it was. Returns 0 and the frontend's features have it, or -ETIMEDOUT.
+ */
+int blkif_handshake_await_size(const struct blkif_handshake_options *handshake,
+			       struct blkif_frontend *frontend, char text[FRONT_ERROR_MAX]);
+
+/*
  * blkif_handshake_close - an orderly end: Closing, the host lets go, the frontend is destroyed, Closed. Returns 0;
  * -EBUSY if the host had grants mapped still; -ETIMEDOUT, and the frontend is destroyed all the same.
  */

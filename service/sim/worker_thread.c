@@ -126,6 +126,9 @@ static int next_message(struct worker_thread *worker, int timeout_ms, struct mes
 		return -ECONNRESET;
 	if (length != (ssize_t)sizeof(*message))
 		return length < 0 ? -errno : -EPROTO;
+	/* Who wants to know is told by xenstore. */
+	if (message->type == MESSAGE_DISK_RESIZED)
+		return 0;
 	if (message->type != MESSAGE_DISK_BROKEN)
 		return 1;
 	note_broken(worker, message);

@@ -239,6 +239,51 @@ void disk_open(struct disk *disk, const struct guest *guest, uint32_t device_id,
 		 answer->read_only ? ", read-only" : "");
 }
 
+/* ---- another size ---- */
+
+bool disk_can_change(const struct disk *disk)
+{
+	return disk->layers[disk->layer_count - 1].backend->measure;
+}
+
+/* measure_layer - how large it is now, in whole blocks; as it was, if that can't be told or is no size of a disk. */
+static uint64_t measure_layer(struct disk *disk, struct disk_layer *layer)
+{
+	uint64_t was = layer->properties.size_bytes, size_bytes = was;
+	int error = layer->backend->measure ? layer->backend->measure(&layer->seen, &size_bytes) : 0;
+
+	if (error < 0) {
+		log_limited(&disk->limit, LOG_LEVEL_WARNING,
+			    "%s: backend %s can't tell how large the disk is: %s", disk->name,
+			    layer->backend->name, strerror(-error));
+		return was;
+	}
+	size_bytes -= size_bytes % layer->properties.block_bytes;
+	return size_bytes > 0 ? size_bytes : was;
+}
+
+/*
+ * The loops look at the sizes meanwhile. A wrapper may ask the disk below for what that has just lost, which is an error
+ * of that request alone.
+ */
+bool disk_measure(struct disk *disk, uint64_t *size_bytes)
+{
+	uint64_t was = disk->layers[0].properties.size_bytes;
+
+	assert(disk->state != DISK_FREE);
+	for (uint32_t i = disk->layer_count; i > 0; i--) {
+		struct disk_layer *layer = &disk->layers[i - 1];
+
+		__atomic_store_n(&layer->properties.size_bytes, measure_layer(disk, layer), __ATOMIC_RELAXED);
+	}
+	*size_bytes = disk->layers[0].properties.size_bytes;
+	if (*size_bytes == was)
+		return false;
+	log_limited(&disk->limit, LOG_LEVEL_INFO, "%s: %s: %" PRIu64 " bytes instead of %" PRIu64, disk->name,
+		    *size_bytes > was ? "has grown" : "has shrunk", *size_bytes, was);
+	return true;
+}
+
 void disk_close(struct disk *disk)
 {
 	assert(disk->state == DISK_OPEN);

@@ -73,6 +73,12 @@ void disk_release(struct disk *disk);
  */
 bool disk_released(struct disk *disk, const struct guest *guest);
 
+/* disk_can_change - its size may, so that it is to be measured from time to time. */
+bool disk_can_change(const struct disk *disk);
+
+/* disk_measure - ask the backends how large an open disk is. True if that is not what it was: this is what it has now. */
+bool disk_measure(struct disk *disk, uint64_t *size_bytes);
+
 /* disk_close - close the backend of an open disk. The disk is free afterwards. */
 void disk_close(struct disk *disk);
 

@@ -6,7 +6,7 @@
  * packet of fixed size; both ends are built from the same tree and are installed together, so there is no
  * version. xvhostd asks, the worker answers each question exactly once and in its own time; questions about
  * different disks may be answered out of order, for one disk xvhostd waits for an answer before it asks again.
- * The worker also reports a disk that broke. When the socket closes, the other side is gone: the worker then
+ * The worker also reports a disk that broke, or has another size. When the socket closes, the other side is gone: the worker then
  * finishes what it has taken and ends.
  *
  *	xvhostd			worker
@@ -15,6 +15,7 @@
  *	DISK_CONNECT	->			map the rings, bind the event channels, serve
  *			<-	DISK_CONNECTED
  *			<-	DISK_BROKEN	while connected: nothing more is taken from a ring, and why
+ *			<-	DISK_RESIZED	while open: the disk has another size
  *	DISK_DISCONNECT	->			answer what was taken, unbind, unmap
  *			<-	DISK_DISCONNECTED
  *	DISK_CLOSE	->			close the backend
@@ -52,6 +53,7 @@ enum message_type {
 	MESSAGE_DISK_CLOSED,
 	MESSAGE_STOP,
 	MESSAGE_MEMORY,
+	MESSAGE_DISK_RESIZED,
 };
 
 /* The ABI of the guest's requests: what its `protocol` node names (protocols.h). */
@@ -102,6 +104,11 @@ struct message_error {
 	char text[ERROR_TEXT_MAX];
 };
 
+/* Reports: how large the disk is from now on. */
+struct message_disk_resized {
+	uint64_t size_bytes;
+};
+
 /* Tells: how the guest's memory is to be reached. A worker that was told nothing has its own defaults. */
 struct message_memory {
 	enum memory_access access; /* of disks whose target does not say */
@@ -119,6 +126,7 @@ struct message {
 		struct message_disk_connect connect;
 		struct message_error error; /* DISK_CONNECTED, DISK_BROKEN */
 		struct message_memory memory;
+		struct message_disk_resized resized;
 	};
 };
 

@@ -5,6 +5,10 @@
  * Theory of operation: one poll() over the socket to xvhostd and the loops' events. A message changes one
  * disk; what can't be answered at once (a disk must be drained first) is answered when the loop says so.
  * Opening a backend may block this thread; the loop goes on.
+ *
+ * Disks whose size can change are measured every few seconds. Nothing tells of a change that does so for all of them: inotify
+ * knows of files only, and not of what another host does to them; a block device's uevent is for the one who may listen.
+ * To look costs one system call.
  */
 #include "worker/worker.h"
 
@@ -17,18 +21,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
 #include "worker/disk.h"
 
 #define DISKS_MAX CONFIG_MAX_DISKS_PER_GUEST
+#define MEASURE_INTERVAL_MS 2000
 
 struct worker {
 	struct guest guest;
 	int socket;
 	bool stopping; /* no more messages are read; ends when all disks are free */
 	int failed;    /* 0 or a negative errno: a loop has ended */
+	int64_t measure_at_ms;
 	struct disk disks[DISKS_MAX];
 };
 
@@ -232,6 +239,52 @@ static void read_events(struct worker *worker, struct loop *loop)
 	}
 }
 
+/* ---- sizes of disks ---- */
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+static bool can_change(const struct worker *worker)
+{
+	for (uint32_t i = 0; i < DISKS_MAX; i++)
+		if (worker->disks[i].state != DISK_FREE && disk_can_change(&worker->disks[i]))
+			return true;
+	return false;
+}
+
+/* measure_disks - and tell of those that have another size. */
+static void measure_disks(struct worker *worker)
+{
+	for (uint32_t i = 0; i < DISKS_MAX; i++) {
+		struct disk *disk = &worker->disks[i];
+		struct message message = {.type = MESSAGE_DISK_RESIZED, .device_id = disk->device_id};
+
+		if (disk->state != DISK_FREE && disk_can_change(disk) &&
+		    disk_measure(disk, &message.resized.size_bytes))
+			answer(worker, &message);
+	}
+}
+
+/* measure_in_time - if it is time for that. Returns how long that will be from now on, -1: there is nothing to measure. */
+static int measure_in_time(struct worker *worker)
+{
+	int64_t now;
+
+	if (worker->stopping || !can_change(worker))
+		return -1;
+	now = now_ms();
+	if (now >= worker->measure_at_ms) {
+		measure_disks(worker);
+		worker->measure_at_ms = now + MEASURE_INTERVAL_MS;
+	}
+	return (int)(worker->measure_at_ms - now);
+}
+
 /* ---- beginning and end ---- */
 
 /* close_disks - ask the loop for what it still serves, close what is free of it. Returns true when none is
@@ -265,7 +318,7 @@ static void serve(struct worker *worker)
 		for (uint32_t i = 0; i < loops; i++)
 			polled[1 + i] = (struct pollfd){.fd = loop_event_fd(worker->guest.loops[i].loop),
 							.events = POLLIN};
-		if (poll(polled, 1 + loops, -1) < 0)
+		if (poll(polled, 1 + loops, measure_in_time(worker)) < 0)
 			continue;
 		for (uint32_t i = 0; i < loops; i++)
 			if (polled[1 + i].revents)

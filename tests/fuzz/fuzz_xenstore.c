@@ -328,7 +328,7 @@ static void lie(struct sim_nonsense *program)
 	size_t length = sizeof(message) - (sim_nonsense_byte(program) == 0);
 
 	memset(&message, 0, sizeof(message));
-	message.type = sim_nonsense_byte(program) % (MESSAGE_STOP + 2);
+	message.type = sim_nonsense_byte(program) % (MESSAGE_DISK_RESIZED + 2);
 	message.device_id = sim_nonsense_byte(program) == 0 ? DEVICE + 1 : DEVICE;
 	for (uint8_t *at = (uint8_t *)&message.opened; at < (uint8_t *)&message.opened.text[16]; at++)
 		*at = sim_nonsense_byte(program);

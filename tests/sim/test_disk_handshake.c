@@ -4,6 +4,7 @@
  * other; and frontends that end without a word.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #define DOMID 11
 #define DEVICE 51712
 #define WAIT_MS 10000
+#define DISK_BYTES (4 << 20)
 
 static struct sim_machine *machine;
 static struct sim_host *host;
@@ -30,25 +32,31 @@ static struct blkif_handshake_options handshake;
 static struct blkif_frontend *frontend;
 static struct sim_block block = {.domid = DOMID, .device_id = DEVICE};
 static char text[ERROR_TEXT_MAX];
+static const char *stack = "";	    /* of wrappers, as the target string begins */
 static const char *parameters = ""; /* of the disk, behind its path */
 static int file;
 
 static void start(void)
 {
 	const struct sim_guest_options with = {.domid = DOMID, .pages = 8192};
-	static char target[64];
+	static char target[256], built[PATH_MAX];
+	static struct config config;
+	const char *build = getenv("XVHOST_BUILD");
 
 	log_set_level(LOG_LEVEL_WARNING);
 	machine = sim_machine_create(5);
 	ck_assert_int_eq(sim_guest_create(machine, &with, &guest), 0);
 	ck_assert_int_eq(sim_xenstore_open(machine, 0, &toolstack), 0);
 	ck_assert_int_eq(sim_xenstore_open(machine, DOMID, &xenstore), 0);
-	ck_assert_int_eq(sim_host_start(machine, NULL, &host), 0);
+	config_set_defaults(&config);
+	ck_assert_ptr_nonnull(realpath(build ? build : "build", built));
+	snprintf(config.backend_directory, sizeof(config.backend_directory), "%.4000s/backends", built);
+	ck_assert_int_eq(sim_host_start(machine, &config, &host), 0);
 	handshake = (struct blkif_handshake_options){
 		.platform = sim_platform(machine), .xenstore = xenstore, .timeout_ms = WAIT_MS};
 	file = memfd_create("disk", MFD_CLOEXEC);
-	ck_assert_int_eq(ftruncate(file, 4 << 20), 0);
-	snprintf(target, sizeof(target), "file:path=/proc/self/fd/%d%s", file, parameters);
+	ck_assert_int_eq(ftruncate(file, DISK_BYTES), 0);
+	snprintf(target, sizeof(target), "%sfile:path=/proc/self/fd/%d%s", stack, file, parameters);
 	block.target = target;
 	ck_assert_msg(sim_block_attach(toolstack, &block, WAIT_MS, text) == 0, "%s", text);
 }
@@ -187,6 +195,101 @@ START_TEST(sector_sizes)
 }
 END_TEST
 
+/* load_beyond - write and read what the disk has from some byte on. Returns the result of the load. */
+static const struct load_result *load_beyond(uint64_t bytes, uint64_t requests)
+{
+	const struct load_options options = {.read_percent = 50,
+					     .block_bytes = 4096,
+					     .start_bytes = bytes,
+					     .requests = requests,
+					     .verify = true,
+					     .begins_zeroed = true};
+	static struct load_result result;
+	struct load *load;
+
+	ck_assert_msg(load_create(frontend, &options, &load, text) == 0, "%s", text);
+	ck_assert_int_eq(load_start(load), 0);
+	load_finish(load, &result);
+	load_destroy(load);
+	return &result;
+}
+
+/* resize - the file, under a load on the part that stays, and the frontend learns of it. */
+static void resize(uint64_t bytes)
+{
+	const struct load_options options = {.read_percent = 50,
+					     .random = true,
+					     .block_bytes = 4096,
+					     .span_bytes = DISK_BYTES,
+					     .verify = true,
+					     .flush_every = 10};
+	static struct load_result result;
+	struct load *load;
+
+	ck_assert_msg(load_create(frontend, &options, &load, text) == 0, "%s", text);
+	ck_assert_int_eq(load_start(load), 0);
+	ck_assert_int_eq(ftruncate(file, (off_t)bytes), 0);
+	ck_assert_msg(blkif_handshake_await_size(&handshake, frontend, text) == 0, "%s", text);
+	load_stop(load);
+	load_finish(load, &result);
+	ck_assert_msg(load_errors(&result) == 0, "%s", result.text);
+	ck_assert_uint_gt(result.counters.blocks_verified, 0);
+	load_destroy(load);
+}
+
+/* A disk that grows, grows by what is no whole block, and shrinks to what it was, while it is in use. */
+START_TEST(resized)
+{
+	const struct blkif_frontend_options options = {
+		.protocol = BLKIF_X86_64, .segments = 1, .large_sectors = _i};
+
+	parameters = ",block-size=4096";
+	start();
+	connect_frontend(&options);
+	resize(2 * DISK_BYTES);
+	ck_assert_uint_eq(frontend->features.sectors, 2 * DISK_BYTES / 512);
+	expect_node("sectors", _i ? "2048" : "16384");
+	expect_node("state", "4");
+	ck_assert_uint_eq(load_errors(load_beyond(DISK_BYTES, 500)), 0);
+	resize(3 * DISK_BYTES + 4096 + 512);
+	ck_assert_uint_eq(frontend->features.sectors, 3 * DISK_BYTES / 512 + 8);
+	ck_assert_uint_eq(load_errors(load_beyond(2 * DISK_BYTES, 100)), 0);
+	resize(DISK_BYTES);
+	ck_assert_uint_eq(frontend->features.sectors, DISK_BYTES / 512);
+	/* A guest that does not believe it. */
+	frontend->features.sectors *= 2;
+	ck_assert_uint_eq(load_errors(load_beyond(DISK_BYTES, 100)), 100);
+	ck_assert_int_eq(lseek(file, 0, SEEK_END), DISK_BYTES);
+	ck_assert_msg(blkif_handshake_close(&handshake, frontend, text) == 0, "%s", text);
+	stop();
+}
+END_TEST
+
+/* A frontend gets the size of the moment, though the disk was opened with another one; and wrappers pass it on. */
+START_TEST(resized_before)
+{
+	const struct blkif_frontend_options options = {.protocol = BLKIF_X86_64, .segments = 1};
+	char wrappers[160];
+
+	if (_i) {
+		snprintf(wrappers, sizeof(wrappers),
+			 "limit:iops=1000000,disk=log:file=/proc/self/fd/%d,disk=error:per-million=0,"
+			 "disk=delay:read-us=1,disk=",
+			 memfd_create("log", MFD_CLOEXEC));
+		stack = wrappers;
+	}
+	start();
+	connect_frontend(&options);
+	resize(2 * DISK_BYTES);
+	ck_assert_msg(blkif_handshake_close(&handshake, frontend, text) == 0, "%s", text);
+	connect_frontend(&options);
+	ck_assert_uint_eq(frontend->features.sectors, 2 * DISK_BYTES / 512);
+	ck_assert_uint_eq(load_errors(load_beyond(DISK_BYTES, 100)), 0);
+	ck_assert_msg(blkif_handshake_close(&handshake, frontend, text) == 0, "%s", text);
+	stop();
+}
+END_TEST
+
 /* A frontend that is gone without closing, with requests in flight; the next one connects. */
 START_TEST(ends_without_a_word)
 {
@@ -235,6 +338,9 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, forms);
 	tcase_add_test(test_case, fits);
 	tcase_add_test(test_case, sector_sizes);
+	tcase_add_loop_test(test_case, resized, 0, 2);
+	tcase_add_loop_test(test_case, resized_before, 0, 2);
+	tcase_set_timeout(test_case, 60);
 	tcase_add_loop_test(test_case, ends_without_a_word, 0, 2);
 	tcase_add_test(test_case, no_device);
 }

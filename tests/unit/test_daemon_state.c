@@ -17,6 +17,7 @@
 #define MAY_REMOVE 16  /* may_remove */
 #define OPEN_FAILED 32 /* FAILURE_OPEN */
 #define FAILED 64      /* FAILURE_RUNTIME */
+#define RESIZED 128    /* resized */
 
 struct step {
 	const char *story; /* NULL: goes on */
@@ -36,6 +37,11 @@ static const struct step steps[] = {
 	{NULL, 2, 3, DISK_CONNECTED, 0, ACTION_PUBLISH},
 	{NULL, 4, 3, DISK_PUBLISHED, 0, ACTION_NONE},
 	{NULL, 4, 4, DISK_PUBLISHED, 0, ACTION_NONE},
+	{"the disk has another size", 4, 4, DISK_PUBLISHED, RESIZED, ACTION_RESIZE},
+	{NULL, 4, 3, DISK_PUBLISHED, RESIZED, ACTION_RESIZE},
+	{NULL, 4, 5, DISK_PUBLISHED, RESIZED, ACTION_BEGIN_CLOSING},
+	{NULL, 5, 5, DISK_PUBLISHED, RESIZED, ACTION_NONE},
+	{NULL, 4, 4, DISK_PUBLISHED, RESIZED | OFFLINE, ACTION_BEGIN_CLOSING},
 	{"a frontend that is Connected at once", 2, 4, DISK_OFFERED, 0, ACTION_CONNECT},
 	{NULL, 2, 4, DISK_CONNECTED, 0, ACTION_PUBLISH},
 
@@ -204,6 +210,7 @@ static struct device_view view_of(const struct step *step)
 		.may_open = !(step->flags & PAUSE),
 		.told = step->flags & TOLD,
 		.may_remove = step->flags & MAY_REMOVE,
+		.resized = step->flags & RESIZED,
 	};
 }
 
@@ -232,7 +239,7 @@ static void for_each_view(void (*check)(const struct device_view *view))
 		for (unsigned frontend = 0; frontend <= XENBUS_NONSENSE; frontend++)
 			for (unsigned disk = 0; disk <= DISK_CLOSING; disk++)
 				for (unsigned failure = 0; failure <= FAILURE_RUNTIME; failure++)
-					for (unsigned bits = 0; bits < 32; bits++) {
+					for (unsigned bits = 0; bits < 64; bits++) {
 						view = (struct device_view){
 							.backend = backend,
 							.frontend = frontend,
@@ -243,6 +250,7 @@ static void for_each_view(void (*check)(const struct device_view *view))
 							.may_open = bits & 4,
 							.told = bits & 8,
 							.may_remove = bits & 16,
+							.resized = bits & 32,
 						};
 						check(&view);
 					}
@@ -278,6 +286,10 @@ static void check_sense(const struct device_view *view)
 		break;
 	case ACTION_PUBLISH:
 		ck_assert(view->disk == DISK_CONNECTED && view->online && view->failure == FAILURE_NONE);
+		break;
+	case ACTION_RESIZE:
+		ck_assert(view->disk == DISK_PUBLISHED && view->resized);
+		ck_assert(view->backend == XENBUS_CONNECTED && view->failure == FAILURE_NONE);
 		break;
 	case ACTION_BEGIN_CLOSING:
 		ck_assert(view->backend >= XENBUS_INITIALISING && view->backend <= XENBUS_CONNECTED);
@@ -335,6 +347,9 @@ static void apply(struct device_view *view, enum device_action action)
 	case ACTION_PUBLISH:
 		view->backend = XENBUS_CONNECTED;
 		view->disk = DISK_PUBLISHED;
+		break;
+	case ACTION_RESIZE:
+		view->resized = false;
 		break;
 	case ACTION_BEGIN_CLOSING:
 		view->backend = XENBUS_CLOSING;

@@ -375,6 +375,33 @@ START_TEST(shorter_file)
 }
 END_TEST
 
+/* The worker notices another size by itself, and holds requests against it. */
+START_TEST(resized)
+{
+	struct front_segment segment = {100, 0, 7, 0};
+	uint64_t id;
+
+	start_connected(BLKIF_X86_64, 1);
+	ck_assert_int_eq(ftruncate(file, (DISK_SECTORS + 8) * 512 + 100), 0);
+	ck_assert_uint_eq(receive(MESSAGE_DISK_RESIZED).resized.size_bytes, (DISK_SECTORS + 8) * 512);
+	small_ring_put(&frontend, BLKIF_OP_WRITE, 1, DISK_SECTORS, 1, &segment);
+	push();
+	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
+	ck_assert_int_eq(ftruncate(file, 6 * 512), 0);
+	ck_assert_uint_eq(receive(MESSAGE_DISK_RESIZED).resized.size_bytes, 6 * 512);
+	small_ring_put(&frontend, BLKIF_OP_WRITE, 2, 0, 1, &segment);
+	push();
+	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_ERROR);
+	ck_assert_int_eq(lseek(file, 0, SEEK_END), 6 * 512);
+	/* That is no disk: it is left as it was. */
+	ck_assert_int_eq(ftruncate(file, 100), 0);
+	plain(MESSAGE_DISK_DISCONNECT, MESSAGE_DISK_DISCONNECTED);
+	ck_assert_int_eq(ftruncate(file, 12 * 512), 0);
+	ck_assert_uint_eq(receive(MESSAGE_DISK_RESIZED).resized.size_bytes, 12 * 512);
+	stop(true);
+}
+END_TEST
+
 /* What can't be opened, and what the person who wrote it is told. */
 START_TEST(bad_targets)
 {
@@ -527,6 +554,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, connect_again);
 	tcase_add_loop_test(test_case, read_only, 0, 2);
 	tcase_add_test(test_case, shorter_file);
+	tcase_add_test(test_case, resized);
 	tcase_add_test(test_case, bad_targets);
 	tcase_add_test(test_case, bad_rings);
 	tcase_add_test(test_case, failed_beside_a_good_one);

@@ -4,6 +4,7 @@
  */
 #include "try/conform/context.h"
 
+#include <inttypes.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
@@ -118,6 +119,35 @@ static void close_on_control(void *argument)
 void conform_close(struct conform_disk *disk)
 {
 	conform_on_control(close_on_control, disk);
+}
+
+struct measuring {
+	struct conform_disk *disk;
+	uint64_t size_bytes;
+	int error;
+};
+
+static void measure_on_control(void *argument)
+{
+	struct measuring *measuring = argument;
+
+	measuring->error = conform_disk_measure(measuring->disk, &measuring->size_bytes);
+}
+
+void conform_check_measure(struct conform_disk *disk)
+{
+	struct measuring measuring = {.disk = disk};
+
+	if (!disk->layers[0].backend->measure)
+		return;
+	conform_on_control(measure_on_control, &measuring);
+	if (measuring.error != 0)
+		conform_broken(CONFORM_PROPERTIES, "measure() returned %s",
+			       conform_error_name(measuring.error));
+	if (measuring.size_bytes != disk->layers[0].properties.size_bytes)
+		conform_broken(CONFORM_PROPERTIES,
+			       "measure() says %" PRIu64 " bytes, size_bytes was %" PRIu64,
+			       measuring.size_bytes, disk->layers[0].properties.size_bytes);
 }
 
 bool conform_is_read_only(const struct conform_disk *disk)

@@ -37,6 +37,9 @@ void conform_open(struct conform_context *context, struct conform_disk *disk, ui
 
 void conform_close(struct conform_disk *disk);
 
+/* conform_check_measure - measure(), if the backend has it, must say what the properties say. */
+void conform_check_measure(struct conform_disk *disk);
+
 /* conform_begin - open a disk, start one queue, and set up the context's image. */
 void conform_begin(struct conform_context *context, struct conform_disk *disk, struct conform_queue *queue);
 

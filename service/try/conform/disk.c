@@ -146,6 +146,17 @@ void conform_disk_close(struct conform_disk *disk)
 		close_layer(&disk->layers[i]);
 }
 
+int conform_disk_measure(struct conform_disk *disk, uint64_t *size_bytes)
+{
+	struct conform_layer *layer = &disk->layers[0];
+	int error;
+
+	conform_doing("measure() of backend %s", layer->backend->name);
+	error = layer->backend->measure(&layer->seen, size_bytes);
+	conform_doing(NULL);
+	return error;
+}
+
 static bool is_power_of_2(uint32_t number)
 {
 	return number > 0 && (number & (number - 1)) == 0;

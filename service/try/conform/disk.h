@@ -48,6 +48,9 @@ void conform_disk_init(void);
 int conform_disk_open(struct conform_disk *disk, const char *directory, const char *target, uint32_t flags);
 void conform_disk_close(struct conform_disk *disk);
 
+/* conform_disk_measure - what measure() returns and says; the backend has it. */
+int conform_disk_measure(struct conform_disk *disk, uint64_t *size_bytes);
+
 /* conform_disk_impossible - what can't be served of what a layer says of its disk. Returns false if all of it can. */
 bool conform_disk_impossible(const struct conform_layer *layer, char text[ERROR_TEXT_MAX]);
 

@@ -42,6 +42,7 @@ void conform_check_properties(struct conform_context *context)
 
 	conform_open(context, &disk, 0);
 	first = disk.layers[0].properties;
+	conform_check_measure(&disk);
 	conform_close(&disk);
 	conform_open(context, &disk, 0);
 	second = disk.layers[0].properties;
