@@ -34,6 +34,14 @@ data()
 	done
 }
 
+# expect_registered COUNT: so often memory was registered for the disk with direct I/O, and never for another or in vain.
+expect_registered()
+{
+	expect_equal "registrations for vbd $D" "$1" \
+		"$(grep -c "vbd $D: direct I/O by 4096 KiB that are registered with io_uring$" "$XVHOSTD_LOG")"
+	expect_equal 'lines about registering' "$1" "$(grep -c 'with io_uring' "$XVHOSTD_LOG")"
+}
+
 # restart LINE...: xvhostd, with this in xvhost.conf; the guests stay connected.
 restart()
 {
@@ -64,6 +72,7 @@ for disk in $A $C $D; do
 	memory_expect_way pvh $disk 'cached frames, by privcmd \(.*not loaded\)'
 done
 memory_expect_way pvh $B "$GRANTS"
+expect_registered 1
 
 step "grants for all disks that do not ask for something else"
 restart 'access = grant'
@@ -73,6 +82,7 @@ for disk in $A $B $D; do
 	memory_expect_way pvh $disk "$GRANTS"
 done
 memory_expect_way pvh $C 'cached frames, by privcmd \(.*not loaded\)'
+expect_registered 1
 
 step "with the kernel module: frames by it"
 remap_load
