@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# Guests give memory away and get other memory back, many times, while their disks are under load: no byte is wrong, and
-# what they gave away is free. In the end they are destroyed while all of their memory is in use by their disks.
+# Guests give memory away and get other memory back, many times, while their disks are under load: no byte is wrong, the
+# disks go on, and what they gave away is free. In the end they are destroyed while all of their memory is in use by their disks.
 #
 # lab: timeout=500
 # lab: guest=pv type=pv
@@ -29,18 +29,39 @@ for name in pv pvh; do
 	guest_wait_up $name
 	memory_load $name load_fio 50
 	memory_load $name load_reads $READ_MIB "${sum%% *}"
+	memory_load $name load_watch
 done
+nap 5
+
+# balloon MIB: sets the memory of both guests, whose disks go on.
+balloon()
+{
+	local name
+	local -A had=()
+
+	for name in pv pvh; do
+		had[$name]=${MEMORY_REQUESTS[$name]:-0}
+	done
+	memory_set "$1" pv pvh
+	for name in pv pvh; do
+		[[ ${MEMORY_REQUESTS[$name]} -gt ${had[$name]} ]] ||
+			fail "no request of $name was done while it ballooned to $1 MiB"
+	done
+}
 
 for ((round = 1; round <= ROUNDS; round++)); do
 	step "round $round of $ROUNDS: down to $LITTLE_MIB MiB and up again"
-	memory_set $LITTLE_MIB pv pvh
-	memory_set 256 pv pvh
+	balloon $LITTLE_MIB
+	balloon 256
 done
 
 step "the loads have read what they should"
 for name in pv pvh; do
 	memory_load_end $name
 	note "$name: ${MEMORY_SAID[0]}, ${MEMORY_SAID[1]}"
+	read -d '' -ra rates <<<"${MEMORY_SAID[2]}" || true
+	note "$name: requests per second before ballooning: ${rates[0]} (for ${rates[1]} s)," \
+		"during: ${rates[2]} (${rates[3]} s), between and after: ${rates[4]} (${rates[5]} s)"
 	expect_equal "checksum of $name's disk" "$(cksum <"/srv/$name.img")" \
 		"$(guest_run $name 'dd if=/dev/xvda bs=1M iflag=direct status=none | cksum')"
 done

@@ -140,7 +140,39 @@ load_forks()
 		echo "$processes processes"' "$MEMORY_STOP"
 }
 
+# No load: counts what xvda and xvdb do before the guest's memory becomes less for the first time, while it becomes less or
+# more, and between and after that. Prints requests
+# per second, and for how many seconds, of each.
+load_watch()
+{
+	local nap now last='' kb last_kb a b all last_all phase=0 requests=(0 0 0) time=(0 0 0)
+
+	exec {nap}<> <(:)
+	until [[ -e $MEMORY_STOP ]]; do
+		read -r now _ </proc/uptime
+		now=${now/./}
+		read -r kb </sys/devices/system/xen_memory/xen_memory0/info/current_kb
+		read -ra a </sys/block/xvda/stat
+		read -ra b </sys/block/xvdb/stat
+		all=$((a[0] + a[4] + b[0] + b[4]))
+		if [[ $last ]]; then
+			[[ $phase -eq 0 ]] || phase=2
+			[[ $kb -eq $last_kb ]] || phase=1
+			requests[phase]=$((requests[phase] + all - last_all))
+			time[phase]=$((time[phase] + now - last))
+		fi
+		last=$now last_kb=$kb last_all=$all
+		read -rt 0.2 -u "$nap" || true
+	done
+	for phase in 0 1 2; do
+		[[ ${time[phase]} -gt 0 ]] || time[phase]=1
+		echo "$((requests[phase] * 100 / time[phase])) $((time[phase] / 100))"
+	done
+}
+
 # ---- memory of guests ----
+
+declare -A MEMORY_REQUESTS # requests that the disks of guests have ended, when memory_set was done last
 
 # memory_set MIB NAME...: balloons guests, and waits until they say that they have so much, more or less.
 memory_set()
@@ -153,11 +185,14 @@ memory_set()
 		timeout 30 xl mem-set "$name" "$mib" || fail "xl mem-set $name $mib ended with status $?"
 	done
 	for name; do
-		guest_run "$name" --timeout 150 "until
+		MEMORY_REQUESTS[$name]=$(guest_run "$name" --timeout 150 "until
 			off=\$((\$(</sys/devices/system/xen_memory/xen_memory0/info/current_kb) / 1024 - $mib))
 			[[ \${off#-} -le 2 ]]
 		do
 			sleep 0.2
-		done"
+		done
+		read -ra a </sys/block/xvda/stat
+		read -ra b </sys/block/xvdb/stat
+		echo \$((a[0] + a[4] + b[0] + b[4]))")
 	done
 }
