@@ -87,11 +87,12 @@ $(guest-module): kernel/build $(wildcard tests/lab/module/*)
 	$(Q)kernel/build $(@D) "$$(tests/lab/kernel-headers 6.1)" tests/lab/module
 	$(Q)strip --strip-debug $@
 
+# What takes longest, tests/try/kit, begins early: the others fill the time beside it.
 check: deps ## run all tests; installs what is missing first
-	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize thread memcheck try fuzz headers scripts kernel lab
+	$(Q)MAKE='$(MAKE)' tests/run $(O) build fuzz try unit sanitize thread memcheck headers scripts kernel lab
 
 check-fast: ## run the tests that need no lab: unit tests, again with sanitizers, xvhost-try, fuzzers, headers, scripts
-	$(Q)MAKE='$(MAKE)' tests/run $(O) build unit sanitize try fuzz headers scripts
+	$(Q)MAKE='$(MAKE)' tests/run $(O) build fuzz try unit sanitize headers scripts
 
 check-unit: ## run the unit tests
 	$(Q)MAKE='$(MAKE)' tests/run $(O) unit
