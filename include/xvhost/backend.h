@@ -14,7 +14,7 @@
  *
  * The control thread may block: it opens files and connects to servers. A loop thread serves rings and
  * must never block: no sleeping, no waiting for a lock that is held during I/O, no system call that can
- * wait. queue_start, submit, io_done and queue_stop of one queue are always called on the same thread. Queues of
+ * wait. queue_start, submit, io_done, ready and queue_stop of one queue are always called on the same thread. Queues of
  * one disk may be on different loop threads at the same time: what they share is the backend's to protect.
  * queue_stop comes when the queue has no request left; it may be followed by another queue_start. A guest
  * that goes away without connecting leads from open straight to close.
@@ -124,6 +124,10 @@ struct xvhost_disk_properties {
 	uint32_t physical_block_bytes;
 };
 
+enum {
+	XVHOST_WATCHES_MAX = 4 /* of one queue */
+};
+
 /* How serious a message is. The numbers are syslog's. */
 enum xvhost_log_level {
 	XVHOST_LOG_ERROR = 3,
@@ -153,7 +157,7 @@ struct xvhost_host {
 
 	/*
 	 * complete - end a request: 0 or a negative errno. Exactly once for each request, on the loop thread,
-	 * from submit, io_done or any other call that the host makes there. The request and its memory
+	 * from submit, io_done, ready or any other call that the host makes there. The request and its memory
 	 * are not the backend's any more when this returns.
 	 */
 	void (*complete)(struct xvhost_request *request, int error);
@@ -199,6 +203,15 @@ struct xvhost_host {
 	 */
 	void (*forward)(struct xvhost_request *request, uint32_t operation, uint64_t offset, uint64_t length,
 			struct iovec *iov, uint32_t iov_count);
+
+	/*
+	 * watch - have ready() called once, when a descriptor has one of these events of poll(2), POLLIN or POLLOUT; POLLERR
+	 * and POLLHUP always count. For libraries that do their own I/O on a socket that does not block. A queue has
+	 * XVHOST_WATCHES_MAX watches, told apart by `index`; one that is set already is changed. With descriptor -1 it
+	 * ends: ready() is not called for it any more, and only then the descriptor may be closed. All end with
+	 * queue_stop. Loop thread, from any call for this queue but queue_stop.
+	 */
+	void (*watch)(struct xvhost_queue *queue, uint32_t index, int fd, uint32_t events);
 };
 
 /* One disk of one guest. The host owns it; it lives from open to the end of close. */
@@ -212,6 +225,10 @@ struct xvhost_disk {
 
 	/* Since xvhost 0.2. What the disk below is; NULL if there is none. */
 	const struct xvhost_disk_properties *inner;
+
+	/* Since xvhost 0.2. Set by open(): the disk can have so many queues at a time, with indexes below this; 0: any number. */
+	uint32_t queues_max;
+	uint32_t reserved;
 };
 
 enum {
@@ -308,6 +325,13 @@ struct xvhost_disk_backend {
 	 * open and close; keeps it from its other work, so it must not take long.
 	 */
 	int (*measure)(struct xvhost_disk *disk, uint64_t *size_bytes);
+
+	/*
+	 * ready - what came of a watch: events of poll(2), or a negative errno when the descriptor can't be watched. The
+	 * watch has ended and may be set again. 0: the queue has begun to stop (XVHOST_QUEUE_STOPPING), which each
+	 * watch that is set is told once; it stays set. NULL in a backend that watches nothing. Loop thread.
+	 */
+	void (*ready)(struct xvhost_queue *queue, uint32_t index, int32_t events);
 };
 
 /*

@@ -277,6 +277,14 @@ static void open_disk(struct device *device, const struct host *host, int64_t no
 	}
 }
 
+/* queues_max - as the operator and the disk have it. */
+static uint32_t queues_max(const struct device *device, const struct host *host)
+{
+	uint32_t ours = host->config->max_queues, disks = device->properties.queues_max;
+
+	return disks > 0 && disks < ours ? disks : ours;
+}
+
 /* offer - ACTION_OFFER. */
 static void offer(struct device *device, const struct host *host, int64_t now_ms)
 {
@@ -301,7 +309,7 @@ static void offer(struct device *device, const struct host *host, int64_t now_ms
 	if (taken_by_kernel(device, host))
 		return;
 	snprintf(order, sizeof(order), "%" PRIu32, host->config->max_ring_page_order);
-	snprintf(queues, sizeof(queues), "%" PRIu32, host->config->max_queues);
+	snprintf(queues, sizeof(queues), "%" PRIu32, queues_max(device, host));
 	snprintf(indirect, sizeof(indirect), "%u", DISK_SEGMENTS_MAX);
 	if (!write_nodes(device, host, nodes, sizeof(nodes) / sizeof(nodes[0]), XENBUS_INIT_WAIT, now_ms))
 		return;

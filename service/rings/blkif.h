@@ -174,12 +174,22 @@ struct blkif_counters {
 	uint64_t notifications; /* times the frontend was notified */
 };
 
+/* A descriptor that a backend watches. What it asks for is handed to the kernel at the end of the turn. */
+struct blkif_watch {
+	int fd;		     /* -1: none */
+	uint32_t events;     /* of poll(2) */
+	uint32_t set_events; /* what the kernel has been asked for; 0: nothing */
+	uint32_t generation; /* of that */
+	bool ended;	     /* since then: the descriptor may be another one now */
+};
+
 /* A queue as one layer of backends has it. */
 struct blkif_layer {
 	struct xvhost_queue seen; /* what the backend sees */
 	const struct xvhost_disk_backend *backend;
 	const struct xvhost_disk_properties *properties;
 	struct blkif_queue *queue;
+	struct blkif_watch watches[XVHOST_WATCHES_MAX];
 };
 
 /* blkif_layer_bytes - the size of a layer's disk. The control thread changes it. */
@@ -209,6 +219,7 @@ struct blkif_queue {
 	bool asked;   /* the frontend will notify of the next request */
 	bool ready;   /* there may be requests to take; set by the loop, and here when a barrier is done */
 	bool unpublished;	    /* responses were written since the last blkif_publish */
+	bool watching;		    /* what its backends watch has changed */
 	uint16_t index;		    /* of the loop's table of queues, for completions */
 	struct blkif_slot *barrier; /* taken, and waits for the others; or under way */
 	struct blkif_slot *slots;   /* ring.size of them */

@@ -85,6 +85,8 @@ int blkif_queue_create(const struct blkif_queue_parameters *parameters, struct b
 			.properties = parameters->layers[i].properties,
 			.queue = queue,
 		};
+		for (uint32_t k = 0; k < XVHOST_WATCHES_MAX; k++)
+			queue->layers[i].watches[k].fd = -1;
 	}
 	queue->name = parameters->layers[0].disk->name;
 	queue->limit = parameters->limit;

@@ -63,6 +63,7 @@ static const struct xvhost_host host = {
 	.fallocate = loop_fallocate,
 	.wait = loop_wait,
 	.forward = blkif_forward,
+	.watch = loop_watch,
 };
 
 /* ---- open and close ---- */
@@ -154,6 +155,12 @@ static int configure_layer(struct disk *disk, const char *backend_directory, boo
 	return 0;
 }
 
+/* queues_max - how many queues a disk can have at a time, as one of its layers says. */
+static uint32_t queues_max(const struct xvhost_disk *disk)
+{
+	return disk->queues_max > 0 && disk->queues_max < DISK_QUEUES_MAX ? disk->queues_max : DISK_QUEUES_MAX;
+}
+
 /* open_layer - a layer whose configuration is made, and those below it are open. */
 static int open_layer(struct disk *disk, struct disk_layer *layer, char text[ERROR_TEXT_MAX])
 {
@@ -173,6 +180,9 @@ static int open_layer(struct disk *disk, struct disk_layer *layer, char text[ERR
 		layer->properties.flags |= XVHOST_DISK_READ_ONLY;
 	if (disk->discard_off)
 		layer->properties.flags &= ~(uint32_t)XVHOST_DISK_DISCARD;
+	/* A wrapper may not know of it. */
+	if (!innermost && queues_max(&layer[1].seen) < queues_max(&layer->seen))
+		layer->seen.queues_max = layer[1].seen.queues_max;
 	error = check_properties(layer, text);
 	if (error < 0)
 		layer->backend->close(&layer->seen);
@@ -235,6 +245,7 @@ void disk_open(struct disk *disk, const struct guest *guest, uint32_t device_id,
 	answer->flush = properties->flags & XVHOST_DISK_FLUSH;
 	answer->persistent = access_of(disk, guest) == MEMORY_GRANT || !guest->platform->foreign_open;
 	answer->discard = (properties->flags & XVHOST_DISK_DISCARD) && !answer->read_only;
+	answer->queues_max = disk->layers[0].seen.queues_max;
 	log_info("%s: opened %s: %" PRIu64 " bytes%s", disk->name, asked->target, answer->size_bytes,
 		 answer->read_only ? ", read-only" : "");
 }
@@ -443,6 +454,14 @@ fail_ring:
 static int connect_queues(struct disk *disk, struct guest *guest, const struct message_disk_connect *asked,
 			  char text[ERROR_TEXT_MAX])
 {
+	uint32_t most = queues_max(&disk->layers[0].seen);
+
+	if (asked->queue_count > most) {
+		snprintf(text, ERROR_TEXT_MAX,
+			 "the frontend has %" PRIu32 " queues, the disk can have %" PRIu32,
+			 asked->queue_count, most);
+		return -EINVAL;
+	}
 	for (uint32_t i = 0; i < asked->queue_count; i++) {
 		int error = connect_queue(disk, guest, asked, i, text);
 

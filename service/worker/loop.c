@@ -82,6 +82,18 @@ static void serve(struct loop *loop, struct blkif_queue *queue, uint32_t port)
 	loop->platform->event_channels_notify(loop->channels, port);
 }
 
+/* tell_watches - the queue is to stop. What a backend waits for may never come. */
+static void tell_watches(struct blkif_queue *queue)
+{
+	for (uint32_t i = 0; i < queue->layer_count; i++) {
+		struct blkif_layer *layer = &queue->layers[i];
+
+		for (uint32_t index = 0; index < XVHOST_WATCHES_MAX; index++)
+			if (layer->watches[index].fd >= 0)
+				layer->backend->ready(&layer->seen, index, 0);
+	}
+}
+
 /*
  * release - nothing more is taken, and what was taken is to be answered soon: a wrapper may have made it wait for a
  * minute, and whoever disconnects the disk has less patience.
@@ -99,6 +111,7 @@ static void release(struct loop *loop, struct blkif_queue *queue)
 		     request = request->inner)
 			if (request->waiting)
 				submissions_end_wait(loop, request);
+	tell_watches(queue);
 }
 
 static void run_commands(struct loop *loop)
@@ -160,6 +173,27 @@ static void request_done(struct loop *loop, uint64_t data, int32_t result)
 	blkif_layer_of(request)->backend->io_done(&request->seen, result);
 }
 
+/* watch_done - tell the backend, unless it does not watch this any more or its queue is gone. */
+static void watch_done(struct loop *loop, uint64_t data, int32_t result)
+{
+	uint32_t index = data & 0xffff, layer_index = data >> 52 & 0xf;
+	struct blkif_queue *queue = loop->served[data >> 16 & 0xffff].queue;
+	struct blkif_layer *layer;
+	struct blkif_watch *watch;
+
+	if (!queue || layer_index >= queue->layer_count)
+		return;
+	layer = &queue->layers[layer_index];
+	watch = &layer->watches[index];
+	if (watch->set_events == 0 || watch->generation != (data >> 32 & GENERATION_MASK))
+		return;
+	watch->set_events = 0;
+	if (watch->ended)
+		return;
+	watch->fd = -1;
+	layer->backend->ready(&layer->seen, index, result);
+}
+
 static void complete_one(struct loop *loop, uint64_t data, int32_t result)
 {
 	switch ((enum completion_type)(data >> 56)) {
@@ -197,6 +231,15 @@ static void complete_one(struct loop *loop, uint64_t data, int32_t result)
 		/* Its time may have passed just now. */
 		if (result != -ENOENT && result != -EALREADY)
 			log_limited(&loop->limit, LOG_LEVEL_ERROR, "can't end a wait: %s", strerror(-result));
+		break;
+	case COMPLETION_WATCH:
+		watch_done(loop, data, result);
+		break;
+	case COMPLETION_WATCH_ENDED:
+		/* It may have ended just now. */
+		if (result != -ENOENT && result != -EALREADY)
+			log_limited(&loop->limit, LOG_LEVEL_ERROR, "can't end a watch: %s",
+				    strerror(-result));
 		break;
 	}
 }
@@ -262,6 +305,7 @@ static void leave(struct loop *loop, struct served *served)
 	struct blkif_queue *queue = served->queue;
 
 	blkif_queue_stop(queue);
+	submissions_watch_nothing(loop, queue);
 	served->queue = NULL;
 	tell(loop, LOOP_RELEASED, queue, 0);
 }
@@ -278,6 +322,8 @@ static void look_after_queues(struct loop *loop)
 			served->broken_told = true;
 			tell(loop, LOOP_BROKEN, served->queue, 0);
 		}
+		if (served->queue->watching && !loop->unsubmitted)
+			submissions_watch(loop, served->queue);
 		if (served->releasing && served->queue->in_flight == 0)
 			leave(loop, served);
 	}

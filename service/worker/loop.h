@@ -72,5 +72,6 @@ void loop_write(struct xvhost_request *request, int fd, const struct iovec *iov,
 void loop_sync(struct xvhost_request *request, int fd);
 void loop_fallocate(struct xvhost_request *request, int fd, int mode, uint64_t offset, uint64_t length);
 void loop_wait(struct xvhost_request *request, uint64_t nanoseconds);
+void loop_watch(struct xvhost_queue *queue, uint32_t index, int fd, uint32_t events);
 
 #endif

@@ -26,6 +26,8 @@ enum completion_type {
 	COMPLETION_WAIT,    /* a backend's time has passed; the same */
 	COMPLETION_MEMORY,     /* memory's bell was rung */
 	COMPLETION_WAIT_ENDED, /* a wait could not be ended early */
+	COMPLETION_WATCH, /* a backend's descriptor is ready: as a request's, but the slot is the watch's index */
+	COMPLETION_WATCH_ENDED, /* a watch could not be ended */
 };
 
 /* A place in the table of queues. */
@@ -58,6 +60,7 @@ struct loop {
 	uint32_t first; /* the place that is looked at first, another one each turn */
 	bool registered_tried;
 	struct iovec registered; /* with io_uring; its length is 0 until it is */
+	uint32_t watches_set;	 /* gives each its generation */
 	struct log_limit limit;
 
 	struct mailbox commands, events;
@@ -97,6 +100,12 @@ void submissions_unmask(struct loop *loop, uint32_t count);
 
 /* submissions_end_wait - before its time. The backend gets the result as ever, by COMPLETION_WAIT. */
 void submissions_end_wait(struct loop *loop, struct blkif_layer_request *request);
+
+/* submissions_watch - what the queue's backends watch, as they want it now. */
+void submissions_watch(struct loop *loop, struct blkif_queue *queue);
+
+/* submissions_watch_nothing - the queue has stopped. What comes of its watches later is nobody's. */
+void submissions_watch_nothing(struct loop *loop, struct blkif_queue *queue);
 
 /* submissions_submit - hand all to the kernel. With `wait` until something is complete: the one place that waits. */
 void submissions_submit(struct loop *loop, bool wait);

@@ -79,7 +79,8 @@ struct message_disk_opened {
 	bool read_only;
 	bool flush;
 	bool discard;
-	bool persistent; /* grants that the frontend leaves in place would stay mapped */
+	bool persistent;     /* grants that the frontend leaves in place would stay mapped */
+	uint32_t queues_max; /* it can have at a time; 0: any number */
 };
 
 /* One ring, as the frontend describes it. */

@@ -11,9 +11,13 @@
 
 #define SUBMISSIONS_MAX 256 /* entries of the submission queue; when it is full it is submitted early */
 #define UNMASK_BATCH 1024   /* ... unmasked by one write: Linux's driver takes a page of them */
-/* Operations that can be under way: those of requests, writes that unmask, and what is read of ports, commands and memory's bell. */
+/* Of one queue in one turn: each watch is ended and set again, and all are ended when the queue has stopped. */
+#define WATCHES_CHANGED_MAX (3 * BLKIF_LAYERS_MAX * XVHOST_WATCHES_MAX)
+/* Operations that can be under way: those of requests, watches, writes that unmask, and what is read of ports, commands and
+ * memory's bell. */
 #define ASIDE_MAX                                                                                            \
-	(2 * CONFIG_LOOP_REQUESTS_IN_FLIGHT + (LOOP_QUEUES_MAX + UNMASK_BATCH - 1) / UNMASK_BATCH + 3)
+	(2 * CONFIG_LOOP_REQUESTS_IN_FLIGHT + WATCHES_CHANGED_MAX * LOOP_QUEUES_MAX +                        \
+	 (LOOP_QUEUES_MAX + UNMASK_BATCH - 1) / UNMASK_BATCH + 3)
 
 static_assert(LOOP_QUEUES_MAX <= UINT16_MAX, "queue index in user_data");
 static_assert(BLKIF_LAYERS_MAX <= 16, "layer in user_data");
@@ -259,6 +263,83 @@ void submissions_end_wait(struct loop *loop, struct blkif_layer_request *request
 	io_uring_prep_timeout_remove(sqe, request_tag(COMPLETION_WAIT, request), 0);
 	io_uring_sqe_set_data64(sqe, tag(COMPLETION_WAIT_ENDED));
 	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+}
+
+/* ---- what backends watch ---- */
+
+void loop_watch(struct xvhost_queue *seen, uint32_t index, int fd, uint32_t events)
+{
+	struct blkif_layer *layer = (struct blkif_layer *)seen;
+	struct blkif_watch *watch = &layer->watches[index];
+
+	assert(index < XVHOST_WATCHES_MAX && layer->backend->ready);
+	watch->ended |= fd < 0 || fd != watch->fd;
+	watch->fd = fd;
+	watch->events = events | POLLERR | POLLHUP;
+	layer->queue->watching = true;
+}
+
+static uint64_t watch_tag(const struct blkif_layer *layer, uint32_t index)
+{
+	const struct blkif_queue *queue = layer->queue;
+
+	return tag(COMPLETION_WATCH) | (uint64_t)(layer - queue->layers) << 52 |
+	       (uint64_t)layer->watches[index].generation << 32 | (uint64_t)queue->index << 16 | index;
+}
+
+/* unset - take back what the kernel has been asked for. Its completion may be there already; it is known by its generation. */
+static void unset(struct loop *loop, struct blkif_layer *layer, uint32_t index)
+{
+	struct blkif_watch *watch = &layer->watches[index];
+	struct io_uring_sqe *sqe;
+
+	if (watch->set_events == 0)
+		return;
+	sqe = next_sqe(loop);
+	io_uring_prep_poll_remove(sqe, watch_tag(layer, index));
+	io_uring_sqe_set_data64(sqe, tag(COMPLETION_WATCH_ENDED));
+	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+	watch->set_events = 0;
+}
+
+static void set(struct loop *loop, struct blkif_layer *layer, uint32_t index)
+{
+	struct blkif_watch *watch = &layer->watches[index];
+	struct io_uring_sqe *sqe;
+
+	if (watch->fd < 0 || watch->set_events == watch->events)
+		return;
+	sqe = next_sqe(loop);
+	watch->generation = ++loop->watches_set & GENERATION_MASK;
+	watch->set_events = watch->events;
+	io_uring_prep_poll_add(sqe, watch->fd, watch->events);
+	io_uring_sqe_set_data64(sqe, watch_tag(layer, index));
+}
+
+void submissions_watch(struct loop *loop, struct blkif_queue *queue)
+{
+	queue->watching = false;
+	for (uint32_t i = 0; i < queue->layer_count; i++) {
+		struct blkif_layer *layer = &queue->layers[i];
+
+		for (uint32_t index = 0; index < XVHOST_WATCHES_MAX; index++) {
+			struct blkif_watch *watch = &layer->watches[index];
+
+			if (watch->ended || watch->events != watch->set_events)
+				unset(loop, layer, index);
+			watch->ended = false;
+			set(loop, layer, index);
+		}
+	}
+}
+
+void submissions_watch_nothing(struct loop *loop, struct blkif_queue *queue)
+{
+	for (uint32_t i = 0; i < queue->layer_count; i++)
+		for (uint32_t index = 0; index < XVHOST_WATCHES_MAX; index++) {
+			unset(loop, &queue->layers[i], index);
+			queue->layers[i].watches[index].fd = -1;
+		}
 }
 
 /* ---- submit and wait ---- */

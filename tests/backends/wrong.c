@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -70,6 +71,9 @@ enum fault {
 	FAULT_TOUCHES_DATA,
 	FAULT_TOUCHES_REQUEST,
 	FAULT_TWO_AT_ONCE,
+	FAULT_WATCHES_BEYOND,
+	FAULT_WATCHES_CLOSED,
+	FAULT_WATCHES_NOTHING,
 	FAULT_WRITABLE,
 	FAULT_WRITES_READ_ONLY,
 	FAULTS
@@ -124,6 +128,9 @@ static const char *const fault_names[FAULTS] = {
 	[FAULT_TOUCHES_DATA] = "touches-data",
 	[FAULT_TOUCHES_REQUEST] = "touches-request",
 	[FAULT_TWO_AT_ONCE] = "two-at-once",
+	[FAULT_WATCHES_BEYOND] = "watches-beyond",
+	[FAULT_WATCHES_CLOSED] = "watches-closed",
+	[FAULT_WATCHES_NOTHING] = "watches-nothing",
 	[FAULT_WRITABLE] = "writable",
 	[FAULT_WRITES_READ_ONLY] = "writes-read-only",
 };
@@ -143,6 +150,7 @@ struct wrong {
 	struct xvhost_request *fifo[64]; /* `in-order`: what was submitted */
 	uint32_t fifo_first, fifo_end;
 	char *memory; /* `memory-only` */
+	int pipe[2];  /* `watches-nothing` */
 };
 
 struct scratch {
@@ -261,7 +269,7 @@ static int open_file(struct xvhost_disk *disk, struct wrong *wrong, const struct
 		abort();
 	if (wrong->fault == FAULT_SHARES_FD)
 		shared_fd = wrong->fd;
-	return 0;
+	return wrong->fault == FAULT_WATCHES_NOTHING && pipe(wrong->pipe) < 0 ? -errno : 0;
 }
 
 static int find_fault(struct xvhost_disk *disk, const char *name, enum fault *fault)
@@ -324,8 +332,23 @@ static void wrong_close(struct xvhost_disk *disk)
 static int wrong_queue_start(struct xvhost_queue *queue)
 {
 	const struct wrong *wrong = queue->disk->state;
+	const struct xvhost_host *host = queue->disk->host;
 
+	if (wrong->fault == FAULT_WATCHES_BEYOND)
+		host->watch(queue, XVHOST_WATCHES_MAX, wrong->fd, POLLIN);
+	if (wrong->fault == FAULT_WATCHES_CLOSED)
+		host->watch(queue, 0, 987, POLLIN);
+	/* The other end of the pipe is never written to. */
+	if (wrong->fault == FAULT_WATCHES_NOTHING)
+		host->watch(queue, 0, wrong->pipe[0], POLLIN);
 	return wrong->fault == FAULT_ONE_QUEUE && queue->index > 0 ? -EBUSY : 0;
+}
+
+static void wrong_ready(struct xvhost_queue *queue, uint32_t index, int32_t events)
+{
+	(void)queue;
+	(void)index;
+	(void)events;
 }
 
 /* ---- requests ---- */
@@ -440,6 +463,8 @@ static bool fault_before(struct wrong *wrong, struct xvhost_request *request, bo
 			return false;
 		/* The range is held to be one block too short. */
 		complete(request, -EIO);
+		return true;
+	case FAULT_WATCHES_NOTHING:
 		return true;
 	case FAULT_EXTRA_BLOCKS:
 		if (request->offset + request->length <= wrong->size_bytes)
@@ -572,6 +597,7 @@ static const struct xvhost_disk_backend wrong_backend = {
 	.queue_start = wrong_queue_start,
 	.submit = wrong_submit,
 	.io_done = wrong_io_done,
+	.ready = wrong_ready,
 };
 
 XVHOST_DISK_BACKEND(wrong_backend);

@@ -576,7 +576,7 @@ static void renew_queue(struct blkif_queue *of, const struct served *with)
 	of->block_sectors = properties.block_bytes / 512;
 	of->unit_sectors = 1;
 	of->cached = world == &worlds[2];
-	of->broken = of->asked = of->ready = of->unpublished = false;
+	of->broken = of->asked = of->ready = of->unpublished = of->watching = false;
 	of->barrier = NULL;
 	of->in_flight = of->grants = 0;
 	memset(&of->counters, 0, sizeof(of->counters));

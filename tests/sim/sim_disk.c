@@ -5,6 +5,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -148,6 +149,27 @@ void sim_disk_close(struct sim_disk *disk)
 	ck_assert_int_eq(worker_thread_close(worker, disk->device_id), 0);
 	if (disk->file >= 0)
 		close(disk->file);
+}
+
+void sim_disk_wait_until_taken(const struct sim_disk *disk, uint32_t requests)
+{
+	for (uint32_t tries = 0; tries < 15000; tries++) {
+		uint32_t taken = 0;
+
+		for (uint32_t i = 0; i < disk->frontend->queue_count; i++) {
+			/* The head of a ring (io/ring.h): requests shown, and which of them the host asks for. */
+			const uint32_t *head =
+				(const uint32_t *)(const void *)disk->frontend->queues[i].ring.pages[0];
+			uint32_t shown = __atomic_load_n(&head[0], __ATOMIC_ACQUIRE);
+
+			if (__atomic_load_n(&head[1], __ATOMIC_ACQUIRE) == shown + 1)
+				taken += shown;
+		}
+		if (taken == requests)
+			return;
+		usleep(1000);
+	}
+	ck_abort_msg("the worker has not taken %" PRIu32 " requests", requests);
 }
 
 const struct load_result *sim_disk_load(struct sim_disk *disk, const struct load_options *options)

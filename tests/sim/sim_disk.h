@@ -71,6 +71,9 @@ void sim_disk_disconnect(struct sim_disk *disk);
 /* sim_disk_close - disconnected if it is connected. */
 void sim_disk_close(struct sim_disk *disk);
 
+/* sim_disk_wait_until_taken - until the worker has so many requests, and asks each ring for the next one. */
+void sim_disk_wait_until_taken(const struct sim_disk *disk, uint32_t requests);
+
 /* sim_disk_load - run a load, then read back what it wrote, if it is to verify; all of it without any error. Returns the
  * result of the load. */
 const struct load_result *sim_disk_load(struct sim_disk *disk, const struct load_options *options);

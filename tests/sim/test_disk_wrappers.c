@@ -252,28 +252,6 @@ static const char *const slow_stacks[] = {
 	"delay:read-us=60000000,disk=delay:read-us=60000000,disk=%sdelay:read-us=60000000,disk=",
 };
 
-/* wait_until_taken - until the worker has all requests of this load, and asks each ring for the next one. */
-static void wait_until_taken(uint32_t requests)
-{
-	for (uint32_t tries = 0; tries < 15000; tries++) {
-		uint32_t taken = 0;
-
-		for (uint32_t i = 0; i < disk.frontend->queue_count; i++) {
-			/* The head of a ring (io/ring.h): requests shown, and which of them the host asks for. */
-			const uint32_t *head =
-				(const uint32_t *)(const void *)disk.frontend->queues[i].ring.pages[0];
-			uint32_t shown = __atomic_load_n(&head[0], __ATOMIC_ACQUIRE);
-
-			if (__atomic_load_n(&head[1], __ATOMIC_ACQUIRE) == shown + 1)
-				taken += shown;
-		}
-		if (taken == requests)
-			return;
-		usleep(1000);
-	}
-	ck_abort_msg("the worker has not taken %" PRIu32 " requests", requests);
-}
-
 /*
  * A ring is let go while all of its requests wait: the waits end, and those that would come after them, too, and the
  * requests are carried out. The guest's other disk goes on meanwhile and notices nothing.
@@ -299,7 +277,7 @@ START_TEST(stop_ends_waits)
 	make_load(&read);
 	ck_assert_int_eq(load_start(others), 0);
 	ck_assert_int_eq(load_start(load), 0);
-	wait_until_taken(32);
+	sim_disk_wait_until_taken(&disk, 32);
 	began_ns = monotonic_ns();
 	ck_assert_int_eq(worker_thread_disconnect(worker, SIM_DISK_DEVICE), 0);
 	ck_assert_uint_lt(monotonic_ns() - began_ns, 1000000000);
@@ -334,7 +312,7 @@ START_TEST(stop_is_told)
 	for (int round = 0; round < 2; round++) {
 		make_load(&read);
 		ck_assert_int_eq(load_start(load), 0);
-		wait_until_taken(8);
+		sim_disk_wait_until_taken(&disk, 8);
 		ck_assert_int_eq(worker_thread_disconnect(worker, SIM_DISK_DEVICE), 0);
 		load_finish(load, &result);
 		ck_assert_msg(load_errors(&result) == 0, "%s", result.text);

@@ -3,7 +3,9 @@
  * test_sim_host.c - a disk's whole life over the simulated machine: toolstack, xvhostd, worker, guest
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check_main.h"
@@ -11,6 +13,7 @@
 #include "sim/load.h"
 #include "sim/xenstore.h"
 #include "vm.h"
+#include "worker/backends.h"
 
 #define DOMID 7
 
@@ -262,6 +265,29 @@ START_TEST(test_host_is_started_with_less)
 }
 END_TEST
 
+/* A disk that can have one queue is offered so, whatever the operator allows. */
+START_TEST(test_disk_with_one_queue)
+{
+	const struct blkif_frontend_options options = {.protocol = BLKIF_X86_64, .queues = 2};
+	const struct xvhost_disk_backend *backend;
+	char target[sizeof(vm.target)], path[PATH_MAX], text[ERROR_TEXT_MAX];
+	const char *build = getenv("XVHOST_BUILD");
+
+	snprintf(path, sizeof(path), "%s/tests/backends/watching.so", build ? build : "build");
+	ck_assert_msg(backends_load(path, &backend, text) == 0, "%s", text);
+	snprintf(target, sizeof(target), "%s", vm.target);
+	ck_assert_int_lt(snprintf(vm.target, sizeof(vm.target), "watching:queues=1,disk=%s", target),
+			 (int)sizeof(vm.target));
+	vm_attach(&vm);
+	ck_assert_str_eq(vm_node(&vm, "multi-queue-max-queues"), "1");
+	vm_connect(&vm, &options);
+	ck_assert_uint_eq(vm.frontend->queue_count, 1);
+	vm_use(&vm, 5);
+	vm_close(&vm);
+	vm_detach(&vm);
+}
+END_TEST
+
 static void add_tests(TCase *test_case)
 {
 	tcase_add_checked_fixture(test_case, set_up, tear_down);
@@ -270,6 +296,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, test_persistent, 0, 4);
 	tcase_add_loop_test(test_case, test_discard, 0, 2);
 	tcase_add_test(test_case, test_bad_target);
+	tcase_add_test(test_case, test_disk_with_one_queue);
 	tcase_add_test(test_case, test_detach_while_connected);
 	tcase_add_test(test_case, test_forced_detach);
 	tcase_add_test(test_case, test_guest_ends_while_connected);

@@ -197,3 +197,14 @@ bool conform_disk_impossible(const struct conform_layer *layer, char text[ERROR_
 			 properties->physical_block_bytes, properties->block_bytes);
 	return text[0] != '\0';
 }
+
+uint32_t conform_disk_queues(const struct conform_disk *disk, uint32_t wanted)
+{
+	for (uint32_t i = 0; i < disk->layer_count; i++) {
+		uint32_t most = disk->layers[i].seen.queues_max;
+
+		if (most > 0 && most < wanted)
+			wanted = most;
+	}
+	return wanted;
+}

@@ -54,6 +54,9 @@ int conform_disk_measure(struct conform_disk *disk, uint64_t *size_bytes);
 /* conform_disk_impossible - what can't be served of what a layer says of its disk. Returns false if all of it can. */
 bool conform_disk_impossible(const struct conform_layer *layer, char text[ERROR_TEXT_MAX]);
 
+/* conform_disk_queues - so many, or as many as the disk can have at a time. */
+uint32_t conform_disk_queues(const struct conform_disk *disk, uint32_t wanted);
+
 /* What xvhost_host has for any thread, and for the control thread. */
 void conform_disk_log(const struct xvhost_disk *disk, enum xvhost_log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "try/conform/report.h"
+#include "try/conform/watch.h"
 
 #define SCRATCH 0x5c	      /* in scratch: it is not cleared */
 #define BLOCKED_MS 100	      /* a thread that is blocked for so long does not serve other disks */
@@ -240,6 +241,7 @@ static void host_complete(struct xvhost_request *seen, int error)
 	request->state = CONFORM_COMPLETED;
 	request->error = error;
 	request->queue->in_flight--;
+	request->queue->loop->in_flight--;
 }
 
 /* iov_sum - changes when an iovec does. */
@@ -567,4 +569,5 @@ const struct xvhost_host conform_host = {
 	.fallocate = host_fallocate,
 	.wait = host_wait,
 	.forward = host_forward,
+	.watch = conform_watch,
 };

@@ -109,6 +109,7 @@ void conform_check_quiesce(struct conform_context *context)
 		context->loop.hold = true;
 		context->loop.backwards = i % 2;
 		fill_queue(context, &queue);
+		conform_queue_stopping(&queue);
 		while (conform_turn(&context->loop))
 			;
 		context->loop.hold = false;
@@ -127,27 +128,31 @@ void conform_check_queues(struct conform_context *context)
 	static struct conform_queue queues[QUEUES];
 	struct conform_queue *all[QUEUES];
 	struct conform_disk disk;
+	uint32_t count;
 
 	conform_begin(context, &disk, &queues[0]);
-	for (uint32_t i = 0; i < QUEUES; i++)
+	count = conform_disk_queues(&disk, QUEUES);
+	if (count == 1)
+		conform_skip("the disk has one queue at a time (queues_max)");
+	for (uint32_t i = 0; i < count; i++)
 		all[i] = &queues[i];
-	for (uint32_t i = 1; i < QUEUES; i++)
+	for (uint32_t i = 1; i < count; i++)
 		conform_queue_start(&queues[i], &context->loop, &disk, i);
-	conform_image_load(&context->image, all, QUEUES, 200);
-	for (uint32_t i = 0; i < QUEUES; i++) {
+	conform_image_load(&context->image, all, count, 200);
+	for (uint32_t i = 0; i < count; i++) {
 		struct conform_queue *others[QUEUES];
 
-		for (uint32_t k = 1; k < QUEUES; k++)
-			others[k - 1] = &queues[(i + k) % QUEUES];
+		for (uint32_t k = 1; k < count; k++)
+			others[k - 1] = &queues[(i + k) % count];
 		conform_queue_stop(&queues[i]);
-		conform_image_load(&context->image, others, QUEUES - 1, 50);
+		conform_image_load(&context->image, others, count - 1, 50);
 		conform_queue_start(&queues[i], &context->loop, &disk, i);
 	}
-	conform_image_load(&context->image, all, QUEUES, 200);
-	for (uint32_t i = 0; i < QUEUES; i++)
+	conform_image_load(&context->image, all, count, 200);
+	for (uint32_t i = 0; i < count; i++)
 		conform_queue_stop(&queues[i]);
 	conform_close(&disk);
-	conform_note("%u queues", QUEUES);
+	conform_note("%u queues", count);
 }
 
 /* What the second loop thread of a disk needs. */
@@ -181,6 +186,8 @@ void conform_check_loops(struct conform_context *context)
 	pthread_t thread;
 
 	conform_begin(context, &disk, &queue);
+	if (conform_disk_queues(&disk, 2) < 2)
+		conform_skip("the disk has one queue at a time (queues_max)");
 	if (context->image.area_count < 2)
 		conform_skip("the disk is too small for two parts");
 	context->loop.is_one_of_two = true;

@@ -15,6 +15,7 @@
 
 #include "try/conform/host.h"
 #include "try/conform/report.h"
+#include "try/conform/watch.h"
 
 #define SECTOR_BYTES 512u
 #define BETWEEN 0xc5 /* in memory between the pieces of a request's data */
@@ -60,16 +61,23 @@ void conform_loop_exit(struct conform_loop *loop)
 	conform_my_loop = NULL;
 }
 
-/* take_results - what io_uring has completed. */
-static void take_results(struct conform_loop *loop)
+/* take_results - what io_uring has completed. Returns whether it was a watch, of which the backend has been told. */
+static bool take_results(struct conform_loop *loop)
 {
 	struct io_uring_cqe *cqe;
+	bool told = false;
 
 	while (loop->result_count < CONFORM_ARENAS_MAX && io_uring_peek_cqe(&loop->ring, &cqe) == 0) {
-		loop->results[loop->result_count++] = (struct conform_result){
-			.part = io_uring_cqe_get_data(cqe), .result = cqe->res};
+		uint64_t data = io_uring_cqe_get_data64(cqe);
+		struct conform_result result = {.part = io_uring_cqe_get_data(cqe), .result = cqe->res};
+
 		io_uring_cqe_seen(&loop->ring, cqe);
+		if (conform_is_watch(data))
+			told |= conform_watch_deliver(loop, data, result.result);
+		else
+			loop->results[loop->result_count++] = result;
 	}
+	return told;
 }
 
 /* deliver_results - all that are there; a backend that is called may start more, which come with the next turn. */
@@ -95,6 +103,8 @@ static void wait_for_one(struct conform_loop *loop)
 	struct io_uring_cqe *cqe;
 	int error;
 
+	/* What was ready a moment ago may be watched anew. */
+	io_uring_submit(&loop->ring);
 	do
 		error = io_uring_wait_cqe_timeout(&loop->ring, &cqe, &timeout);
 	while (error == -EINTR);
@@ -106,9 +116,15 @@ static void wait_for_one(struct conform_loop *loop)
 bool conform_turn(struct conform_loop *loop)
 {
 	io_uring_submit(&loop->ring);
-	take_results(loop);
-	if (loop->under_way == 0)
-		return false;
+	if (take_results(loop))
+		return true;
+	if (loop->under_way == 0) {
+		if (loop->in_flight == 0 || loop->watch_count == 0)
+			return false;
+		wait_for_one(loop);
+		take_results(loop);
+		return true;
+	}
 	if (loop->hold) {
 		if (loop->result_count == loop->under_way)
 			return false;
@@ -184,10 +200,22 @@ static void give_parts_back(struct conform_request *request)
 	free(request->parts);
 }
 
+/* place_of - where the loop has this queue. */
+static struct conform_queue **place_of(struct conform_loop *loop, const struct conform_queue *queue)
+{
+	uint32_t i = 0;
+
+	while (i < CONFORM_QUEUES_MAX && loop->queues[i] != queue)
+		i++;
+	assert(i < CONFORM_QUEUES_MAX);
+	return &loop->queues[i];
+}
+
 void conform_queue_start(struct conform_queue *queue, struct conform_loop *loop, struct conform_disk *disk,
 			 uint32_t index)
 {
 	memset(queue, 0, sizeof(*queue));
+	place_of(loop, NULL)[0] = queue;
 	queue->loop = loop;
 	queue->disk = disk;
 	for (uint32_t i = 0; i < CONFORM_DEPTH; i++)
@@ -225,10 +253,19 @@ void conform_queue_stop(struct conform_queue *queue)
 		disk->layers[layer].backend->queue_stop(&queue->seen[layer]);
 		conform_leave(queue->loop, "queue_stop()", call);
 	}
+	conform_watch_nothing(queue);
+	place_of(queue->loop, queue)[0] = NULL;
 	for (uint32_t i = 0; i < CONFORM_DEPTH; i++)
 		give_parts_back(&queue->requests[i]);
 	/* Nobody may look at it any more. */
 	memset(queue->seen, 0xff, sizeof(queue->seen));
+}
+
+void conform_queue_stopping(struct conform_queue *queue)
+{
+	for (uint32_t layer = 0; layer < queue->disk->layer_count; layer++)
+		queue->seen[layer].flags |= XVHOST_QUEUE_STOPPING;
+	conform_watch_stopping(queue);
 }
 
 /* ---- requests ---- */
@@ -335,6 +372,7 @@ void conform_submit(struct conform_request *request)
 	assert(request->state == CONFORM_MADE);
 	request->state = CONFORM_SUBMITTED;
 	request->queue->in_flight++;
+	request->queue->loop->in_flight++;
 	memcpy(iov, request->given, request->given_count * sizeof(iov[0]));
 	conform_hand_over(part, part->operation, part->offset, part->length,
 			  request->given_count ? iov : NULL, request->given_count);

@@ -21,6 +21,8 @@
 #define CONFORM_UNREAD 0xe7	/* in memory that is to be read into */
 #define CONFORM_DEPTH 16	/* requests of one queue */
 #define CONFORM_TIMEOUT_MS 5000 /* what takes longer never ends */
+#define CONFORM_QUEUES_MAX 8	/* of one loop */
+#define CONFORM_WATCHES_MAX (CONFORM_QUEUES_MAX * BLKIF_LAYERS_MAX * XVHOST_WATCHES_MAX)
 
 /* The host's operations. */
 enum conform_operation {
@@ -102,6 +104,13 @@ struct conform_queue {
 	uint32_t in_flight;
 };
 
+/* A descriptor that a backend watches. */
+struct conform_watch {
+	struct conform_queue *queue; /* NULL: none */
+	uint32_t layer, index;
+	uint32_t generation; /* what io_uring says of another one comes too late */
+};
+
 struct conform_result {
 	struct conform_part *part;
 	int32_t result;
@@ -122,7 +131,11 @@ struct conform_loop {
 	struct conform_result results[CONFORM_ARENAS_MAX];
 	uint32_t result_count;
 	uint32_t under_way; /* operations that io_uring has, and results that are kept back */
-	uint64_t made;	    /* requests */
+	uint32_t in_flight; /* requests */
+	struct conform_queue *queues[CONFORM_QUEUES_MAX]; /* NULL: free */
+	struct conform_watch watches[CONFORM_WATCHES_MAX];
+	uint32_t watch_count; /* of them, in use */
+	uint64_t made;	      /* requests */
 };
 
 void conform_loop_init(struct conform_loop *loop);
@@ -132,6 +145,9 @@ void conform_loop_exit(struct conform_loop *loop);
 void conform_queue_start(struct conform_queue *queue, struct conform_loop *loop, struct conform_disk *disk,
 			 uint32_t index);
 void conform_queue_stop(struct conform_queue *queue);
+
+/* conform_queue_stopping - the queue is to stop as soon as what it has is complete. */
+void conform_queue_stopping(struct conform_queue *queue);
 
 /*
  * conform_request_make - prepare a request whose data lies in `count` pieces, one behind the other and each as far
