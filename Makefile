@@ -103,6 +103,8 @@ endif
 # Debian's names; one list for all programs, for --as-needed leaves out what a program does not use.
 packages := xenstore xenevtchn xengnttab xendevicemodel xenforeignmemory xentoollog liburing inih jansson
 missing-package = $(error pkg-config does not know $1; `make deps-build` installs what is needed)
+missing-for-backend = $(error backend $1 needs $2, which pkg-config does not know; `make deps-build` installs it, and \
+	CONFIG_BACKEND_$(shell echo $1 | tr a-z- A-Z_)=n leaves the backend out)
 pkg-libs = $(or $(shell pkg-config --libs $1),$(call missing-package,$1))
 
 includes = -Iinclude -Iservice
@@ -138,8 +140,10 @@ sim-objects := $(call objects,service/sim)
 # Fills backend-y and backend-m, and backend- with those that are not built.
 include backends/disk/Makefile
 all-backends := $(backend-y) $(backend-m) $(backend-n) $(backend-)
-builtin-objects := $(backend-y:%=$(O)/obj/backends/disk/%.o)
-module-objects := $(backend-m:%=$(O)/obj/backends/disk/%.module.o)
+backend-sources = $(foreach b,$1,$b $($b-parts))
+builtin-objects := $(patsubst %,$(O)/obj/backends/disk/%.o,$(call backend-sources,$(backend-y)))
+module-objects := $(patsubst %,$(O)/obj/backends/disk/%.module.o,$(call backend-sources,$(backend-m)))
+packages += $(foreach b,$(backend-y),$($b-packages))
 modules := $(backend-m:%=$(O)/backends/%.so)
 symbol = xvhost_backend_$(subst -,_,$1)
 builtin-list := $(O)/obj/builtin_backends
@@ -171,6 +175,8 @@ sim-libraries := $(O)/lib/libsim.a $(libraries)
 include tests/tests.mk
 
 ifneq ($(build-goals),)
+$(foreach b,$(backend-y) $(backend-m),$(foreach p,$($b-packages),\
+	$(if $(shell pkg-config --exists $p && echo yes),,$(call missing-for-backend,$b,$p))))
 $(call remember,flags,$(c-flags) $(includes) $(pic) $(module-pic) $(ld-flags) $(shell $(CC) --version 2>&1))
 $(call remember,paths,$(path-defines) $(fill-in))
 $(call remember,builtin,$(backend-y) without $(backend-m))
@@ -205,9 +211,10 @@ $(module-objects): $(O)/obj/%.module.o: %.c $(O)/settings/flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(compile)
 
+$(foreach b,$(backend-m),$(eval $(O)/backends/$b.so: $($b-parts:%=$(O)/obj/backends/disk/%.module.o)))
 $(O)/backends/%.so: $(O)/obj/backends/disk/%.module.o
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(ld-flags) -shared $(no-undefined) -o $@ $^
+	$(Q)mkdir -p $(@D) && $(CC) $(ld-flags) -shared $(no-undefined) -o $@ $^ $(if $($*-packages),$(call pkg-libs,$($*-packages)))
 
 $(accel-objects): pic := $(module-pic)
 $(accel-library): $(accel-objects)

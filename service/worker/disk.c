@@ -158,7 +158,8 @@ static int configure_layer(struct disk *disk, const char *backend_directory, boo
 /* queues_max - how many queues a disk can have at a time, as one of its layers says. */
 static uint32_t queues_max(const struct xvhost_disk *disk)
 {
-	return disk->queues_max > 0 && disk->queues_max < DISK_QUEUES_MAX ? disk->queues_max : DISK_QUEUES_MAX;
+	return disk->queues_max > 0 && disk->queues_max < DISK_QUEUES_MAX ? disk->queues_max
+									  : DISK_QUEUES_MAX;
 }
 
 /* open_layer - a layer whose configuration is made, and those below it are open. */
