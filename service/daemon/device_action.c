@@ -20,8 +20,10 @@
 #include "daemon/nodes.h"
 #include "daemon/text.h"
 
-#define SECTOR_BYTES 512   /* unit of the node `sectors`, unless the frontend says otherwise */
-#define VDISK_READONLY 4   /* a bit of the node `info` (xen/io/blkif.h) */
+#define SECTOR_BYTES 512 /* unit of the node `sectors`, unless the frontend says otherwise */
+#define VDISK_CDROM 1	 /* bits of the node `info` (xen/io/blkif.h) */
+#define VDISK_REMOVABLE 2
+#define VDISK_READONLY 4
 #define NUMBER_TEXT_MAX 24 /* bytes of a number as a text with the final 0 */
 #define WATCH_TOKEN_MAX 24 /* bytes of a watch's token with the final 0 */
 #define STATE_TEXT_MAX 4   /* bytes of a state as a text with the final 0 */
@@ -318,14 +320,14 @@ static void offer(struct device *device, const struct host *host, int64_t now_ms
 	device_clear_error(device, host);
 }
 
-/* offered_persistent - what the frontend has read, maybe of an xvhostd before this one. */
-static bool offered_persistent(const struct device *device, const struct host *host)
+/* says - whether a node of the backend directory has this value. */
+static bool says(const struct device *device, const struct host *host, const char *name, const char *value)
 {
-	char *value = nodes_read(host, device->backend, "feature-persistent");
-	bool offered = value != NULL && strcmp(value, "1") == 0;
+	char *text = nodes_read(host, device->backend, name);
+	bool same = text != NULL && strcmp(text, value) == 0;
 
-	free(value);
-	return offered;
+	free(text);
+	return same;
 }
 
 /* connect_ring - ACTION_CONNECT. */
@@ -339,7 +341,9 @@ static void connect_ring(struct device *device, const struct host *host, int64_t
 		return;
 	memset(&message, 0, sizeof(message));
 	error = frontend_read_ring(host, device->frontend, &message.connect, text);
-	message.connect.persistent = message.connect.persistent && offered_persistent(device, host);
+	/* What the frontend was offered, maybe by an xvhostd before this one. */
+	message.connect.persistent = message.connect.persistent &&
+				     says(device, host, "feature-persistent", "1");
 	if (error < 0)
 		device_fail(device, host, now_ms, FAILURE_RUNTIME, error, "%s", text);
 	else
@@ -366,6 +370,18 @@ static uint32_t physical_bytes(const struct message_disk_opened *properties)
 	return bytes;
 }
 
+/* info_bits - the node `info`: what the toolstack wants the disk to look like. */
+static unsigned info_bits(const struct device *device, const struct host *host)
+{
+	unsigned bits = device->read_only || device->properties.read_only ? VDISK_READONLY : 0;
+
+	if (says(device, host, "device-type", "cdrom"))
+		bits |= VDISK_CDROM;
+	if (says(device, host, "removable", "1"))
+		bits |= VDISK_REMOVABLE;
+	return bits;
+}
+
 /* publish - ACTION_PUBLISH. */
 static void publish(struct device *device, const struct host *host, int64_t now_ms)
 {
@@ -388,7 +404,7 @@ static void publish(struct device *device, const struct host *host, int64_t now_
 	sectors_text(device, sectors);
 	snprintf(sector_size, sizeof(sector_size), "%" PRIu32, properties->block_bytes);
 	snprintf(physical_size, sizeof(physical_size), "%" PRIu32, physical_bytes(properties));
-	snprintf(info, sizeof(info), "%d", device->read_only || properties->read_only ? VDISK_READONLY : 0);
+	snprintf(info, sizeof(info), "%u", info_bits(device, host));
 	if (!write_nodes(device, host, nodes, sizeof(nodes) / sizeof(nodes[0]), XENBUS_CONNECTED, now_ms))
 		return;
 	device->disk = DISK_PUBLISHED;

@@ -279,6 +279,7 @@ START_TEST(test_attach_and_detach)
 	attach(3, "good");
 	ck_assert_str_eq(backend(3, "sectors"), "2048");
 	ck_assert_str_eq(backend(3, "sector-size"), "512");
+	ck_assert_str_eq(backend(3, "physical-sector-size"), "512");
 	ck_assert_str_eq(backend(3, "info"), "0");
 	ck_assert_str_eq(backend(3, "feature-flush-cache"), "1");
 	ck_assert_str_eq(backend(3, "feature-barrier"), "1");
@@ -312,6 +313,27 @@ START_TEST(test_read_only)
 	make_ring(4);
 	turn_until(4, "state", "4");
 	ck_assert_str_eq(backend(4, "info"), "4");
+}
+END_TEST
+
+/* As libxl has it for devtype=cdrom: read-only and removable, too. */
+START_TEST(test_cdrom)
+{
+	start_daemon();
+	make_device(3, "good");
+	set_backend(3, "mode", "r");
+	set_backend(3, "removable", "1");
+	set_backend(3, "device-type", "cdrom");
+	turn_until(3, "state", "2");
+	make_ring(3);
+	turn_until(3, "state", "4");
+	ck_assert_str_eq(backend(3, "info"), "7");
+	make_device(4, "good");
+	set_backend(4, "removable", "1");
+	turn_until(4, "state", "2");
+	make_ring(4);
+	turn_until(4, "state", "4");
+	ck_assert_str_eq(backend(4, "info"), "2");
 }
 END_TEST
 
@@ -851,6 +873,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_checked_fixture(test_case, set_up, tear_down);
 	tcase_add_test(test_case, test_attach_and_detach);
 	tcase_add_test(test_case, test_read_only);
+	tcase_add_test(test_case, test_cdrom);
 	tcase_add_test(test_case, test_guest_closes_and_comes_back);
 	tcase_add_test(test_case, test_destroy);
 	tcase_add_test(test_case, test_new_device_of_the_same_number);
