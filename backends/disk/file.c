@@ -394,13 +394,16 @@ static void start_discard(struct xvhost_request *request)
 		host->fallocate(request, file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from, piece);
 }
 
-/* fd_for - the descriptor that takes the request's memory as it is cut. */
+/*
+ * fd_for - the descriptor that takes the request's memory as it is cut. The kernel cuts what the host has registered with
+ * io_uring at each page, so a piece must begin at a block, too.
+ */
 static int fd_for(const struct file *file, const struct xvhost_request *request)
 {
 	if (file->cut_fd == file->fd)
 		return file->fd;
 	for (uint32_t i = 0; i < request->iov_count; i++)
-		if (request->iov[i].iov_len % file->block_bytes != 0)
+		if (((uintptr_t)request->iov[i].iov_base | request->iov[i].iov_len) % file->block_bytes != 0)
 			return file->cut_fd;
 	return file->fd;
 }

@@ -108,12 +108,12 @@ START_TEST(sizes)
 }
 END_TEST
 
-/* used_for - the descriptor that serves memory of these lengths. */
-static int used_for(uint32_t operation, size_t first, size_t second)
+/* used_for - the descriptor that serves memory of these lengths, the first of which begins at `at` of a page. */
+static int used_for(uint32_t operation, size_t at, size_t first, size_t second)
 {
-	static char memory[3 * 4096];
+	static _Alignas(4096) char memory[4 * 4096];
 	struct xvhost_queue queue = {.size = sizeof(queue), .disk = &disk};
-	struct iovec pieces[2] = {{memory, first}, {memory + 4096, second}};
+	struct iovec pieces[2] = {{memory + at, first}, {memory + 2 * 4096, second}};
 	struct file_request scratch;
 	struct xvhost_request request = {.queue = &queue,
 					 .operation = operation,
@@ -137,16 +137,17 @@ START_TEST(cut_memory)
 	ck_assert(fcntl(file->fd, F_GETFL) & O_DIRECT);
 	ck_assert_int_ne(file->cut_fd, file->fd);
 	ck_assert(!(fcntl(file->cut_fd, F_GETFL) & O_DIRECT));
-	ck_assert_int_eq(used_for(XVHOST_READ, 4096, 0), file->fd);
-	ck_assert_int_eq(used_for(XVHOST_WRITE, 4096, 4096), file->fd);
-	ck_assert_int_eq(used_for(XVHOST_READ, 512, 3584), file->cut_fd);
-	ck_assert_int_eq(used_for(XVHOST_WRITE, 6144, 2048), file->cut_fd);
+	ck_assert_int_eq(used_for(XVHOST_READ, 0, 4096, 0), file->fd);
+	ck_assert_int_eq(used_for(XVHOST_WRITE, 0, 4096, 4096), file->fd);
+	ck_assert_int_eq(used_for(XVHOST_READ, 0, 512, 3584), file->cut_fd);
+	ck_assert_int_eq(used_for(XVHOST_WRITE, 0, 6144, 2048), file->cut_fd);
+	ck_assert_int_eq(used_for(XVHOST_WRITE, 512, 4096, 0), file->cut_fd);
 	file_close(&disk);
 	cut_fails = false;
 	ck_assert_int_eq(open_disk(4096, true), 0);
 	file = disk.state;
 	ck_assert_int_eq(file->cut_fd, file->fd);
-	ck_assert_int_eq(used_for(XVHOST_READ, 512, 3584), file->fd);
+	ck_assert_int_eq(used_for(XVHOST_READ, 0, 512, 3584), file->fd);
 	file_close(&disk);
 	unlink(path);
 }
