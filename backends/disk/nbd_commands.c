@@ -334,6 +334,15 @@ void remote_commands_send(struct link *link)
 
 /* ---- answers ---- */
 
+/* is_flush_waited_for - another link waits for room, and a flush of its own would make some now. Under the disk's lock. */
+static bool is_flush_waited_for(struct remote *remote)
+{
+	if (!remote->kept.waited_for || remote->flushing || !remote_kept_is_half_full(&remote->kept))
+		return false;
+	remote->kept.waited_for = false;
+	return true;
+}
+
 /* flush_done - a request's or our own. What it was for is not kept any longer, whatever came of it: the guest is told. */
 static int flush_done(struct link *link, const struct command *command, int error)
 {
@@ -351,6 +360,7 @@ static int flush_done(struct link *link, const struct command *command, int erro
 			error = remote->lost_error;
 		remote->lost_error = 0;
 	}
+	ring |= is_flush_waited_for(remote);
 	pthread_mutex_unlock(&remote->lock);
 	if (ring)
 		remote_ring_all(remote);
@@ -366,6 +376,7 @@ static void write_done(struct link *link, struct kept_write *write, int error)
 	remote_kept_written(&remote->kept, write, error, !remote->can_flush);
 	if (write->state == KEPT_DURABLE)
 		ring = remote_kept_forget(&remote->kept);
+	ring |= is_flush_waited_for(remote);
 	pthread_mutex_unlock(&remote->lock);
 	if (ring)
 		remote_ring_all(remote);

@@ -294,9 +294,11 @@ void remote_queue_stop(struct xvhost_queue *queue)
 	assert(link->requests == 0);
 	pthread_mutex_lock(&remote->lock);
 	if (link->taken) {
-		/* A flush of our own may be under way. It is waited for no more. */
-		if (link->under_way > 0)
+		/* A flush of our own may be under way. It is waited for no more; who wants one makes another. */
+		if (link->under_way > 0) {
 			remote->flushing = false;
+			remote_ring_all(remote);
+		}
 		link->state = remote->is_up ? LINK_READY : LINK_LOST;
 		clock_gettime(CLOCK_MONOTONIC, &link->lost_at);
 	}
