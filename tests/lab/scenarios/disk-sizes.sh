@@ -40,7 +40,7 @@ expect_equal "times that it is open" 2 "$(find "/proc/$worker/fd" -lname "$loop"
 step "the disks grow under a verified load"
 for name in old new; do
 	jobs+=("$(guest_start $name "fio $VERIFY --name=grow --filename=/dev/xvda --rw=randwrite --bsrange=4k-64k \
-		--blockalign=4k --iodepth=16 --size=8m --loops=20 --time_based --runtime=12")")
+		--blockalign=4k --iodepth=16 --size=8m --loops=20 --time_based --runtime=8")")
 done
 nap 2
 truncate -s 48M /srv/old.img /srv/new.img /srv/loop.img
@@ -54,10 +54,10 @@ guest_wait new "${jobs[1]}" --timeout 90 >/dev/null
 
 step "what is new can be written, in memory that is cut within blocks, too"
 for disk in xvda xvdb; do
-	guest_run old --timeout 90 "fio $VERIFY --filename=/dev/$disk --stonewall --offset=40m --size=2m --iodepth=8 \
+	guest_run old --timeout 90 "fio $VERIFY --filename=/dev/$disk --stonewall --offset=40m --size=512k --iodepth=8 \
 		--name=aligned --rw=randwrite --bs=4k --name=cut --rw=randwrite --bs=8k --iomem_align=512" >/dev/null
-	expect_equal "checksum" "$(guest_run old "dd if=/dev/$disk bs=1M iflag=direct status=none | sha256sum")" \
-		"$(dd if="$([[ $disk == xvda ]] && echo /srv/old.img || echo "$loop")" bs=1M status=none | sha256sum)"
+	expect_equal "checksum" "$(guest_run old "dd if=/dev/$disk bs=1M skip=40 count=1 iflag=direct status=none | sha256sum")" \
+		"$(dd if="$([[ $disk == xvda ]] && echo /srv/old.img || echo "$loop")" bs=1M skip=40 count=1 status=none | sha256sum)"
 done
 
 step "a disk that shrinks refuses what is beyond its end, and goes on"
