@@ -55,16 +55,34 @@ static int check_list(struct file *file, enum list_kind kind, const struct xvhos
 	return may_map(file, list->domain) ? 0 : -EPERM;
 }
 
+static bool is_alone(const struct block *block)
+{
+	return block->kind == LIST_UNMAP && remap_way->unmaps_alone;
+}
+
+static int lock_mm(const struct block *block)
+{
+	return is_alone(block) ? mmap_write_lock_killable(current->mm) : mmap_read_lock_killable(current->mm);
+}
+
+static void unlock_mm(const struct block *block)
+{
+	if (is_alone(block))
+		mmap_write_unlock(current->mm);
+	else
+		mmap_read_unlock(current->mm);
+}
+
 /* Takes the mmap lock if the reservation is (still) there, and says which one it is. */
 static int lock_reservation(struct file *file, struct progress *progress)
 {
 	struct block *block = &progress->block;
 
-	if (mmap_read_lock_killable(current->mm))
+	if (lock_mm(block))
 		return -EINTR;
 	block->vma = find_reservation(file, progress->start, progress->end);
 	if (!block->vma) {
-		mmap_read_unlock(current->mm);
+		unlock_mm(block);
 		return -EINVAL;
 	}
 	block->reservation = block->vma->vm_private_data;
@@ -130,7 +148,7 @@ static int carry_out_blocks(struct file *file, struct progress *progress, struct
 		mutex_lock(&block->reservation->lock);
 		result = remap_way->carry_out(block);
 		mutex_unlock(&block->reservation->lock);
-		mmap_read_unlock(current->mm);
+		unlock_mm(block);
 		if (result)
 			return result;
 		list->done += block->entries;

@@ -5,10 +5,12 @@
  * first that it refuses, and says how many it has done.
  *
  * No lock of the page tables is held during the hypercall. None is needed: the mmap lock keeps the tables, the
- * reservation's lock keeps its other lists away, and nobody else writes entries of a reservation.
+ * reservation's lock keeps its other lists away, and of all others only a fault writes entries of a reservation. It marks one
+ * that it has found as used; if that entry has changed meanwhile Xen refuses.
  */
 #include <asm/xen/hypercall.h>
 #include <asm/xen/page.h>
+#include <linux/version.h>
 
 #include "xen_remap.h"
 
@@ -184,6 +186,8 @@ static void pv_flush(struct mm_struct *mm, struct block *block)
 const struct way pv_way = {
 	.name = "PV",
 	.scratch_bytes = sizeof(struct mmu_update) + sizeof(struct target),
+	/* Before this, faults and walks rely on it that a table does not go while they have the mmap lock: see table.c. */
+	.unmaps_alone = LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0),
 	.carry_out = pv_carry_out,
 	.flush = pv_flush,
 };

@@ -5,9 +5,10 @@
  * to any more gives back all that its entries hold at once, for a quarter of that. So a table that is to lose all of its
  * entries is taken out of the tree, ceases to be a page table, is cleared, becomes one again, and is put back.
  *
- * Meanwhile the lock is held under which the kernel makes tables where none is. Whoever else comes there, a fault or a walk,
- * finds that there is no table, and waits for the lock or has nothing to do. The processors see an empty
- * table before and after.
+ * Meanwhile two locks are held: the one under which the kernel makes tables where none is, and the table's own. Whoever else
+ * comes there, a fault or a walk, finds that there is no table, or waits. That is so since Linux 6.5, where a table may go at any
+ * time. Before, who has the mmap lock may look for a table once and use it later, so we have it alone. The processors see an
+ * empty table before and after.
  */
 #include <asm/xen/hypercall.h>
 #include <asm/xen/page.h>
@@ -32,6 +33,7 @@ struct tables {
 	pmd_t *place[MOST_TABLES];
 	struct mmu_update update[MOST_TABLES];
 	struct mmuext_op operation[3 * MOST_TABLES];
+	spinlock_t *lock[MOST_TABLES];
 };
 
 static pmd_t *find_place(struct mm_struct *mm, unsigned long address)
@@ -123,16 +125,34 @@ static void clear_tables(struct tables *tables)
 	}
 }
 
+/* The tables' own locks: a fault marks entries as used under it, and must not do so in what is no page table. */
+static void lock_tables(struct tables *tables, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		tables->lock[i] = pte_lockptr(tables->block->vma->vm_mm, tables->place[i]);
+		spin_lock_nested(tables->lock[i], i + 1);
+	}
+}
+
+static void unlock_tables(struct tables *tables, unsigned int count)
+{
+	while (count-- > 0)
+		spin_unlock(tables->lock[count]);
+}
+
 static void empty_tables(struct tables *tables)
 {
 	static const unsigned int commands[] = {MMUEXT_UNPIN_TABLE, MMUEXT_CLEAR_PAGE, MMUEXT_PIN_L1_TABLE};
+	unsigned int i, count = tables->count;
 	pmdval_t value[MOST_TABLES];
-	unsigned int i;
 	spinlock_t *lock;
 
-	if (tables->count == 0)
+	if (count == 0)
 		return;
 	lock = pmd_lock(tables->block->vma->vm_mm, tables->place[0]);
+	lock_tables(tables, count);
 	for (i = 0; i < tables->count; i++)
 		value[i] = native_pmd_val(*tables->place[i]);
 	tables->count = write_places(tables, NULL);
@@ -143,6 +163,7 @@ static void empty_tables(struct tables *tables)
 	clear_tables(tables);
 	if (write_places(tables, value) < tables->count)
 		WARN_ONCE(1, "xen_remap: Xen has refused to take a table back\n");
+	unlock_tables(tables, count);
 	spin_unlock(lock);
 	tables->block->flush = true;
 	tables->count = 0;

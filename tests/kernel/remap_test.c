@@ -328,7 +328,7 @@ int main(int count, char **arguments)
 	printf("%u frames\n", frames.count);
 	if (holding)
 		return hold();
-	bad = run_tests(list_tests) + run_tests(misuse_tests);
+	bad = run_tests(list_tests) + run_tests(misuse_tests) + run_tests(storm_tests);
 	restore_frames();
 	return bad != 0;
 }

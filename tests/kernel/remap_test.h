@@ -74,8 +74,9 @@ struct test {
 	void (*run)(void);
 };
 
-/* Both end with a test without a name. */
+/* They end with a test without a name. */
 extern const struct test list_tests[];
 extern const struct test misuse_tests[];
+extern const struct test storm_tests[];
 
 #endif
