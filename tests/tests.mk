@@ -35,6 +35,10 @@ platform-test := $(O)/tests/platform-test
 map-grants-object := $(O)/obj/tests/bench/map_grants.o
 map-grants := $(O)/tests/map-grants
 
+# What programs of libxenforeignmemory do, with the library that is preloaded to them and without: in the lab.
+accel-test-object := $(O)/obj/tests/accel/accel_test.o
+accel-test := $(O)/tests/accel-test
+
 # An example that needs a Xen.
 guest-dump-object := $(O)/obj/examples/guest-dump.o
 guest-dump := $(O)/tests/guest-dump
@@ -43,7 +47,7 @@ guest-dump := $(O)/tests/guest-dump
 preload-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/lab/preload/*.c))
 preload-libraries := $(patsubst tests/lab/preload/%.c,$(O)/tests/%.so,$(wildcard tests/lab/preload/*.c))
 test-objects := $(unit-objects) $(sim-test-objects) $(fuzz-objects) $(wrong-objects) $(kernel-test-objects) \
-	$(platform-test-objects) $(map-grants-object) $(guest-dump-object) $(preload-objects)
+	$(platform-test-objects) $(map-grants-object) $(accel-test-object) $(guest-dump-object) $(preload-objects)
 
 .PHONY: tests check check-fast check-unit
 tests: $(unit-programs) $(sim-programs) $(programs) $(modules) $(wrong-backends) ## build the tests, and what they run
@@ -69,10 +73,11 @@ $(O)/tests/lab-domain: $(O)/obj/tests/kernel/lab_domain.o
 $(O)/tests/map-pages: $(O)/obj/tests/bench/map_pages.o $(O)/obj/tests/bench/meter.o
 $(platform-test): $(platform-test-objects) $(O)/lib/libcommon.a
 $(map-grants): $(map-grants-object) $(O)/obj/tests/bench/meter.o $(O)/lib/libworker.a $(O)/lib/libcommon.a
+$(accel-test): $(accel-test-object)
 $(guest-dump): $(guest-dump-object)
-$(kernel-tests) $(platform-test) $(map-grants) $(guest-dump):
+$(kernel-tests) $(platform-test) $(map-grants) $(accel-test) $(guest-dump):
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(call link,xencontrol xenguest)
+	$(Q)mkdir -p $(@D) && $(call link,xencontrol xenguest xentoolcore)
 
 $(preload-objects): includes =
 $(preload-objects): pic := -fPIC
@@ -148,7 +153,7 @@ lab-root:
 
 # What only the lab has: the module for each of its kernels, tests that run there, libraries to preload, and a module for
 # guests.
-lab-only := $(kernel-tests) $(platform-test) $(map-grants) $(guest-dump) $(preload-libraries) $(guest-module)
+lab-only := $(kernel-tests) $(platform-test) $(map-grants) $(accel-test) $(guest-dump) $(preload-libraries) $(guest-module)
 .PHONY: lab-install
 lab-install: $(kernel-modules) $(lab-only)
 	$(Q)for module in $(kernel-modules); do \

@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 #
 # Programs of libxenforeignmemory under xvhost-accel, with the module and without: a dump of a PV and a PVH guest's
-# memory holds what the guest has, and the PVH guest migrates to this host, is saved and restored.
+# memory holds what the guest has, a program that uses the library in unusual ways sees no difference, and the PVH guest migrates
+# to this host, is saved and restored.
 #
 # lab: timeout=500
 # lab: guest=pv type=pv memory=128M
@@ -41,6 +42,26 @@ dump_test()
 	[[ $(($(stat -c '%b * %B' "$file"))) -lt $(stat -c %s "$file") ]] || fail "the dump of $name has no holes"
 	# A PV guest that runs goes on with its page tables.
 	expect_equal "output of $name" alive "$(guest_run "$name" 'echo alive')"
+}
+
+# unusual_test NAME OTHER: what accel-test says is the same in both ways.
+unusual_test()
+{
+	local name=$1 other=$2 frames plain accelerated
+
+	if [[ $name == pv ]]; then
+		frames=$(remap_frames pv)
+		read -d '' -ra frames < <(od -An -v -t u8 -j 80000 -N 32 "$frames") || true
+	else
+		frames=(9000 9001 9002 9003)
+	fi
+	xl pause "$name"
+	plain=$("$REMAP_TESTS/accel-test" "$(guest_domid "$name")" "$(guest_domid "$other")" "${frames[@]}" 2>&1) || fail "accel-test $name: $plain"
+	accelerated=$(xvhost-accel "$REMAP_TESTS/accel-test" "$(guest_domid "$name")" "$(guest_domid "$other")" "${frames[@]}" 2>&1) ||
+		fail "xvhost-accel accel-test $name: $accelerated"
+	xl unpause "$name"
+	echo "$plain"
+	expect_equal "what accel-test says of $name under xvhost-accel" "$plain" "$accelerated"
 }
 
 # uses_remap COMMAND...: runs it; the program that saves and restores memory for xl must have the device open meanwhile.
@@ -90,6 +111,10 @@ for name in pv pvh; do
 	rm /srv/$name.{dump,first}
 done
 expect_equal "what xvhost-accel says" '' "$(grep xvhost-accel /var/log/lab/dump.log || true)"
+
+step "other uses of the library"
+unusual_test pvh pv
+unusual_test pv pvh
 
 step "the PVH guest migrates to this host"
 uses_remap xvhost-accel xl migrate -s '' pvh "xl migrate-receive"
