@@ -28,6 +28,7 @@ static const struct {
 	{"granted-pages", test_granted_pages},
 	{"grant-copy", test_grant_copy},
 	{"device-models", test_device_models},
+	{"device-models-at-once", test_device_models_at_once},
 	{"dirty", test_dirty},
 	{"balloon", test_balloon},
 	{"abandoned", test_abandoned},

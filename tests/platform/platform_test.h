@@ -59,6 +59,7 @@ void test_grant_copy(void);
 
 /* test_device_model.c */
 void test_device_models(void);
+void test_device_models_at_once(void);
 void test_dirty(void);
 void test_balloon(void);
 void test_abandoned(void);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <xenctrl.h>
 
@@ -20,6 +21,7 @@
 #pragma GCC diagnostic ignored "-Wpedantic"
 
 #define FIRST_WAIT_MS 30000 /* until the guest begins to give memory away */
+#define MODELS_AT_ONCE 150  /* opened and closed by each process */
 #define LAST_WAIT_MS 5000   /* after that it has ended */
 
 static struct device_model *open_model(void)
@@ -53,6 +55,45 @@ void test_device_models(void)
 	check_equal(platform->device_model_modified(model, scattered, FRAMES_MAX / 2), 0);
 	check_equal(platform->device_model_modified(model, guest.frames, guest.frame_count), 0);
 	platform->device_model_close(model);
+}
+
+/* use_models - one after the other. Each can be opened, and nobody else ends it. */
+static int use_models(uint32_t count)
+{
+	int error = 0;
+
+	for (; error == 0 && count > 0; count--) {
+		struct device_model *model;
+
+		error = platform->device_model_open(platform, guest.domid, &model);
+		if (error == 0)
+			error = platform->device_model_modified(model, guest.frames, 1);
+		if (error == 0)
+			platform->device_model_close(model);
+	}
+	return -error;
+}
+
+/* A worker begins while another one ends, or what a third one left is cleaned up. */
+void test_device_models_at_once(void)
+{
+	pid_t children[3];
+
+	if (guest.pv)
+		return;
+	for (uint32_t i = 0; i < 3; i++) {
+		children[i] = fork();
+		if (children[i] == 0)
+			_exit(use_models(MODELS_AT_ONCE));
+	}
+	for (uint32_t i = 0; i < MODELS_AT_ONCE; i++)
+		check_equal(platform->device_model_clean_up(platform, guest.domid), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		int status = -1;
+
+		check(waitpid(children[i], &status, 0) == children[i]);
+		check_equal(status, 0);
+	}
 }
 
 /* ---- live migration ---- */

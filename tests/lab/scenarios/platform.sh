@@ -54,7 +54,7 @@ guest_wait_up pvh
 # shellcheck disable=SC2086 # lists of our own words
 {
 	step "by privcmd"
-	platform_tests pvh privcmd $FOREIGN $GRANTS device-models dirty
+	platform_tests pvh privcmd $FOREIGN $GRANTS device-models device-models-at-once dirty
 	platform_tests pv privcmd $FOREIGN $GRANTS device-models
 
 	step "by the kernel module"
