@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# A guest withdraws grants that are in use, points them at another page, and makes them read-only, all the time: its requests
-# fail or complete, nothing else. Its worker goes on, its disk can be used afterwards, and another guest has not noticed.
+# A guest withdraws grants that are in use, points them at other pages and at frames that are not its own, and makes them
+# read-only, all the time: its requests fail or complete, nothing else. Its worker goes on, its disk can be used afterwards,
+# and another guest has not noticed.
 #
 # lab: timeout=400
 # lab: guest=good type=pv memory=128M
