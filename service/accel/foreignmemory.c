@@ -149,9 +149,10 @@ EXPORTED int xenforeignmemory_restrict(xenforeignmemory_handle *handle, domid_t 
 	FIND(library, xenforeignmemory_restrict);
 	int device = device_of(handle);
 
-	if (device >= 0 && restrict_device(device, domain) < 0)
+	/* The library first: what it refuses, it refuses with its own error. */
+	if (library(handle, domain) < 0)
 		return -1;
-	return library(handle, domain);
+	return device >= 0 ? restrict_device(device, domain) : 0;
 }
 
 EXPORTED int xentoolcore_restrict_all(domid_t domain)
