@@ -20,19 +20,20 @@ refused()
 	xl_detach bad xvdz
 }
 
-# nonsense NODE VALUE: the frontend writes it and says that it is ready; xvhostd names the node, and the device closes.
+# nonsense NODE VALUE [NAMED]: the frontend writes it and says that it is ready; xvhostd names the node, or another one that is
+# wrong by it, and the device closes.
 nonsense()
 {
-	local domid frontend before
+	local domid frontend before named=${3:-$1}
 
 	domid=$(guest_domid bad)
 	frontend=/local/domain/$domid/device/vbd/51712
-	before=$(grep -c "vbd 51712.*$1" "$XVHOSTD_LOG" || true)
+	before=$(grep -c "vbd 51712.*$named" "$XVHOSTD_LOG" || true)
 	xl_attach bad xvda file:path=/srv/bad.img
 	xenstore-write "$frontend/ring-ref" 8 "$frontend/event-channel" 1 "$frontend/protocol" x86_64-abi
 	xenstore-write -- "$frontend/$1" "$2" "$frontend/state" 3
 	wait_until 10 "[[ \$(xenstore-read /local/domain/0/backend/vbd/$domid/51712/state) -ge 5 ]]"
-	[[ $(grep -c "vbd 51712.*$1" "$XVHOSTD_LOG") -gt $before ]] || fail "the log does not name $1: $(tail -n 1 "$XVHOSTD_LOG")"
+	[[ $(grep -c "vbd 51712.*$named" "$XVHOSTD_LOG") -gt $before ]] || fail "the log does not name $named: $(tail -n 1 "$XVHOSTD_LOG")"
 	xenstore-write "$frontend/state" 6
 	xl_detach bad xvda
 }
@@ -79,7 +80,9 @@ nonsense event-channel 4000000000
 nonsense protocol vax-abi
 nonsense ring-page-order 5
 nonsense ring-page-order 4294967297
-nonsense multi-queue-num-queues 2
+nonsense multi-queue-num-queues 0
+nonsense multi-queue-num-queues 17
+nonsense multi-queue-num-queues 2 queue-0/ring-ref
 
 step "a guest that never connects"
 xl_attach bad xvda file:path=/srv/bad.img
