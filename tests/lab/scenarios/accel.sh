@@ -5,7 +5,7 @@
 # memory holds what the guest has, a program that uses the library in unusual ways sees no difference, and the PVH guest migrates
 # to this host, is saved and restored.
 #
-# lab: timeout=500
+# lab: timeout=800
 # lab: guest=pv type=pv memory=128M
 # lab: guest=pvh type=pvh memory=128M
 

@@ -4,7 +4,7 @@
 # What is wrong is refused in words, at once, and harms nothing else: target strings, files, a full file system, a guest
 # that never connects, a frontend that writes nonsense, the kernel's own driver in the way.
 #
-# lab: timeout=400
+# lab: timeout=700
 # lab: guest=good type=pvh
 # lab: guest=bad type=pv
 

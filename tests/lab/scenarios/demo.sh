@@ -5,7 +5,7 @@
 # a file system on it, copies files, finds them unchanged after unmounting and mounting again, and lets fio write and
 # verify. Then Dom0 looks at the images.
 #
-# lab: timeout=400
+# lab: timeout=700
 # lab: guest=pv type=pv
 # lab: guest=pvh type=pvh
 

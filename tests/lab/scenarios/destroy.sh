@@ -4,7 +4,7 @@
 # Guests are destroyed while their disks are under load; all of their memory returns to Xen, and the next guest
 # is served as the first was.
 #
-# lab: timeout=400
+# lab: timeout=700
 # lab: guest=pv type=pv
 # lab: guest=pvh type=pvh
 

@@ -4,7 +4,7 @@
 # What a guest writes is what the file in Dom0 holds: both kinds of guest, rings of one and of sixteen pages, a file
 # and a block device with direct I/O, several disks, a read-only disk, the null backend.
 #
-# lab: timeout=400
+# lab: timeout=700
 # lab: guest=pv type=pv
 # lab: guest=pvh type=pvh cmdline=xen_blkfront.max_ring_page_order=4
 

@@ -3,7 +3,7 @@
 #
 # A disk is attached to a running guest and detached again, 20 times, while another disk of the guest is in use.
 #
-# lab: timeout=400
+# lab: timeout=700
 # lab: guest=pvh type=pvh
 
 step "start xvhostd and the guest with one disk"

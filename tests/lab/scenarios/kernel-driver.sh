@@ -4,7 +4,7 @@
 # The kernel's xen-blkback holds the bus: xvhostd says so and what to do, xl's user learns it at once, and after the module
 # is gone the disk can be attached.
 #
-# lab: timeout=400
+# lab: timeout=700
 # lab: guest=pvh type=pvh
 
 step "xen-blkback is loaded before xvhostd starts"

@@ -3,7 +3,7 @@
 #
 # Dom0 alone: how long it takes to come up and to hand its results out.
 #
-# lab: timeout=400
+# lab: timeout=700
 
 step "Dom0 is ready"
 expect_clean

@@ -4,7 +4,7 @@
 # The lab itself, without xvhost: a PV and a PVH guest, exact output and exit status of commands, a disk by the
 # kernel's own backend, shutdown, reboot, destroy, and nothing left behind.
 #
-# lab: timeout=500
+# lab: timeout=800
 # lab: guest=pv type=pv
 # lab: guest=pvh type=pvh
 

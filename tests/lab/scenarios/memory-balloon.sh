@@ -4,7 +4,7 @@
 # Guests give memory away and get other memory back, many times, while their disks are under load: no byte is wrong, the
 # disks go on, and what they gave away is free. In the end they are destroyed while all of their memory is in use by their disks.
 #
-# lab: timeout=500
+# lab: timeout=800
 # lab: guest=pv type=pv
 # lab: guest=pvh type=pvh
 

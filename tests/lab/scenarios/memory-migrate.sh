@@ -4,7 +4,7 @@
 # Guests are saved and restored, and a PVH guest is migrated while it runs, under load: no byte is wrong afterwards. And it
 # would be noticed if what the worker writes to a guest's memory were not reported to Xen.
 #
-# lab: timeout=500
+# lab: timeout=800
 # lab: guest=pv type=pv memory=192M
 # lab: guest=pvh type=pvh memory=192M
 

@@ -4,7 +4,7 @@
 # A PV guest makes page tables of pages that its disks have used, as processes come and go: Xen allows that only for pages
 # that nobody has mapped writable. By privcmd, then by the kernel module; and the guest crashes if they are mapped writable.
 #
-# lab: timeout=500
+# lab: timeout=800
 # lab: guest=pv type=pv
 
 READ_MIB=8

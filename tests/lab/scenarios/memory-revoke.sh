@@ -5,7 +5,7 @@
 # read-only, all the time: its requests fail or complete, nothing else. Its worker goes on, its disk can be used afterwards,
 # and another guest has not noticed.
 #
-# lab: timeout=400
+# lab: timeout=700
 # lab: guest=good type=pv memory=128M
 # lab: guest=pv type=pv memory=128M
 # lab: guest=pvh type=pvh memory=128M

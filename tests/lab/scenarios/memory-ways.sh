@@ -4,7 +4,7 @@
 # Each way to a guest's memory carries data, is taken when it should be, and is told in the log with the reason: frames by
 # privcmd, grants, frames by the kernel module; per host and per disk; for direct I/O, too.
 #
-# lab: timeout=400
+# lab: timeout=700
 # lab: guest=pv type=pv memory=128M
 # lab: guest=pvh type=pvh memory=128M
 

@@ -3,7 +3,7 @@
 #
 # The smallest scenario with everything in it: a guest writes to a disk of xvhost's, and Dom0 finds it there.
 #
-# lab: timeout=400
+# lab: timeout=700
 # lab: guest=pv type=pv
 
 step "start xvhostd and the guest"

@@ -4,7 +4,7 @@
 # What service/platform/platform.h promises of foreign memory, grants and device models holds on real Xen, for a PV and a
 # PVH guest, by privcmd and by the kernel module.
 #
-# lab: timeout=400
+# lab: timeout=700
 # lab: guest=pv type=pv memory=128M
 # lab: guest=pvh type=pvh memory=128M
 

@@ -4,7 +4,7 @@
 # Guests reboot by themselves and from outside; what they wrote before is there afterwards. xvhostd is stopped
 # and started under a connected guest, which sees a pause and no error.
 #
-# lab: timeout=400
+# lab: timeout=700
 # lab: guest=pv type=pv
 # lab: guest=pvh type=pvh
 

@@ -4,7 +4,7 @@
 # The kernel module xen_remap maps memory of a PV and a PVH guest by lists, refuses misuse, and leaves nothing behind when
 # processes are killed and guests are destroyed under it.
 #
-# lab: timeout=400
+# lab: timeout=700
 # lab: guest=pv type=pv memory=128M
 # lab: guest=pvh type=pvh memory=128M
 

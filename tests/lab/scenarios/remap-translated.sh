@@ -3,7 +3,7 @@
 #
 # The same as remap-module in a Dom0 with its own translation (PVH), where mapping goes another way.
 #
-# lab: timeout=600 dom0_type=pvh
+# lab: timeout=800 dom0_type=pvh
 # lab: guest=pvh type=pvh memory=128M
 
 # Enough for two blocks; this takes many times as long as in a PV Dom0.

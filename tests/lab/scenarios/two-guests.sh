@@ -4,7 +4,7 @@
 # Two guests with load on their disks at the same time, one of them with kernel 6.12, two virtual processors and so two
 # queues; each has a worker of its own, and when one of these is killed the other guest does not notice.
 #
-# lab: timeout=400
+# lab: timeout=700
 # lab: guest=old type=pv
 # lab: guest=new type=pvh kernel=6.12 vcpus=2
 
