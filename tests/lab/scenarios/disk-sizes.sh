@@ -4,7 +4,7 @@
 # Disks with sectors of 4096 bytes, and disks that grow and shrink while they are in use: a file, and a block device with
 # direct I/O; guests with both kernels.
 #
-# lab: timeout=300
+# lab: timeout=700
 # lab: guest=old type=pvh kernel=6.1
 # lab: guest=new type=pvh kernel=6.12
 
