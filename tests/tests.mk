@@ -49,7 +49,7 @@ preload-libraries := $(patsubst tests/lab/preload/%.c,$(O)/tests/%.so,$(wildcard
 test-objects := $(unit-objects) $(sim-test-objects) $(fuzz-objects) $(wrong-objects) $(kernel-test-objects) \
 	$(platform-test-objects) $(map-grants-object) $(accel-test-object) $(guest-dump-object) $(preload-objects)
 
-.PHONY: tests check check-fast check-unit
+.PHONY: tests check check-fast check-sanitize check-unit
 tests: $(unit-programs) $(sim-programs) $(programs) $(modules) $(wrong-backends) ## build the tests, and what they run
 
 $(wrong-objects): includes = -Iinclude
@@ -96,8 +96,11 @@ $(guest-module): kernel/build $(wildcard tests/lab/module/*)
 check: deps ## run all tests; installs what is missing first
 	$(Q)MAKE='$(MAKE)' tests/run $(O) build fuzz try unit sanitize thread memcheck headers scripts kernel lab
 
-check-fast: ## run the tests that need no lab: unit tests, again with sanitizers, xvhost-try, fuzzers, headers, scripts
-	$(Q)MAKE='$(MAKE)' tests/run $(O) build fuzz try unit sanitize headers scripts
+check-fast: ## run, in two minutes, tests that need no lab: unit tests, xvhost-try, fuzzers, headers, scripts
+	$(Q)MAKE='$(MAKE)' tests/run $(O) build fuzz try unit headers scripts
+
+check-sanitize: ## run the unit tests and xvhost-try with the address and undefined behaviour sanitizers
+	$(Q)MAKE='$(MAKE)' tests/run $(O) sanitize
 
 check-unit: ## run the unit tests
 	$(Q)MAKE='$(MAKE)' tests/run $(O) unit
