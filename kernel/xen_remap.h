@@ -67,7 +67,7 @@ struct way {
 
 	/*
 	 * Carries a block out: an error for each entry in block->errors. Returns a negative errno if it could not be done;
-	 * then nothing is mapped that was not before. With the mmap lock (for reading) and the reservation's held.
+	 * then nothing is mapped that was not before. With the mmap lock (for writing if unmaps_alone, else for reading) and the reservation's held.
 	 */
 	int (*carry_out)(struct block *block);
 	/* Once after the blocks of a list if one of them has set `flush`; NULL if carry_out has done it. */

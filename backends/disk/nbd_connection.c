@@ -97,7 +97,7 @@ int remote_connect(struct remote *remote, struct timespec until, struct nbd_hand
 	if (nbd_aio_connect_uri(handle, remote->uri) < 0)
 		error = remote_failed(remote);
 	while (error == 0 && !nbd_aio_is_ready(handle)) {
-		if (nbd_aio_is_dead(handle) || nbd_aio_is_closed(handle))
+		if (remote_is_dead(handle))
 			error = remote_failed(remote);
 		else
 			error = remote_await(remote, handle, until, false);

@@ -28,7 +28,7 @@ static int on_again_done(void *opaque, int *error)
 static int take_done(struct remote *remote, struct nbd_handle *handle, struct again all[AGAIN_AT_ONCE],
 		     int error)
 {
-	if (error < 0 || nbd_aio_is_dead(handle) || nbd_aio_is_closed(handle))
+	if (error < 0 || remote_is_dead(handle))
 		return error < 0 ? error : remote_failed(remote);
 	pthread_mutex_lock(&remote->lock);
 	for (uint32_t i = 0; i < AGAIN_AT_ONCE; i++) {
@@ -118,7 +118,7 @@ int remote_flush(struct remote *remote, struct nbd_handle *handle, struct timesp
 		error = remote_failed(remote);
 	while (error == 0 && !again.done)
 		error = remote_await(remote, handle, until, to_end);
-	if (error == 0 && (nbd_aio_is_dead(handle) || nbd_aio_is_closed(handle) || again.error == -ESHUTDOWN))
+	if (error == 0 && (remote_is_dead(handle) || again.error == -ESHUTDOWN))
 		error = -ENOTCONN;
 	*result = again.error;
 	return error;

@@ -112,8 +112,8 @@ enum {
 
 /* What the backend tells of a disk that it opened. The host zeroes it before open() and checks it after. */
 struct xvhost_disk_properties {
-	uint64_t size_bytes;  /* a multiple of block_bytes, at least one block */
-	uint32_t block_bytes; /* unit of offsets and lengths: 512, or 4096, which hosts before 0.2 refuse */
+	uint64_t size_bytes; /* a multiple of block_bytes, at least one block */
+	uint32_t block_bytes; /* unit of offsets and lengths: a power of 2 from 512 to 4096; hosts before 0.2 take 512 only */
 	uint32_t memory_alignment; /* alignment of the memory's addresses that it needs; version 1: at most
 				      512 */
 	uint32_t flags;		   /* XVHOST_DISK_... */

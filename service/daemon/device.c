@@ -214,9 +214,8 @@ static bool are_sound(const struct message_disk_opened *opened)
 {
 	uint32_t block = opened->block_bytes, physical = opened->physical_block_bytes;
 
-	return block >= DISK_BLOCK_MIN && block <= DISK_BLOCK_MAX && (block & (block - 1)) == 0 &&
-	       physical >= block && (physical & (physical - 1)) == 0 && opened->size_bytes >= block &&
-	       opened->size_bytes % block == 0;
+	return is_disk_block(block) && physical >= block && is_power_of_2(physical) &&
+	       opened->size_bytes >= block && opened->size_bytes % block == 0;
 }
 
 /* answer_opened - DISK_OPENED. */

@@ -68,18 +68,12 @@ static const struct xvhost_host host = {
 
 /* ---- open and close ---- */
 
-static bool is_power_of_2(uint32_t number)
-{
-	return number > 0 && (number & (number - 1)) == 0;
-}
-
 /* check_properties - what a backend says of its disk must be something that can be served. */
 static int check_properties(const struct disk_layer *layer, char text[ERROR_TEXT_MAX])
 {
 	const struct xvhost_disk_properties *properties = &layer->properties;
 
-	if (!is_power_of_2(properties->block_bytes) || properties->block_bytes < DISK_BLOCK_MIN ||
-	    properties->block_bytes > DISK_BLOCK_MAX) {
+	if (!is_disk_block(properties->block_bytes)) {
 		snprintf(text, ERROR_TEXT_MAX,
 			 "backend %s has blocks of %" PRIu32 " bytes, it must be a power of 2 from %u to %u",
 			 layer->backend->name, properties->block_bytes, DISK_BLOCK_MIN, DISK_BLOCK_MAX);

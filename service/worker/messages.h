@@ -41,6 +41,17 @@
 #define DISK_SEGMENTS_MAX                                                                                    \
 	256u /* of one indirect request, as many as Linux's blkback offers; they fit one page */
 
+static inline bool is_power_of_2(uint32_t number)
+{
+	return number > 0 && (number & (number - 1)) == 0;
+}
+
+/* is_disk_block - bytes that a disk's block can have. */
+static inline bool is_disk_block(uint32_t bytes)
+{
+	return is_power_of_2(bytes) && bytes >= DISK_BLOCK_MIN && bytes <= DISK_BLOCK_MAX;
+}
+
 enum message_type {
 	MESSAGE_DISK_OPEN = 1,
 	MESSAGE_DISK_OPENED,

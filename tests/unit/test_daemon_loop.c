@@ -238,6 +238,14 @@ static void tear_down(void)
 	ck_assert_int_eq(system(command), 0);
 }
 
+/* connect_ring - the frontend's part, of a device that waits for it. */
+static void connect_ring(unsigned domid)
+{
+	turn_until(domid, "state", "2");
+	make_ring(domid);
+	turn_until(domid, "state", "4");
+}
+
 /* attach - a device from nothing to Connected. */
 static void attach(unsigned domid, const char *target)
 {
@@ -309,9 +317,7 @@ START_TEST(test_read_only)
 	ck_assert_str_eq(backend(3, "info"), "4");
 	make_device(4, "good");
 	set_backend(4, "mode", "r");
-	turn_until(4, "state", "2");
-	make_ring(4);
-	turn_until(4, "state", "4");
+	connect_ring(4);
 	ck_assert_str_eq(backend(4, "info"), "4");
 }
 END_TEST
@@ -324,15 +330,11 @@ START_TEST(test_cdrom)
 	set_backend(3, "mode", "r");
 	set_backend(3, "removable", "1");
 	set_backend(3, "device-type", "cdrom");
-	turn_until(3, "state", "2");
-	make_ring(3);
-	turn_until(3, "state", "4");
+	connect_ring(3);
 	ck_assert_str_eq(backend(3, "info"), "7");
 	make_device(4, "good");
 	set_backend(4, "removable", "1");
-	turn_until(4, "state", "2");
-	make_ring(4);
-	turn_until(4, "state", "4");
+	connect_ring(4);
 	ck_assert_str_eq(backend(4, "info"), "2");
 }
 END_TEST
@@ -347,9 +349,7 @@ START_TEST(test_guest_closes_and_comes_back)
 		set_frontend(3, "state", "6");
 		turn_until(3, "state", "6");
 		set_frontend(3, "state", "1");
-		turn_until(3, "state", "2");
-		make_ring(3);
-		turn_until(3, "state", "4");
+		connect_ring(3);
 	}
 	ck_assert_int_eq(children(0), 1);
 }
@@ -381,9 +381,7 @@ START_TEST(test_new_device_of_the_same_number)
 	attach(3, "good");
 	remove_device(3);
 	make_device(3, "read-only");
-	turn_until(3, "state", "2");
-	make_ring(3);
-	turn_until(3, "state", "4");
+	connect_ring(3);
 	ck_assert_str_eq(backend(3, "info"), "4");
 }
 END_TEST
@@ -815,9 +813,7 @@ START_TEST(test_state_storm)
 	make_device(4, "good");
 	for (unsigned i = 0; i < 900; i++)
 		set_frontend(3, "state", i % 2 ? "4" : "17");
-	turn_until(4, "state", "2");
-	make_ring(4);
-	turn_until(4, "state", "4");
+	connect_ring(4);
 	ck_assert_str_eq(backend(3, "state"), "4");
 }
 END_TEST

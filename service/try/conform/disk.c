@@ -157,18 +157,12 @@ int conform_disk_measure(struct conform_disk *disk, uint64_t *size_bytes)
 	return error;
 }
 
-static bool is_power_of_2(uint32_t number)
-{
-	return number > 0 && (number & (number - 1)) == 0;
-}
-
 bool conform_disk_impossible(const struct conform_layer *layer, char text[ERROR_TEXT_MAX])
 {
 	const struct xvhost_disk_properties *properties = &layer->properties;
 
 	text[0] = '\0';
-	if (!is_power_of_2(properties->block_bytes) || properties->block_bytes < DISK_BLOCK_MIN ||
-	    properties->block_bytes > DISK_BLOCK_MAX)
+	if (!is_disk_block(properties->block_bytes))
 		snprintf(text, ERROR_TEXT_MAX,
 			 "block_bytes is %" PRIu32 ", it must be a power of 2 from %u to %u",
 			 properties->block_bytes, DISK_BLOCK_MIN, DISK_BLOCK_MAX);
