@@ -141,6 +141,7 @@ static void look(struct device *device, const struct host *host, int64_t now_ms,
 	view->failure = device->failure;
 	view->resized = device->disk == DISK_PUBLISHED &&
 			device->published_bytes != device->properties.size_bytes;
+	view->changed = device->removable && device_target_changed(device, host);
 	view->released = device->leftover || device->kernel_has;
 	view->may_open = now_ms >= device->open_not_before_ms;
 	view->told = was_told(device, host, now_ms);
@@ -209,13 +210,13 @@ void device_evaluate(struct device *device, const struct host *host, int64_t now
 	device->wake_ms = next_wake(device, now_ms);
 }
 
-/* are_sound - a disk can have such properties. */
-static bool are_sound(const struct message_disk_opened *opened)
+/* are_sound - a disk can have such properties; one that is removable may be empty. */
+static bool are_sound(const struct message_disk_opened *opened, bool removable)
 {
 	uint32_t block = opened->block_bytes, physical = opened->physical_block_bytes;
 
 	return is_disk_block(block) && physical >= block && is_power_of_2(physical) &&
-	       opened->size_bytes >= block && opened->size_bytes % block == 0;
+	       (opened->size_bytes > 0 || removable) && opened->size_bytes % block == 0;
 }
 
 /* answer_opened - DISK_OPENED. */
@@ -232,7 +233,7 @@ static int answer_opened(struct device *device, const struct host *host, struct 
 			device_fail(device, host, now_ms, FAILURE_OPEN, opened->error, "%s", opened->text);
 		return 0;
 	}
-	if (!are_sound(opened))
+	if (!are_sound(opened, device->removable))
 		return -EPROTO;
 	device->disk = DISK_OPEN;
 	device->properties = *opened;
@@ -253,6 +254,33 @@ static int answer_connected(struct device *device, const struct host *host, stru
 	return 0;
 }
 
+/* answer_changed - DISK_CHANGED. */
+static int answer_changed(struct device *device, const struct host *host, struct message_disk_opened *changed,
+			  int64_t now_ms)
+{
+	if (device->disk != DISK_CHANGING)
+		return -EPROTO;
+	if (!are_sound(changed, true) || changed->block_bytes != device->properties.block_bytes ||
+	    (changed->lost && changed->error == 0))
+		return -EPROTO;
+	changed->text[ERROR_TEXT_MAX - 1] = '\0';
+	device->answer_deadline_ms = 0;
+	device->properties = *changed;
+	/* The frontend is told even if both have the same size. */
+	device->published_bytes = UINT64_MAX;
+	if (changed->lost)
+		device->disk = DISK_OPEN;
+	else
+		device->disk = device->failure == FAILURE_NONE ? DISK_PUBLISHED : DISK_BROKEN;
+	if (is_over(device))
+		return 0;
+	if (changed->lost)
+		device_fail(device, host, now_ms, FAILURE_RUNTIME, changed->error, "%s", changed->text);
+	else
+		device_show_medium(device, host, changed->error, changed->text);
+	return 0;
+}
+
 /* report_broken - DISK_BROKEN. */
 static int report_broken(struct device *device, const struct host *host, struct message_error *report,
 			 int64_t now_ms)
@@ -260,10 +288,12 @@ static int report_broken(struct device *device, const struct host *host, struct 
 	/* The report and our question may have crossed. */
 	if (device->disk == DISK_DISCONNECTING || device->disk == DISK_BROKEN)
 		return 0;
-	if (device->disk != DISK_CONNECTED && device->disk != DISK_PUBLISHED)
+	if (device->disk != DISK_CONNECTED && device->disk != DISK_PUBLISHED && device->disk != DISK_CHANGING)
 		return -EPROTO;
 	report->text[ERROR_TEXT_MAX - 1] = '\0';
-	device->disk = DISK_BROKEN;
+	/* What was asked is answered first. */
+	if (device->disk != DISK_CHANGING)
+		device->disk = DISK_BROKEN;
 	if (!is_over(device))
 		device_fail(device, host, now_ms, FAILURE_RUNTIME, report->error, "%s", report->text);
 	return 0;
@@ -277,7 +307,7 @@ static int report_resized(struct device *device, const struct message_disk_resiz
 	if (device->disk == DISK_NONE || device->disk == DISK_OPENING)
 		return -EPROTO;
 	properties.size_bytes = report->size_bytes;
-	if (!are_sound(&properties))
+	if (!are_sound(&properties, false))
 		return -EPROTO;
 	device->properties.size_bytes = report->size_bytes;
 	return 0;
@@ -307,6 +337,8 @@ int device_answer(struct device *device, const struct host *host, struct message
 		return answer_opened(device, host, &message->opened, now_ms);
 	case MESSAGE_DISK_CONNECTED:
 		return answer_connected(device, host, &message->error, now_ms);
+	case MESSAGE_DISK_CHANGED:
+		return answer_changed(device, host, &message->opened, now_ms);
 	case MESSAGE_DISK_BROKEN:
 		return report_broken(device, host, &message->error, now_ms);
 	case MESSAGE_DISK_RESIZED:
@@ -341,6 +373,7 @@ void device_worker_ended(struct device *device, const struct host *host, const c
 	case DISK_CONNECTING:
 	case DISK_CONNECTED:
 	case DISK_PUBLISHED:
+	case DISK_CHANGING:
 	case DISK_BROKEN:
 		device_fail(device, host, now_ms, FAILURE_RUNTIME, EIO,
 			    "the worker is gone while the disk was in use, %s", end);

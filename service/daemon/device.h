@@ -41,6 +41,8 @@ struct device {
 	struct message_disk_opened properties; /* from DISK_OPEN on */
 	uint64_t published_bytes;	       /* in DISK_PUBLISHED: the size that the frontend was told */
 	bool read_only;			       /* the toolstack wants it so */
+	bool removable;			       /* the same: a drive, which can be empty */
+	char target[TARGET_MAX];	       /* with `removable`: what was opened, or tried */
 	bool large_sectors;		       /* as the frontend said when it was connected */
 
 	enum xenbus_state state_seen; /* of the backend, at the last look */

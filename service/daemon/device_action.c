@@ -162,20 +162,39 @@ static bool check_node(const struct device *device, const struct host *host, con
 	return same;
 }
 
+/* says - whether a node of the backend directory has this value. */
+static bool says(const struct device *device, const struct host *host, const char *name, const char *value)
+{
+	char *text = nodes_read(host, device->backend, name);
+	bool same = text != NULL && strcmp(text, value) == 0;
+
+	free(text);
+	return same;
+}
+
+bool device_target_changed(const struct device *device, const struct host *host)
+{
+	char *target = nodes_read(host, device->backend, "params");
+	bool changed = target != NULL && strncmp(target, device->target, TARGET_MAX - 1) != 0;
+
+	free(target);
+	return changed;
+}
+
 /* read_target - what is to be opened. False: `text` says what is wrong. */
 static bool read_target(const struct device *device, const struct host *host, struct message_disk_open *open,
 			char text[ERROR_TEXT_MAX])
 {
 	char *target = nodes_read(host, device->backend, "params");
-	bool fits = target != NULL && target[0] != '\0' && strlen(target) < TARGET_MAX;
+	bool fits = target != NULL && (target[0] != '\0' || open->removable) && strlen(target) < TARGET_MAX;
 
-	if (fits)
-		memcpy(open->target, target, strlen(target) + 1);
-	else
+	if (target != NULL)
+		memcpy(open->target, target, strnlen(target, TARGET_MAX - 1));
+	if (!fits)
 		snprintf(
 			text, ERROR_TEXT_MAX,
 			"the target (backend node params) is \"%.40s\"; it must have from 1 to %d characters",
-			target != NULL ? target : "", TARGET_MAX - 1);
+			open->target, TARGET_MAX - 1);
 	free(target);
 	return fits;
 }
@@ -228,6 +247,7 @@ static bool read_wish(const struct device *device, const struct host *host, stru
 			 "xenstore does not let us watch the frontend, see xvhostd's log");
 		return false;
 	}
+	open->removable = says(device, host, "device-type", "cdrom") || says(device, host, "removable", "1");
 	return check_node(device, host, "frontend-id", domid, text) &&
 	       check_node(device, host, "frontend", device->frontend, text) &&
 	       read_target(device, host, open, text) && read_mode(device, host, open, text) &&
@@ -276,7 +296,48 @@ static void open_disk(struct device *device, const struct host *host, int64_t no
 		log_limited(&device->log_limit, LOG_LEVEL_INFO, "%s: opening %.800s%s", device->name,
 			    message.open.target, message.open.read_only ? ", read-only" : "");
 		device->read_only = message.open.read_only;
+		device->removable = message.open.removable;
+		memcpy(device->target, message.open.target, TARGET_MAX);
 	}
+}
+
+void device_show_medium(struct device *device, const struct host *host, int error, const char *text)
+{
+	const struct node nodes[] = {
+		{"hotplug-error", NULL},
+		{"xvhost-status", "ready"},
+	};
+
+	if (error != 0) {
+		log_limited(&device->log_limit, LOG_LEVEL_ERROR, "%s: %s", device->name, text);
+		device_show_error(device, host, error, text, true);
+	} else if (device->error_shown) {
+		nodes_update(host, device->backend, XENBUS_ABSENT, nodes, 2);
+		device_clear_error(device, host);
+	}
+}
+
+/* change_medium - ACTION_CHANGE. What the toolstack wants is asked for once, be it right or not. */
+static void change_medium(struct device *device, const struct host *host, int64_t now_ms)
+{
+	struct message message;
+	char text[ERROR_TEXT_MAX];
+	bool right;
+
+	memset(&message, 0, sizeof(message));
+	right = read_wish(device, host, &message.open, text);
+	if (right)
+		ask(device, &message, MESSAGE_DISK_CHANGE, DISK_CHANGING, now_ms + ANSWER_TIMEOUT_MS);
+	else
+		device_show_medium(device, host, EINVAL, text);
+	if (!right || device->disk == DISK_CHANGING)
+		memcpy(device->target, message.open.target, TARGET_MAX);
+}
+
+/* flush_text - feature-flush-cache. What is put into a drive later may have a cache though this has none. */
+static const char *flush_text(const struct device *device)
+{
+	return device->properties.flush || device->removable ? "1" : "0";
 }
 
 /* queues_max - as the operator and the disk have it. */
@@ -290,7 +351,7 @@ static uint32_t queues_max(const struct device *device, const struct host *host)
 /* offer - ACTION_OFFER. */
 static void offer(struct device *device, const struct host *host, int64_t now_ms)
 {
-	const char *flush = device->properties.flush ? "1" : "0";
+	const char *flush = flush_text(device);
 	const char *discard = device->properties.discard ? "1" : "0";
 	/* Where frames are mapped they would only cost the guest a copy. A driver domain has nothing but grants. */
 	const char *persistent = device->properties.persistent || host->domid != 0 ? "1" : "0";
@@ -318,16 +379,6 @@ static void offer(struct device *device, const struct host *host, int64_t now_ms
 	device->disk = DISK_OFFERED;
 	device->open_deadline_ms = 0;
 	device_clear_error(device, host);
-}
-
-/* says - whether a node of the backend directory has this value. */
-static bool says(const struct device *device, const struct host *host, const char *name, const char *value)
-{
-	char *text = nodes_read(host, device->backend, name);
-	bool same = text != NULL && strcmp(text, value) == 0;
-
-	free(text);
-	return same;
 }
 
 /* connect_ring - ACTION_CONNECT. */
@@ -386,7 +437,7 @@ static unsigned info_bits(const struct device *device, const struct host *host)
 static void publish(struct device *device, const struct host *host, int64_t now_ms)
 {
 	const struct message_disk_opened *properties = &device->properties;
-	const char *flush = properties->flush ? "1" : "0";
+	const char *flush = flush_text(device);
 	const char *discard = properties->discard ? "1" : "0";
 	char sectors[NUMBER_TEXT_MAX], sector_size[NUMBER_TEXT_MAX], physical_size[NUMBER_TEXT_MAX];
 	char info[NUMBER_TEXT_MAX];
@@ -485,6 +536,9 @@ void device_perform(struct device *device, const struct host *host, enum device_
 		break;
 	case ACTION_RESIZE:
 		resize(device, host, now_ms);
+		break;
+	case ACTION_CHANGE:
+		change_medium(device, host, now_ms);
 		break;
 	case ACTION_BEGIN_CLOSING:
 		write_state(device, host, XENBUS_CLOSING, now_ms);

@@ -7,6 +7,12 @@
 
 #include "daemon/device.h"
 
+/* device_target_changed - the toolstack's target is not what was opened, or tried, last. */
+bool device_target_changed(const struct device *device, const struct host *host);
+
+/* device_show_medium - how it went with another medium; `error` is 0 or an errno, which `text` explains. */
+void device_show_medium(struct device *device, const struct host *host, int error, const char *text);
+
 /* device_perform - do it, for the device as it was just seen. */
 void device_perform(struct device *device, const struct host *host, enum device_action action,
 		    int64_t now_ms);

@@ -12,7 +12,8 @@
  *	1 1	the toolstack has made the device; we open the disk
  *	2 1	open, features are there; the toolstack runs its script
  *	2 3	the frontend has made a ring; we connect
- *	4 3, 4 4	served; 4 is written again when the disk has another size, and Linux's frontend reads that
+ *	4 3, 4 4	served; 4 is written again when the disk has another size, and Linux's frontend reads that. Another
+ *		medium in the drive is such a size, too
  *	5 4	one of us, the toolstack or the frontend wants to end; still served
  *	5 6	the frontend has let go; we disconnect
  *	6 6	closed; the toolstack removes the device (online 0), or the frontend may come back:
@@ -36,6 +37,7 @@ static enum device_action give_up(enum disk_phase disk, enum device_action then)
 		return ACTION_CLOSE;
 	case DISK_OPENING:
 	case DISK_CONNECTING:
+	case DISK_CHANGING:
 	case DISK_DISCONNECTING:
 	case DISK_CLOSING:
 		return ACTION_NONE;
@@ -54,6 +56,7 @@ static enum device_action give_up_ring(enum disk_phase disk, enum device_action 
 	case DISK_BROKEN:
 		return ACTION_DISCONNECT;
 	case DISK_CONNECTING:
+	case DISK_CHANGING:
 	case DISK_DISCONNECTING:
 		return ACTION_NONE;
 	case DISK_NONE:
@@ -105,6 +108,8 @@ static enum device_action before_connected(const struct device_view *view)
 	case DISK_OPEN:
 		return ACTION_OFFER;
 	case DISK_OFFERED:
+		if (view->changed)
+			return ACTION_CLOSE;
 		return has_ring(view->frontend) ? ACTION_CONNECT : ACTION_NONE;
 	case DISK_CONNECTED:
 		return ACTION_PUBLISH;
@@ -133,7 +138,9 @@ static enum device_action while_connected(const struct device_view *view)
 	case DISK_CONNECTED:
 		return ACTION_PUBLISH;
 	case DISK_PUBLISHED:
-		return view->resized ? ACTION_RESIZE : ACTION_NONE;
+		if (view->resized)
+			return ACTION_RESIZE;
+		return view->changed ? ACTION_CHANGE : ACTION_NONE;
 	default:
 		return ACTION_NONE;
 	}
@@ -219,6 +226,7 @@ const char *device_action_name(enum device_action action)
 		[ACTION_CONNECT] = "connect",
 		[ACTION_PUBLISH] = "publish",
 		[ACTION_RESIZE] = "resize",
+		[ACTION_CHANGE] = "change",
 		[ACTION_BEGIN_CLOSING] = "begin closing",
 		[ACTION_DISCONNECT] = "disconnect",
 		[ACTION_END_CLOSING] = "end closing",

@@ -31,6 +31,7 @@ enum disk_phase {
 	DISK_CONNECTED,	    /* serves the ring; the frontend does not know yet */
 	DISK_PUBLISHED,	    /* serves the ring, and the frontend was told */
 	DISK_BROKEN,	    /* still has the ring, but takes nothing more from it */
+	DISK_CHANGING,	    /* asked for another medium, not answered; the frontend was told of the drive */
 	DISK_DISCONNECTING, /* asked, not answered */
 	DISK_CLOSING,	    /* asked, not answered */
 };
@@ -53,6 +54,7 @@ struct device_view {
 	bool may_open;	 /* not so soon after a failure */
 	bool told;	 /* the toolstack has seen the failure to open, or has had its time to do so */
 	bool resized;	 /* with DISK_PUBLISHED: the frontend was told of another size */
+	bool changed;	 /* the toolstack wants another medium in the drive than what was opened */
 	bool may_remove; /* the directory is ours to remove, and the toolstack had its time to see 6 */
 };
 
@@ -64,6 +66,7 @@ enum device_action {
 	ACTION_CONNECT, /* read the ring's nodes and ask the worker */
 	ACTION_PUBLISH, /* the disk's size and state 4 */
 	ACTION_RESIZE,	/* the disk's size, and state 4 once more */
+	ACTION_CHANGE,	/* ask the worker for another medium */
 	ACTION_BEGIN_CLOSING, /* state 5 */
 	ACTION_DISCONNECT,    /* ask the worker */
 	ACTION_END_CLOSING,   /* state 6; a failure is over */

@@ -299,7 +299,7 @@ static int read_features(struct talk *talk, const struct blkif_frontend *fronten
 	uint64_t info = read_number(talk, "info", 0);
 
 	*features = (struct blkif_features){
-		.sectors = read_number(talk, "sectors", 0),
+		.sectors = read_number(talk, "sectors", UINT64_MAX),
 		.sector_bytes = (uint32_t)read_number(talk, "sector-size", 512),
 		.indirect_segments = (uint32_t)read_number(talk, "feature-max-indirect-segments", 0),
 		.read_only = info & 4, /* VDISK_READONLY */
@@ -314,7 +314,7 @@ static int read_features(struct talk *talk, const struct blkif_frontend *fronten
 							      features->sector_bytes);
 	features->physical_bytes = (uint32_t)read_number(talk, "physical-sector-size",
 							 features->sector_bytes);
-	if (features->sectors == 0)
+	if (features->sectors == UINT64_MAX)
 		return refuse(talk, -EINVAL, "the host is connected, but its node sectors says nothing");
 	if (features->sector_bytes < 512 || (features->sector_bytes & (features->sector_bytes - 1)))
 		return refuse(talk, -EINVAL, "the host's node sector-size is %" PRIu32,

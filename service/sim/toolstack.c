@@ -70,12 +70,12 @@ static int write_block(struct xenstore *toolstack, uint32_t transaction, const s
 		{"online", "1"},
 		{"params", block->target},
 		{"script", "/etc/xen/scripts/block-xvhost"},
-		{"removable", "0"},
+		{"removable", block->removable ? "1" : "0"},
 		{"bootable", "1"},
 		{"dev", device_id},
 		{"type", "phy"},
 		{"mode", block->read_only ? "r" : "w"},
-		{"device-type", "disk"},
+		{"device-type", block->removable ? "cdrom" : "disk"},
 		{"discard-enable", block->discard_off ? "0" : "1"},
 		{"specification", "xen"},
 		{"state", "1"},
@@ -86,7 +86,7 @@ static int write_block(struct xenstore *toolstack, uint32_t transaction, const s
 		{"backend-id", host_domid},
 		{"state", "1"},
 		{"virtual-device", device_id},
-		{"device-type", "disk"},
+		{"device-type", block->removable ? "cdrom" : "disk"},
 		{"trusted", "1"},
 		{NULL, NULL},
 	};
@@ -328,4 +328,9 @@ int sim_block_detach(struct xenstore *toolstack, const struct sim_block *block, 
 		return error;
 	error_of_removal = transact(toolstack, block, remove_block);
 	return error < 0 ? error : error_of_removal;
+}
+
+int sim_block_insert(struct xenstore *toolstack, const struct sim_block *block, const char *target)
+{
+	return write_node(toolstack, 0, block, "params", target);
 }

@@ -27,6 +27,7 @@ struct sim_block {
 	const char *target;  /* target=, such as "file:path=/tmp/x.img" */
 	bool read_only;	     /* access=ro */
 	bool discard_off;    /* no-discard */
+	bool removable;	     /* devtype=cdrom, for which xl also has access=ro */
 	uint16_t host_domid; /* backend= */
 };
 
@@ -49,5 +50,11 @@ int sim_block_begin_detach(struct xenstore *toolstack, const struct sim_block *b
  * -ENOENT: there is no such disk; what is left of its nodes is removed.
  */
 int sim_block_detach(struct xenstore *toolstack, const struct sim_block *block, bool force, int timeout_ms);
+
+/*
+ * sim_block_insert - another medium in a drive that the guest keeps; "" takes it out. It is what `xl cd-insert` and `xl cd-eject` come to;
+ * nobody waits for anything.
+ */
+int sim_block_insert(struct xenstore *toolstack, const struct sim_block *block, const char *target);
 
 #endif

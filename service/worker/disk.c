@@ -2,7 +2,7 @@
 /*
  * disk.c - one disk of the guest: its backend, and its ring while a frontend is connected
  */
-#include "worker/disk.h"
+#include "worker/disk_internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,292 +13,8 @@
 
 #include "log.h"
 #include "memory/persistent.h"
-#include "worker/target.h"
 
-#define MEMORY_ALIGNMENT_MAX 512u /* segments begin at sectors */
-
-static_assert(offsetof(struct disk_layer, seen) == 0, "layer_of");
 static_assert(RING_PAGES_MAX <= MEMORY_RING_PAGES_MAX, "memory_map_ring");
-
-/* layer_of - from what a backend sees. Its view is const; what the host keeps for it is the host's own. */
-static struct disk_layer *layer_of(const struct xvhost_disk *seen)
-{
-	return (struct disk_layer *)(uintptr_t)seen;
-}
-
-/* ---- what the backend may call ---- */
-
-static void host_log(const struct xvhost_disk *seen, enum xvhost_log_level level, const char *format, ...)
-{
-	struct disk_layer *layer = layer_of(seen);
-	char line[LOG_LINE_MAX];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(line, sizeof(line), format, arguments);
-	va_end(arguments);
-	log_limited(&layer->disk->limit, (enum log_level)level, "%s: %s: %s", layer->disk->name,
-		    layer->backend->name, line);
-}
-
-static void host_fail(struct xvhost_disk *seen, const char *format, ...)
-{
-	char *text = layer_of(seen)->disk->fail_text;
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, ERROR_TEXT_MAX, format, arguments);
-	va_end(arguments);
-}
-
-static const struct xvhost_host host = {
-	.size = sizeof(struct xvhost_host),
-	.abi = XVHOST_BACKEND_ABI,
-	.complete = blkif_complete,
-	.read = loop_read,
-	.write = loop_write,
-	.sync = loop_sync,
-	.log = host_log,
-	.fail = host_fail,
-	.fallocate = loop_fallocate,
-	.wait = loop_wait,
-	.forward = blkif_forward,
-	.watch = loop_watch,
-};
-
-/* ---- open and close ---- */
-
-/* check_properties - what a backend says of its disk must be something that can be served. */
-static int check_properties(const struct disk_layer *layer, char text[ERROR_TEXT_MAX])
-{
-	const struct xvhost_disk_properties *properties = &layer->properties;
-
-	if (!is_disk_block(properties->block_bytes)) {
-		snprintf(text, ERROR_TEXT_MAX,
-			 "backend %s has blocks of %" PRIu32 " bytes, it must be a power of 2 from %u to %u",
-			 layer->backend->name, properties->block_bytes, DISK_BLOCK_MIN, DISK_BLOCK_MAX);
-		return -EINVAL;
-	}
-	if (properties->physical_block_bytes != 0 &&
-	    (!is_power_of_2(properties->physical_block_bytes) ||
-	     properties->physical_block_bytes < properties->block_bytes)) {
-		snprintf(text, ERROR_TEXT_MAX,
-			 "backend %s has physical blocks of %" PRIu32
-			 " bytes, it must be a power of 2 and at least a block, which is %" PRIu32,
-			 layer->backend->name, properties->physical_block_bytes, properties->block_bytes);
-		return -EINVAL;
-	}
-	if (properties->size_bytes == 0 || properties->size_bytes % properties->block_bytes != 0) {
-		snprintf(text, ERROR_TEXT_MAX,
-			 "the disk has %" PRIu64 " bytes, it must be a multiple of %" PRIu32
-			 " and more than 0",
-			 properties->size_bytes, properties->block_bytes);
-		return -EINVAL;
-	}
-	if (properties->memory_alignment > MEMORY_ALIGNMENT_MAX) {
-		snprintf(text, ERROR_TEXT_MAX,
-			 "backend %s needs memory aligned to %" PRIu32 " bytes, a guest's is aligned to %u",
-			 layer->backend->name, properties->memory_alignment, MEMORY_ALIGNMENT_MAX);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static void close_layer(struct disk_layer *layer)
-{
-	layer->backend->close(&layer->seen);
-	free(layer->config);
-}
-
-/* close_layers - the outermost first, since each uses those below it. */
-static void close_layers(struct disk *disk, uint32_t first)
-{
-	for (uint32_t i = first; i < disk->layer_count; i++)
-		close_layer(&disk->layers[i]);
-}
-
-/* configure_layer - find a target's backend and parse its parameters. `*inner` is the target of the layer below. */
-static int configure_layer(struct disk *disk, const char *backend_directory, bool read_only,
-			   const char *target, const char **inner, char text[ERROR_TEXT_MAX])
-{
-	struct disk_layer *layer = &disk->layers[disk->layer_count];
-	char name[BACKEND_NAME_MAX];
-	int error;
-
-	if (disk->layer_count == BLKIF_LAYERS_MAX) {
-		snprintf(text, ERROR_TEXT_MAX, "more than %d backends stand one before the other",
-			 BLKIF_LAYERS_MAX);
-		return -EINVAL;
-	}
-	*layer = (struct disk_layer){
-		.disk = disk,
-		.seen = {.size = sizeof(layer->seen),
-			 .flags = read_only ? XVHOST_DISK_READ_ONLY : 0,
-			 .host = &host,
-			 .name = disk->name},
-	};
-	error = target_backend_name(target, name, text);
-	if (error == 0)
-		error = backends_find(backend_directory, name, &layer->backend, text);
-	if (error == 0)
-		error = target_configure(target, layer->backend, &layer->config, text);
-	if (error < 0)
-		return error;
-	disk->layer_count++;
-	*inner = target_of_inner(layer->backend, layer->config);
-	return 0;
-}
-
-/* queues_max - how many queues a disk can have at a time, as one of its layers says. */
-static uint32_t queues_max(const struct xvhost_disk *disk)
-{
-	return disk->queues_max > 0 && disk->queues_max < DISK_QUEUES_MAX ? disk->queues_max
-									  : DISK_QUEUES_MAX;
-}
-
-/* open_layer - a layer whose configuration is made, and those below it are open. */
-static int open_layer(struct disk *disk, struct disk_layer *layer, char text[ERROR_TEXT_MAX])
-{
-	bool innermost = layer == &disk->layers[disk->layer_count - 1];
-	int error;
-
-	layer->seen.inner = innermost ? NULL : &layer[1].properties;
-	disk->fail_text[0] = '\0';
-	error = layer->backend->open(&layer->seen, layer->config, &layer->properties);
-	if (error < 0) {
-		snprintf(text, ERROR_TEXT_MAX, "%s",
-			 disk->fail_text[0] ? disk->fail_text
-					    : "the backend can't open the disk and does not say why");
-		return error;
-	}
-	if (layer->seen.flags & XVHOST_DISK_READ_ONLY)
-		layer->properties.flags |= XVHOST_DISK_READ_ONLY;
-	if (disk->discard_off)
-		layer->properties.flags &= ~(uint32_t)XVHOST_DISK_DISCARD;
-	/* A wrapper may not know of it. */
-	if (!innermost && queues_max(&layer[1].seen) < queues_max(&layer->seen))
-		layer->seen.queues_max = layer[1].seen.queues_max;
-	error = check_properties(layer, text);
-	if (error < 0)
-		layer->backend->close(&layer->seen);
-	return error;
-}
-
-/* open_layers - all backends that a target names, or none. */
-static int open_layers(struct disk *disk, const char *backend_directory, bool read_only, const char *target,
-		       char text[ERROR_TEXT_MAX])
-{
-	uint32_t opened;
-	int error = 0;
-
-	while (target && error == 0)
-		error = configure_layer(disk, backend_directory, read_only, target, &target, text);
-	opened = disk->layer_count;
-	while (opened > 0 && error == 0) {
-		error = open_layer(disk, &disk->layers[opened - 1], text);
-		if (error == 0)
-			opened--;
-	}
-	if (error < 0) {
-		close_layers(disk, opened);
-		for (uint32_t i = 0; i < opened; i++)
-			free(disk->layers[i].config);
-	}
-	return error;
-}
-
-/* access_of - how the memory of this disk's requests is to be reached. */
-static enum memory_access access_of(const struct disk *disk, const struct guest *guest)
-{
-	return disk->options.access_given ? disk->options.access : guest->access;
-}
-
-void disk_open(struct disk *disk, const struct guest *guest, uint32_t device_id,
-	       const struct message_disk_open *asked, struct message_disk_opened *answer)
-{
-	const struct xvhost_disk_properties *properties = &disk->layers[0].properties;
-	const char *target;
-
-	assert(disk->state == DISK_FREE);
-	*disk = (struct disk){.device_id = device_id, .discard_off = asked->discard_off};
-	snprintf(disk->name, sizeof(disk->name), "guest %u vbd %" PRIu32, guest->domid, device_id);
-	answer->error = target_take_options(asked->target, &disk->options, &target, answer->text);
-	if (answer->error == 0)
-		answer->error = open_layers(disk, guest->backend_directory, asked->read_only, target,
-					    answer->text);
-	if (answer->error < 0) {
-		/* The one who asked tells of it. */
-		log_debug("%s: target '%s': %s", disk->name, asked->target, answer->text);
-		return;
-	}
-	disk->state = DISK_OPEN;
-	answer->size_bytes = properties->size_bytes;
-	answer->block_bytes = properties->block_bytes;
-	answer->physical_block_bytes = properties->physical_block_bytes ? properties->physical_block_bytes
-									: properties->block_bytes;
-	answer->read_only = properties->flags & XVHOST_DISK_READ_ONLY;
-	answer->flush = properties->flags & XVHOST_DISK_FLUSH;
-	answer->persistent = access_of(disk, guest) == MEMORY_GRANT || !guest->platform->foreign_open;
-	answer->discard = (properties->flags & XVHOST_DISK_DISCARD) && !answer->read_only;
-	answer->queues_max = disk->layers[0].seen.queues_max;
-	log_info("%s: opened %s: %" PRIu64 " bytes%s", disk->name, asked->target, answer->size_bytes,
-		 answer->read_only ? ", read-only" : "");
-}
-
-/* ---- another size ---- */
-
-bool disk_can_change(const struct disk *disk)
-{
-	return disk->layers[disk->layer_count - 1].backend->measure;
-}
-
-/* measure_layer - how large it is now, in whole blocks; as it was, if that can't be told or is no size of a disk. */
-static uint64_t measure_layer(struct disk *disk, struct disk_layer *layer)
-{
-	uint64_t was = layer->properties.size_bytes, size_bytes = was;
-	int error = layer->backend->measure ? layer->backend->measure(&layer->seen, &size_bytes) : 0;
-
-	if (error < 0) {
-		log_limited(&disk->limit, LOG_LEVEL_WARNING,
-			    "%s: backend %s can't tell how large the disk is: %s", disk->name,
-			    layer->backend->name, strerror(-error));
-		return was;
-	}
-	size_bytes -= size_bytes % layer->properties.block_bytes;
-	return size_bytes > 0 ? size_bytes : was;
-}
-
-/*
- * The loops look at the sizes meanwhile. A wrapper may ask the disk below for what that has just lost, which is an error
- * of that request alone.
- */
-bool disk_measure(struct disk *disk, uint64_t *size_bytes)
-{
-	uint64_t was = disk->layers[0].properties.size_bytes;
-
-	assert(disk->state != DISK_FREE);
-	for (uint32_t i = disk->layer_count; i > 0; i--) {
-		struct disk_layer *layer = &disk->layers[i - 1];
-
-		__atomic_store_n(&layer->properties.size_bytes, measure_layer(disk, layer), __ATOMIC_RELAXED);
-	}
-	*size_bytes = disk->layers[0].properties.size_bytes;
-	if (*size_bytes == was)
-		return false;
-	log_limited(&disk->limit, LOG_LEVEL_INFO, "%s: %s: %" PRIu64 " bytes instead of %" PRIu64, disk->name,
-		    *size_bytes > was ? "has grown" : "has shrunk", *size_bytes, was);
-	return true;
-}
-
-void disk_close(struct disk *disk)
-{
-	assert(disk->state == DISK_OPEN);
-	close_layers(disk, 0);
-	disk->state = DISK_FREE;
-	log_info("%s: closed", disk->name);
-}
-
-/* ---- connect and disconnect ---- */
 
 /* keep_grants - those that the frontend leaves in place, if they are the way of this queue's requests. */
 static int keep_grants(struct disk_queue *queue, const struct message_disk_connect *asked,
@@ -330,15 +46,15 @@ static void disconnect_queue(struct disk *disk, const struct guest *guest, struc
 
 	if (error < 0)
 		log_error("%s: can't unbind port %" PRIu32 ": %s", disk->name, queue->port, strerror(-error));
-	blkif_queue_free(queue->queue);
+	if (queue->queue)
+		blkif_queue_free(queue->queue);
 	forget_grants(queue);
 	/* Queues are told apart by their addresses, and another disk's may come to lie here. */
 	queue->queue = NULL;
 	memory_unmap_ring(queue->loop->memory, &queue->ring);
 }
 
-/* disconnect_queues - all that are connected. */
-static void disconnect_queues(struct disk *disk, const struct guest *guest)
+void disk_disconnect_queues(struct disk *disk, const struct guest *guest)
 {
 	for (; disk->queue_count > 0; disk->queue_count--)
 		disconnect_queue(disk, guest, &disk->queues[disk->queue_count - 1]);
@@ -352,18 +68,17 @@ static uint32_t requests_per_turn(const struct disk_queue *queue)
 	return CONFIG_LOOP_REQUESTS_PER_TURN;
 }
 
-/* make_queue - over a ring that is mapped. */
-static int make_queue(struct disk *disk, const struct message_disk_connect *asked, uint32_t index,
-		      char text[ERROR_TEXT_MAX])
+int disk_make_queue(struct disk *disk, uint32_t index, char text[ERROR_TEXT_MAX])
 {
+	const struct message_disk_connect *rings = &disk->rings;
 	struct disk_queue *queue = &disk->queues[index];
 	struct blkif_queue_parameters parameters = {
 		.index = index,
 		.layer_count = disk->layer_count,
-		.protocol = asked->protocol,
-		.large_sectors = asked->large_sectors,
+		.protocol = rings->protocol,
+		.large_sectors = rings->large_sectors,
 		.pages = queue->ring.pages[0],
-		.page_count = asked->ring_pages,
+		.page_count = rings->ring_pages,
 		.cached = queue->cached,
 		.persistent = queue->persistent,
 		.requests_per_turn = requests_per_turn(queue),
@@ -380,6 +95,8 @@ static int make_queue(struct disk *disk, const struct message_disk_connect *aske
 	if (error < 0)
 		snprintf(text, ERROR_TEXT_MAX, "can't serve the ring: %s",
 			 error == -EPROTO ? "its counters are not possible" : strerror(-error));
+	else if (queue->queue->direct && queue->cached)
+		memory_expect_direct(queue->loop->memory);
 	return error;
 }
 
@@ -389,7 +106,7 @@ static int choose_memory(struct disk *disk, const struct guest *guest, uint32_t 
 {
 	struct disk_queue *queue = &disk->queues[index];
 	char way[MEMORY_TEXT_MAX];
-	int error = memory_choose(queue->loop->memory, access_of(disk, guest), &queue->cached, way);
+	int error = memory_choose(queue->loop->memory, disk_access(disk, guest), &queue->cached, way);
 
 	if (error < 0)
 		snprintf(text, ERROR_TEXT_MAX, "%s", way);
@@ -421,11 +138,9 @@ static int connect_queue(struct disk *disk, struct guest *guest, const struct me
 		error = keep_grants(queue, asked, text);
 	if (error < 0)
 		goto fail_ring;
-	error = make_queue(disk, asked, index, text);
+	error = disk_make_queue(disk, index, text);
 	if (error < 0)
 		goto fail_grants;
-	if (queue->queue->direct && queue->cached)
-		memory_expect_direct(queue->loop->memory);
 	error = guest->platform->event_channels_bind(queue->loop->channels, guest->domid,
 						     described->event_channel);
 	if (error < 0) {
@@ -449,7 +164,7 @@ fail_ring:
 static int connect_queues(struct disk *disk, struct guest *guest, const struct message_disk_connect *asked,
 			  char text[ERROR_TEXT_MAX])
 {
-	uint32_t most = queues_max(&disk->layers[0].seen);
+	uint32_t most = disk_queues_max(&disk->layers[0].seen);
 
 	if (asked->queue_count > most) {
 		snprintf(text, ERROR_TEXT_MAX,
@@ -461,7 +176,7 @@ static int connect_queues(struct disk *disk, struct guest *guest, const struct m
 		int error = connect_queue(disk, guest, asked, i, text);
 
 		if (error < 0) {
-			disconnect_queues(disk, guest);
+			disk_disconnect_queues(disk, guest);
 			return error;
 		}
 		disk->queue_count++;
@@ -475,30 +190,48 @@ void disk_connect(struct disk *disk, struct guest *guest, const struct message_d
 	assert(disk->state == DISK_OPEN && disk->queue_count == 0);
 	assert(asked->ring_pages >= 1 && asked->ring_pages <= RING_PAGES_MAX);
 	assert(asked->queue_count >= 1 && asked->queue_count <= DISK_QUEUES_MAX);
+	disk->rings = *asked;
 	answer->error = connect_queues(disk, guest, asked, answer->text);
 	if (answer->error < 0) {
 		log_limited(&disk->limit, LOG_LEVEL_ERROR, "%s: %s", disk->name, answer->text);
 		return;
 	}
-	disk->state = DISK_CONNECTED;
-	disk->released = 0;
-	disk->broken = false;
 	log_limited(&disk->limit, LOG_LEVEL_INFO,
 		    "%s: connected, %s, %" PRIu32 " %s of %" PRIu32 " pages with %" PRIu32 " entries%s",
 		    disk->name, asked->protocol == BLKIF_X86_64 ? "x86_64" : "x86_32", disk->queue_count,
 		    disk->queue_count == 1 ? "ring" : "rings", asked->ring_pages,
 		    disk->queues[0].queue->ring.size,
 		    disk->queues[0].persistent ? ", persistent grants" : "");
+	disk_serve(disk);
+}
+
+void disk_serve(struct disk *disk)
+{
+	disk->state = DISK_CONNECTED;
+	disk->released = 0;
+	disk->broken = false;
 	for (uint32_t i = 0; i < disk->queue_count; i++)
 		loop_serve(disk->queues[i].loop->loop, disk->queues[i].queue, disk->queues[i].port);
 }
 
-void disk_release(struct disk *disk)
+/* release - ask the loops to let go of all queues. */
+static void release(struct disk *disk, enum disk_state state)
 {
 	assert(disk->state == DISK_CONNECTED);
-	disk->state = DISK_RELEASING;
+	disk->state = state;
 	for (uint32_t i = 0; i < disk->queue_count; i++)
 		loop_release(disk->queues[i].loop->loop, disk->queues[i].queue);
+}
+
+void disk_release(struct disk *disk)
+{
+	release(disk, DISK_RELEASING);
+}
+
+void disk_begin_change(struct disk *disk, const struct message_disk_open *asked)
+{
+	disk->change = *asked;
+	release(disk, DISK_CHANGING);
 }
 
 /* log_counters - what was done since the disk was connected, by all its queues together. */
@@ -523,13 +256,16 @@ static void log_counters(struct disk *disk)
 		    sum.notifications);
 }
 
-bool disk_released(struct disk *disk, const struct guest *guest)
+bool disk_released(struct disk *disk)
 {
-	assert(disk->state == DISK_RELEASING);
-	if (++disk->released < disk->queue_count)
-		return false;
+	assert(disk->state == DISK_RELEASING || disk->state == DISK_CHANGING);
+	return ++disk->released == disk->queue_count;
+}
+
+void disk_disconnect(struct disk *disk, const struct guest *guest)
+{
+	assert(disk->state == DISK_RELEASING && disk->released == disk->queue_count);
 	log_counters(disk);
-	disconnect_queues(disk, guest);
+	disk_disconnect_queues(disk, guest);
 	disk->state = DISK_OPEN;
-	return true;
 }

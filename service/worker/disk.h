@@ -17,6 +17,7 @@ enum disk_state {
 	DISK_OPEN,	/* the backend is open */
 	DISK_CONNECTED, /* loops serve its rings */
 	DISK_RELEASING, /* the loops were asked to let go of them */
+	DISK_CHANGING,	/* the same, to serve them with another medium */
 };
 
 struct disk;
@@ -52,7 +53,9 @@ struct disk {
 	bool discard_off;     /* no layer offers it, whatever its backend can */
 	bool broken;	      /* since it was connected, and reported */
 	struct target_options options;
-	char fail_text[ERROR_TEXT_MAX]; /* what a backend said of its open() */
+	struct message_disk_connect rings; /* as the frontend described them, while it is connected */
+	struct message_disk_open change;   /* in DISK_CHANGING: the other medium */
+	char fail_text[ERROR_TEXT_MAX];	   /* what a backend said of its open() */
 	struct log_limit limit;
 };
 
@@ -67,11 +70,23 @@ void disk_connect(struct disk *disk, struct guest *guest, const struct message_d
 /* disk_release - ask the loops to let go of a connected disk. */
 void disk_release(struct disk *disk);
 
+/* disk_released - a loop let go of one of its queues. True if that was the last one: then one of the next two follows. */
+bool disk_released(struct disk *disk);
+
+/* disk_disconnect - of a released disk all is unbound and unmapped. It is open then. */
+void disk_disconnect(struct disk *disk, const struct guest *guest);
+
 /*
- * disk_released - a loop let go of one of its queues. True if that was the last one: all are unbound and unmapped then, and
- * the disk is open.
+ * disk_begin_change - ask the loops to let go of a connected disk, to have another medium. What was taken is answered by the old one;
+ * what the guest asks meanwhile stays in its rings.
  */
-bool disk_released(struct disk *disk, const struct guest *guest);
+void disk_begin_change(struct disk *disk, const struct message_disk_open *asked);
+
+/*
+ * disk_end_change - of a released disk: close the old medium, open the other one, and serve the same rings; fills the answer. A
+ * medium that can't be had leaves the drive empty.
+ */
+void disk_end_change(struct disk *disk, const struct guest *guest, struct message_disk_opened *answer);
 
 /* disk_can_change - its size may, so that it is to be measured from time to time. */
 bool disk_can_change(const struct disk *disk);

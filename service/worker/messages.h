@@ -16,6 +16,8 @@
  *			<-	DISK_CONNECTED
  *			<-	DISK_BROKEN	while connected: nothing more is taken from a ring, and why
  *			<-	DISK_RESIZED	while open: the disk has another size
+ *	DISK_CHANGE	->			while connected: answer what was taken, close the backend, open another one
+ *			<-	DISK_CHANGED
  *	DISK_DISCONNECT	->			answer what was taken, unbind, unmap
  *			<-	DISK_DISCONNECTED
  *	DISK_CLOSE	->			close the backend
@@ -65,6 +67,9 @@ enum message_type {
 	MESSAGE_STOP,
 	MESSAGE_MEMORY,
 	MESSAGE_DISK_RESIZED,
+	MESSAGE_DISK_CHANGE,
+	MESSAGE_DISK_CHANGED,
+	MESSAGE_TYPES, /* none: one more than the last */
 };
 
 /* The ABI of the guest's requests: what its `protocol` node names (protocols.h). */
@@ -78,9 +83,10 @@ struct message_disk_open {
 	char target[TARGET_MAX];
 	bool read_only;
 	bool discard_off; /* the guest may not discard, even if the disk can */
+	bool removable;	  /* the drive can be empty, which is the target "" or "empty" */
 };
 
-/* Answers: the disk as it is. With an error, `text` says what and nothing else counts. */
+/* Answers DISK_OPEN and DISK_CHANGE: the disk as it is. With an error of DISK_OPEN, `text` says what and nothing else counts. */
 struct message_disk_opened {
 	int32_t error; /* 0 or a negative errno */
 	char text[ERROR_TEXT_MAX];
@@ -92,6 +98,7 @@ struct message_disk_opened {
 	bool discard;
 	bool persistent;     /* grants that the frontend leaves in place would stay mapped */
 	uint32_t queues_max; /* it can have at a time; 0: any number */
+	bool lost; /* of DISK_CHANGED with an error: the rings are not served any more. If not, the drive is empty */
 };
 
 /* One ring, as the frontend describes it. */
@@ -133,8 +140,8 @@ struct message {
 	enum message_type type;
 	uint32_t device_id; /* the vbd's number within the guest; 0 for STOP and MEMORY */
 	union {
-		struct message_disk_open open;
-		struct message_disk_opened opened;
+		struct message_disk_open open;	   /* DISK_OPEN, DISK_CHANGE */
+		struct message_disk_opened opened; /* DISK_OPENED, DISK_CHANGED */
 		struct message_disk_connect connect;
 		struct message_error error; /* DISK_CONNECTED, DISK_BROKEN */
 		struct message_memory memory;

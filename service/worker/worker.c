@@ -127,6 +127,8 @@ static void on_message(struct worker *worker, const struct message *message)
 		on_open(worker, message);
 	} else if (message->type == MESSAGE_DISK_CONNECT && state == DISK_OPEN) {
 		on_connect(worker, disk, message);
+	} else if (message->type == MESSAGE_DISK_CHANGE && state == DISK_CONNECTED) {
+		disk_begin_change(disk, &message->open);
 	} else if (message->type == MESSAGE_DISK_DISCONNECT &&
 		   (state == DISK_OPEN || state == DISK_CONNECTED)) {
 		on_disconnect(worker, disk);
@@ -208,6 +210,20 @@ static void on_not_started(struct worker *worker, struct disk *disk, const struc
 		      layer->backend->name, layer->seen.index, strerror(-event->error));
 }
 
+/* on_released - no loop serves the disk any more. */
+static void on_released(struct worker *worker, struct disk *disk)
+{
+	struct message reply = {.type = MESSAGE_DISK_CHANGED, .device_id = disk->device_id};
+
+	if (disk->state == DISK_CHANGING) {
+		disk_end_change(disk, &worker->guest, &reply.opened);
+		answer(worker, &reply);
+	} else {
+		disk_disconnect(disk, &worker->guest);
+		answer_plain(worker, MESSAGE_DISK_DISCONNECTED, disk->device_id);
+	}
+}
+
 static void read_events(struct worker *worker, struct loop *loop)
 {
 	struct loop_event event;
@@ -229,8 +245,8 @@ static void read_events(struct worker *worker, struct loop *loop)
 			break;
 		case LOOP_RELEASED:
 			assert(disk);
-			if (disk_released(disk, &worker->guest))
-				answer_plain(worker, MESSAGE_DISK_DISCONNECTED, disk->device_id);
+			if (disk_released(disk))
+				on_released(worker, disk);
 			break;
 		case LOOP_FAILED:
 			worker->failed = -EIO;

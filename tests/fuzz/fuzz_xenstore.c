@@ -217,10 +217,19 @@ static void answer(const struct fake *fake, struct message *message, enum messag
 		must(errno == EPIPE || errno == ECONNRESET, "an answer: %s", strerror(errno));
 }
 
+/* check_target - what is to be opened is the toolstack's. */
+static void check_target(const struct message_disk_open *open)
+{
+	must(strcmp(open->target, "file:path=/x") == 0 ||
+		     (open->removable &&
+		      (open->target[0] == '\0' || strcmp(open->target, "file:path=/y") == 0)),
+	     "the target is the toolstack's");
+}
+
 static void fake_open(struct fake *fake, struct message *message, enum mood mood)
 {
 	must(!fake->opened, "a disk is opened once");
-	must(strcmp(message->open.target, "file:path=/x") == 0, "the target is the toolstack's");
+	check_target(&message->open);
 	if (mood == DIES_OPENING) {
 		fake_end(fake);
 		return;
@@ -277,6 +286,31 @@ static void fake_connect(struct fake *fake, struct message *message, enum mood m
 	}
 }
 
+/* fake_change - another medium; or none, be it asked for or because it can't be had. */
+static void fake_change(struct fake *fake, struct message *message, enum mood mood)
+{
+	bool empty = message->open.target[0] == '\0' || mood == OPEN_FAILS;
+
+	must(fake->opened && fake->connected, "a connected disk gets another medium");
+	must(message->open.removable, "it is a drive");
+	check_target(&message->open);
+	if (mood == DIES_OPENING) {
+		fake_end(fake);
+		return;
+	}
+	memset(&message->opened, 0, sizeof(message->opened));
+	if (mood == OPEN_FAILS || mood == CONNECT_FAILS) {
+		message->opened.error = -ENOENT;
+		snprintf(message->opened.text, sizeof(message->opened.text), "the fake has no disk");
+	}
+	message->opened.lost = mood == CONNECT_FAILS;
+	fake->connected = !message->opened.lost;
+	message->opened.size_bytes = empty ? 0 : 2 << 20;
+	message->opened.block_bytes = 512;
+	message->opened.physical_block_bytes = 512;
+	answer(fake, message, MESSAGE_DISK_CHANGED);
+}
+
 /* fake_hear - do what a worker is asked. */
 static void fake_hear(struct fake *fake, struct message *message)
 {
@@ -305,6 +339,9 @@ static void fake_hear(struct fake *fake, struct message *message)
 	case MESSAGE_DISK_CONNECT:
 		fake_connect(fake, message, mood);
 		break;
+	case MESSAGE_DISK_CHANGE:
+		fake_change(fake, message, mood);
+		break;
 	case MESSAGE_DISK_DISCONNECT:
 		must(fake->opened, "an open disk is disconnected");
 		fake->connected = false;
@@ -328,7 +365,7 @@ static void lie(struct sim_nonsense *program)
 	size_t length = sizeof(message) - (sim_nonsense_byte(program) == 0);
 
 	memset(&message, 0, sizeof(message));
-	message.type = sim_nonsense_byte(program) % (MESSAGE_DISK_RESIZED + 2);
+	message.type = sim_nonsense_byte(program) % (MESSAGE_TYPES + 1);
 	message.device_id = sim_nonsense_byte(program) == 0 ? DEVICE + 1 : DEVICE;
 	for (uint8_t *at = (uint8_t *)&message.opened; at < (uint8_t *)&message.opened.text[16]; at++)
 		*at = sim_nonsense_byte(program);
@@ -536,9 +573,15 @@ static void check_nothing_left(void)
 
 /* ---- an input ---- */
 
-/* toolstack_step - the disk is detached, or attached anew. */
+/* toolstack_step - the disk is detached, or attached anew; or there is another medium in the drive. */
 static void toolstack_step(const struct sim_block *block, uint8_t choice)
 {
+	static const char *const media[] = {"", "file:path=/x", "file:path=/y"};
+
+	if (block->removable && choice >= 128) {
+		sim_block_insert(world->toolstack, block, media[choice % 3]);
+		return;
+	}
 	switch (choice % 4) {
 	case 0:
 		sim_block_begin_detach(world->toolstack, block, false);
@@ -598,10 +641,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					.event_channel = EVENT_CHANNEL,
 					.bytes = data,
 					.left = size};
+	uint8_t first;
 
 	if (worlds[0].daemon == NULL)
 		make_worlds();
-	world = &worlds[sim_nonsense_byte(&nonsense) % 2];
+	first = sim_nonsense_byte(&nonsense);
+	world = &worlds[first % 2];
+	block.removable = first & 4;
 	world->mood = GOOD;
 	world->lied_to = false;
 	world->starts = 0;

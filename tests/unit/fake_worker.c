@@ -45,7 +45,7 @@ static bool is(uint32_t id, const char *target)
 static void answer(int fd, struct message *message, enum message_type type, int error, const char *text)
 {
 	message->type = type;
-	if (type == MESSAGE_DISK_OPENED) {
+	if (type == MESSAGE_DISK_OPENED || type == MESSAGE_DISK_CHANGED) {
 		message->opened.error = error;
 		snprintf(message->opened.text, sizeof(message->opened.text), "%s", text);
 	} else if (type == MESSAGE_DISK_CONNECTED || type == MESSAGE_DISK_BROKEN) {
@@ -78,6 +78,25 @@ static void open_disk(int fd, struct message *message)
 	}
 	if (is(id, "opens-twice"))
 		answer(fd, message, MESSAGE_DISK_OPENED, 0, "");
+}
+
+static void change_disk(int fd, struct message *message)
+{
+	uint32_t id = message->device_id;
+	int error = 0;
+
+	memcpy(target_of(id), message->open.target, TARGET_MAX);
+	memset(&message->opened, 0, sizeof(message->opened));
+	if (is(id, "dies-changing"))
+		exit(6);
+	if (is(id, "bad"))
+		error = -ENOENT;
+	if (is(id, "loses-rings"))
+		error = -ENOMEM;
+	message->opened.lost = error == -ENOMEM;
+	message->opened.size_bytes = error || target_of(id)[0] == '\0' ? 0 : 2 * FAKE_SIZE_BYTES;
+	message->opened.block_bytes = message->opened.physical_block_bytes = 512;
+	answer(fd, message, MESSAGE_DISK_CHANGED, error, error == 0 ? "" : "no such disk");
 }
 
 static void connect_disk(int fd, struct message *message)
@@ -117,6 +136,9 @@ static void serve(int fd)
 			break;
 		case MESSAGE_DISK_CONNECT:
 			connect_disk(fd, &message);
+			break;
+		case MESSAGE_DISK_CHANGE:
+			change_disk(fd, &message);
 			break;
 		case MESSAGE_DISK_DISCONNECT:
 			if (!is(message.device_id, "hangs-disconnecting"))

@@ -7,7 +7,7 @@
  *
  *	good			opens and connects
  *	read-only		the same, and says that it is read-only
- *	bad			fails to open: ENOENT, "no such disk"
+ *	bad			fails to open: ENOENT, "no such disk"; as another medium, too, and the drive is empty
  *	silent			never answers DISK_OPEN
  *	dies-opening		exits at DISK_OPEN
  *	fails-connecting	fails to connect: EIO, "no such ring"
@@ -17,6 +17,8 @@
  *	hangs-disconnecting	never answers DISK_DISCONNECT
  *	opens-twice		answers DISK_OPEN two times
  *	nonsense		answers DISK_OPEN with DISK_CLOSED
+ *	dies-changing		exits at DISK_CHANGE, which asks for it
+ *	loses-rings		answers DISK_CHANGE that the rings are lost
  *	stubborn		opens and connects, but ignores STOP and the end of the socket
  *
  * It connects only the ring FAKE_RING_REF, FAKE_EVENT_CHANNEL, x86_64.

@@ -339,6 +339,95 @@ START_TEST(test_cdrom)
 }
 END_TEST
 
+/* attach_drive - a connected drive with a medium in it. */
+static void attach_drive(void)
+{
+	make_device(3, "good");
+	set_backend(3, "mode", "r");
+	set_backend(3, "removable", "1");
+	set_backend(3, "device-type", "cdrom");
+	connect_ring(3);
+	set_frontend(3, "state", "4");
+	turn_for(20);
+}
+
+/* What the guest is told, and the toolstack, if there is something wrong with the medium. */
+START_TEST(test_medium)
+{
+	start_daemon();
+	attach_drive();
+	ck_assert_str_eq(backend(3, "sectors"), "2048");
+	set_backend(3, "params", "");
+	turn_until(3, "sectors", "0");
+	ck_assert_str_eq(backend(3, "xvhost-status"), "ready");
+	set_backend(3, "params", "another");
+	turn_until(3, "sectors", "4096");
+	set_backend(3, "params", "bad");
+	turn_until(3, "sectors", "0");
+	ck_assert_str_eq(backend(3, "xvhost-status"), "error");
+	ck_assert_str_eq(backend(3, "hotplug-error"), "no such disk");
+	ck_assert_str_eq(error_node(3), "2 no such disk");
+	set_backend(3, "params", "good");
+	turn_until(3, "sectors", "4096");
+	ck_assert_str_eq(backend(3, "xvhost-status"), "ready");
+	ck_assert_str_eq(backend(3, "hotplug-error"), "(none)");
+	ck_assert_str_eq(error_node(3), "(none)");
+	ck_assert_str_eq(backend(3, "info"), "7");
+	ck_assert_str_eq(backend(3, "state"), "4");
+	ck_assert_int_eq(children(0), 1);
+	detach(3);
+}
+END_TEST
+
+/* What the toolstack has of a drive is read anew with each medium, and may be wrong then. */
+START_TEST(test_bad_medium)
+{
+	char target[TARGET_MAX + 1];
+
+	start_daemon();
+	attach_drive();
+	memset(target, 'x', TARGET_MAX);
+	target[TARGET_MAX] = '\0';
+	set_backend(3, "params", target);
+	turn_until(3, "xvhost-status", "error");
+	ck_assert_ptr_nonnull(strstr(backend(3, "hotplug-error"), "it must have from 1 to 1023 characters"));
+	/* The medium that was there is there still. */
+	ck_assert_str_eq(backend(3, "sectors"), "2048");
+	turn_for(50);
+	set_backend(3, "params", "another");
+	turn_until(3, "sectors", "4096");
+	ck_assert_str_eq(backend(3, "xvhost-status"), "ready");
+	detach(3);
+}
+END_TEST
+
+/* A disk that is no drive keeps what it was opened with. */
+START_TEST(test_not_a_drive)
+{
+	start_daemon();
+	attach(3, "good");
+	set_backend(3, "params", "another");
+	turn_for(100);
+	ck_assert_str_eq(backend(3, "sectors"), "2048");
+	ck_assert_str_eq(backend(3, "state"), "4");
+	detach(3);
+}
+END_TEST
+
+/* A drive that begins without a medium; a disk can't. */
+START_TEST(test_empty_drive)
+{
+	start_daemon();
+	make_device(3, "");
+	set_backend(3, "removable", "1");
+	connect_ring(3);
+	ck_assert_str_eq(backend(3, "info"), "2");
+	make_device(4, "");
+	turn_until(4, "xvhost-status", "error");
+	ck_assert_ptr_nonnull(strstr(backend(4, "hotplug-error"), "backend node params"));
+}
+END_TEST
+
 START_TEST(test_guest_closes_and_comes_back)
 {
 	start_daemon();
@@ -587,6 +676,30 @@ static const struct {
 	{"dies-connecting", "5 the worker is gone while the disk was in use, it ended with status 4"},
 	{"dies-connected", "5 the worker is gone while the disk was in use, it ended with status 5"},
 };
+
+static const struct {
+	const char *target, *error;
+} failures_of_changing[] = {
+	{"dies-changing", "5 the worker is gone while the disk was in use, it ended with status 6"},
+	{"loses-rings", "12 no such disk"},
+};
+
+START_TEST(test_failure_of_changing)
+{
+	start_daemon();
+	attach_drive();
+	set_backend(3, "params", failures_of_changing[_i].target);
+	turn_until(3, "state", "5");
+	ck_assert_str_eq(error_node(3), failures_of_changing[_i].error);
+	set_frontend(3, "state", "6");
+	turn_until(3, "state", "6");
+	set_backend(3, "params", "good");
+	clock_ahead_ms += OPEN_PAUSE_MS;
+	set_frontend(3, "state", "1");
+	connect_ring(3);
+	ck_assert_str_eq(backend(3, "sectors"), "2048");
+}
+END_TEST
 
 START_TEST(test_runtime_failure)
 {
@@ -870,6 +983,12 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, test_attach_and_detach);
 	tcase_add_test(test_case, test_read_only);
 	tcase_add_test(test_case, test_cdrom);
+	tcase_add_test(test_case, test_medium);
+	tcase_add_test(test_case, test_bad_medium);
+	tcase_add_test(test_case, test_not_a_drive);
+	tcase_add_test(test_case, test_empty_drive);
+	tcase_add_loop_test(test_case, test_failure_of_changing, 0,
+			    sizeof(failures_of_changing) / sizeof(failures_of_changing[0]));
 	tcase_add_test(test_case, test_guest_closes_and_comes_back);
 	tcase_add_test(test_case, test_destroy);
 	tcase_add_test(test_case, test_new_device_of_the_same_number);

@@ -18,6 +18,7 @@
 #define OPEN_FAILED 32 /* FAILURE_OPEN */
 #define FAILED 64      /* FAILURE_RUNTIME */
 #define RESIZED 128    /* resized */
+#define CHANGED 256    /* changed */
 
 struct step {
 	const char *story; /* NULL: goes on */
@@ -42,6 +43,21 @@ static const struct step steps[] = {
 	{NULL, 4, 5, DISK_PUBLISHED, RESIZED, ACTION_BEGIN_CLOSING},
 	{NULL, 5, 5, DISK_PUBLISHED, RESIZED, ACTION_NONE},
 	{NULL, 4, 4, DISK_PUBLISHED, RESIZED | OFFLINE, ACTION_BEGIN_CLOSING},
+	{"another medium in the drive", 4, 4, DISK_PUBLISHED, CHANGED, ACTION_CHANGE},
+	{NULL, 4, 4, DISK_CHANGING, 0, ACTION_NONE},
+	{NULL, 4, 4, DISK_PUBLISHED, RESIZED, ACTION_RESIZE},
+	{"changed again while it is", 4, 4, DISK_CHANGING, CHANGED, ACTION_NONE},
+	{NULL, 4, 4, DISK_PUBLISHED, CHANGED | RESIZED, ACTION_RESIZE},
+	{NULL, 4, 4, DISK_PUBLISHED, CHANGED, ACTION_CHANGE},
+	{"before it is connected", 2, 1, DISK_OFFERED, CHANGED, ACTION_CLOSE},
+	{NULL, 2, 1, DISK_NONE, 0, ACTION_OPEN},
+	{NULL, 2, 1, DISK_OPEN, 0, ACTION_OFFER},
+	{"the frontend closes meanwhile", 4, 5, DISK_CHANGING, 0, ACTION_BEGIN_CLOSING},
+	{NULL, 5, 6, DISK_CHANGING, 0, ACTION_NONE},
+	{NULL, 5, 6, DISK_PUBLISHED, CHANGED, ACTION_DISCONNECT},
+	{"the ring breaks meanwhile", 4, 4, DISK_CHANGING, FAILED, ACTION_BEGIN_CLOSING},
+	{NULL, 5, 4, DISK_BROKEN, FAILED, ACTION_DISCONNECT},
+	{"the rings are lost meanwhile", 4, 4, DISK_OPEN, FAILED, ACTION_BEGIN_CLOSING},
 	{"a frontend that is Connected at once", 2, 4, DISK_OFFERED, 0, ACTION_CONNECT},
 	{NULL, 2, 4, DISK_CONNECTED, 0, ACTION_PUBLISH},
 
@@ -211,6 +227,7 @@ static struct device_view view_of(const struct step *step)
 		.told = step->flags & TOLD,
 		.may_remove = step->flags & MAY_REMOVE,
 		.resized = step->flags & RESIZED,
+		.changed = step->flags & CHANGED,
 	};
 }
 
@@ -239,7 +256,7 @@ static void for_each_view(void (*check)(const struct device_view *view))
 		for (unsigned frontend = 0; frontend <= XENBUS_NONSENSE; frontend++)
 			for (unsigned disk = 0; disk <= DISK_CLOSING; disk++)
 				for (unsigned failure = 0; failure <= FAILURE_RUNTIME; failure++)
-					for (unsigned bits = 0; bits < 64; bits++) {
+					for (unsigned bits = 0; bits < 128; bits++) {
 						view = (struct device_view){
 							.backend = backend,
 							.frontend = frontend,
@@ -251,6 +268,7 @@ static void for_each_view(void (*check)(const struct device_view *view))
 							.told = bits & 8,
 							.may_remove = bits & 16,
 							.resized = bits & 32,
+							.changed = bits & 64,
 						};
 						check(&view);
 					}
@@ -264,7 +282,7 @@ static bool serves(enum disk_phase disk)
 /* check_sense - no action is ever asked for that could not be done, or would harm. */
 static void check_sense(const struct device_view *view)
 {
-	bool has_ring = serves(view->disk) || view->disk == DISK_CONNECTING ||
+	bool has_ring = serves(view->disk) || view->disk == DISK_CONNECTING || view->disk == DISK_CHANGING ||
 			view->disk == DISK_DISCONNECTING;
 	bool is_open = view->disk == DISK_OPEN || view->disk == DISK_OFFERED;
 	enum device_action action = device_next(view);
@@ -289,6 +307,10 @@ static void check_sense(const struct device_view *view)
 		break;
 	case ACTION_RESIZE:
 		ck_assert(view->disk == DISK_PUBLISHED && view->resized);
+		ck_assert(view->backend == XENBUS_CONNECTED && view->failure == FAILURE_NONE);
+		break;
+	case ACTION_CHANGE:
+		ck_assert(view->disk == DISK_PUBLISHED && view->changed);
 		ck_assert(view->backend == XENBUS_CONNECTED && view->failure == FAILURE_NONE);
 		break;
 	case ACTION_BEGIN_CLOSING:
@@ -331,6 +353,9 @@ static void apply(struct device_view *view, enum device_action action)
 {
 	switch (action) {
 	case ACTION_OPEN:
+		view->changed = false;
+		view->disk = DISK_OPEN;
+		break;
 	case ACTION_DISCONNECT:
 		view->disk = DISK_OPEN;
 		break;
@@ -350,6 +375,9 @@ static void apply(struct device_view *view, enum device_action action)
 		break;
 	case ACTION_RESIZE:
 		view->resized = false;
+		break;
+	case ACTION_CHANGE:
+		view->changed = false;
 		break;
 	case ACTION_BEGIN_CLOSING:
 		view->backend = XENBUS_CLOSING;
@@ -374,6 +402,8 @@ static void apply(struct device_view *view, enum device_action action)
 		if (view->disk == DISK_OPENING || view->disk == DISK_CONNECTING ||
 		    view->disk == DISK_DISCONNECTING)
 			view->disk = DISK_OPEN;
+		if (view->disk == DISK_CHANGING)
+			view->disk = DISK_PUBLISHED;
 		if (view->disk == DISK_CLOSING)
 			view->disk = DISK_NONE;
 		break;
