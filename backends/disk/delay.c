@@ -132,6 +132,7 @@ static uint64_t delay_us(struct delay *delay, uint32_t operation)
 		break;
 	case XVHOST_WRITE:
 	case XVHOST_DISCARD:
+	case XVHOST_SECURE_DISCARD:
 		us = config->write_us;
 		break;
 	case XVHOST_FLUSH:

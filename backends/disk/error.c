@@ -226,7 +226,10 @@ static void error_close(struct xvhost_disk *disk)
 /* is_meant - by operation, place and trigger. A flush has no place: where one is asked for, it is not meant. */
 static bool is_meant(const struct error_disk *mine, const struct xvhost_request *request)
 {
-	if (!(mine->operations >> request->operation & 1))
+	uint32_t operation = request->operation == XVHOST_SECURE_DISCARD ? XVHOST_DISCARD
+									 : request->operation;
+
+	if (!(mine->operations >> operation & 1))
 		return false;
 	if (request->operation == XVHOST_FLUSH) {
 		if (mine->from > 0 || mine->to < UINT64_MAX)

@@ -11,30 +11,29 @@
  * a second descriptor, through the page cache. The kernel keeps the two ways in agreement; it writes out before it
  * reads directly, and throws away what it has before it writes directly.
  *
- * A discard is a hole that is punched. It goes piece by piece, for the kernel does a piece in one of io_uring's threads,
- * whatever time that takes, and between two of them a disk that is disconnected can leave the rest. A block device
- * punches a hole by writing zeroes in its own way (fallocate(2) asks it for nothing else), so that takes devices that can
- * do so without being sent the zeroes, and that give space back at all. They do it in whole blocks of theirs only.
+ * A discard goes piece by piece, for the kernel or the device may take any time, and between two of them a disk that is
+ * disconnected can leave the rest. How a piece is discarded is file_discard.h's. What turns out to be impossible is not tried again,
+ * so that a guest that goes on asking costs nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/fs.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "file_discard.h"
 #include "xvhost/backend.h"
 
 #define SECTOR_BYTES 512u
 #define BLOCK_BYTES_MAX 4096u
 #define DISCARD_PIECE_BYTES (UINT64_C(256) << 20)
-#define SYSFS_DEVICES "/sys/dev/block"
 
 struct file_config {
 	const char *path;
@@ -48,13 +47,15 @@ struct file {
 	int fd;
 	int cut_fd; /* for memory that is cut within blocks; fd, unless that can't have it */
 	uint32_t block_bytes;
-	uint64_t size_bytes;	/* when it was opened */
-	uint64_t discard_bytes; /* what is discarded begins and ends at a multiple of this; 0: nothing can be */
+	uint64_t size_bytes; /* when it was opened */
+	struct file_discard discard;
+	atomic_bool discard_failed; /* it can't after all */
 };
 
 /* What a request carries along. */
 struct file_request {
 	uint64_t done_bytes;
+	struct file_piece piece; /* of a discard */
 };
 
 static const struct xvhost_parameter file_parameters[] = {
@@ -225,51 +226,23 @@ static int open_again(struct xvhost_disk *disk, const char *path, int fd, int fl
 	return -error;
 }
 
-/* queue_limit - what the kernel says of a block device, or of the one that a partition is of; 0 if it says nothing. */
-static uint64_t queue_limit(const char *devices, dev_t device, const char *name)
+/* is_read_only_device - as blockdev --setro has it. */
+static bool is_read_only_device(const char *path)
 {
-	static const char *const queues[] = {"queue", "../queue"};
-	unsigned long long value = 0;
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), read_only = 0;
 
-	for (size_t i = 0; i < sizeof(queues) / sizeof(queues[0]); i++) {
-		char path[128];
-		FILE *stream;
-		int fields;
-
-		snprintf(path, sizeof(path), "%s/%u:%u/%s/%s", devices, major(device), minor(device),
-			 queues[i], name);
-		stream = fopen(path, "re");
-		if (!stream)
-			continue;
-		fields = fscanf(stream, "%llu", &value);
-		fclose(stream);
-		return fields == 1 ? value : 0;
-	}
-	return 0;
-}
-
-/* device_discard_bytes - see struct file, of a block device; `devices` is sysfs's directory of them. */
-static uint64_t device_discard_bytes(const char *devices, dev_t device)
-{
-	if (queue_limit(devices, device, "discard_max_bytes") == 0 ||
-	    queue_limit(devices, device, "write_zeroes_max_bytes") == 0)
-		return 0;
-	return queue_limit(devices, device, "logical_block_size");
-}
-
-/* file_discard_bytes - see struct file. */
-static uint64_t file_discard_bytes(int fd)
-{
-	struct stat status;
-
-	if (fstat(fd, &status) < 0)
-		return 0;
-	return S_ISBLK(status.st_mode) ? device_discard_bytes(SYSFS_DEVICES, status.st_rdev) : SECTOR_BYTES;
+	if (fd < 0)
+		return false;
+	if (ioctl(fd, BLKROGET, &read_only) < 0)
+		read_only = 0;
+	close(fd);
+	return read_only;
 }
 
 /* open_path - the descriptor of the path, or why there is none. */
 static int open_path(struct xvhost_disk *disk, const struct file_config *config, int flags, int *fd)
 {
+	bool writing = (flags & O_ACCMODE) != O_RDONLY;
 	int error;
 
 	if (config->path[0] != '/') {
@@ -279,23 +252,24 @@ static int open_path(struct xvhost_disk *disk, const struct file_config *config,
 	}
 	/* O_NONBLOCK, so that a pipe in the disk's place is refused rather than waited for. I/O is then
 	 * without it. */
-	*fd = open(config->path, flags | O_NONBLOCK | (config->direct ? O_DIRECT : 0));
+	*fd = open(config->path, flags | O_NONBLOCK);
 	if (*fd >= 0) {
 		fcntl(*fd, F_SETFL, fcntl(*fd, F_GETFL) & ~O_NONBLOCK);
 		return 0;
 	}
 	error = errno;
-	if (error == EINVAL && config->direct)
+	if (error == EINVAL && flags & O_DIRECT)
 		disk->host->fail(
 			disk,
 			"parameter direct of backend file is on, but the file system of '%s' can't do "
 			"direct I/O; use direct=off",
 			config->path);
 	else
-		disk->host->fail(disk, "parameter path of backend file: can't open '%s' for %s: %s",
-				 config->path,
-				 (flags & O_ACCMODE) == O_RDONLY ? "reading" : "reading and writing",
-				 strerror(error));
+		disk->host->fail(disk, "parameter path of backend file: can't open '%s' for %s: %s%s",
+				 config->path, writing ? "reading and writing" : "reading", strerror(error),
+				 writing && is_read_only_device(config->path)
+					 ? "; the device is read-only: give access=ro or readonly=on"
+					 : "");
 	return -error;
 }
 
@@ -309,44 +283,73 @@ static int look_at(struct xvhost_disk *disk, const struct file_config *config, i
 	file->cut_fd = file->fd;
 	if (error == 0)
 		error = file_size(disk, config->path, file->fd, file->block_bytes, &file->size_bytes);
-	if (error == 0 && config->direct)
+	if (error == 0 && flags & O_DIRECT)
 		error = check_direct(disk, config->path, file->fd, file->block_bytes, &cut_fails);
 	if (error == 0 && cut_fails)
-		error = open_again(disk, config->path, file->fd, flags, &file->cut_fd);
+		error = open_again(disk, config->path, file->fd, flags & ~O_DIRECT, &file->cut_fd);
 	return error;
+}
+
+/* open_file - by these flags of open(2). */
+static int open_file(struct xvhost_disk *disk, const struct file_config *config, int flags, struct file *file,
+		     uint32_t *physical_bytes)
+{
+	int error = open_path(disk, config, flags, &file->fd);
+
+	if (error < 0)
+		return error;
+	error = look_at(disk, config, flags, file, physical_bytes);
+	if (error < 0)
+		close(file->fd);
+	return error;
+}
+
+/* find_discard - what can be given back, and how. */
+static void find_discard(struct xvhost_disk *disk, struct file *file,
+			 struct xvhost_disk_properties *properties)
+{
+	const struct file_discard *discard = &file->discard;
+
+	file_discard_find(file->fd, &file->discard);
+	if (discard->way == FILE_DISCARD_NONE)
+		return;
+	properties->flags |= XVHOST_DISK_DISCARD | (discard->secure ? XVHOST_DISK_SECURE_DISCARD : 0);
+	disk->discard_granularity = discard->granularity;
+	disk->discard_alignment = discard->alignment;
 }
 
 static int file_open(struct xvhost_disk *disk, const void *opaque, struct xvhost_disk_properties *properties)
 {
 	const struct file_config *config = opaque;
 	bool read_only = config->read_only || (disk->flags & XVHOST_DISK_READ_ONLY);
+	bool direct = config->direct || (disk->flags & XVHOST_DISK_DIRECT);
 	int flags = O_CLOEXEC | O_NOCTTY | (read_only ? O_RDONLY : O_RDWR);
-	struct file *file = malloc(sizeof(*file));
+	struct file *file = calloc(1, sizeof(*file));
 	int error;
 
 	if (!file)
 		return -ENOMEM;
-	error = open_path(disk, config, flags, &file->fd);
-	if (error < 0)
-		goto fail_memory;
-	error = look_at(disk, config, flags, file, &properties->physical_block_bytes);
-	if (error < 0)
-		goto fail_fd;
-	file->discard_bytes = file_discard_bytes(file->fd);
+	error = open_file(disk, config, flags | (direct ? O_DIRECT : 0), file,
+			  &properties->physical_block_bytes);
+	/* What only the toolstack wants is done where it can be. */
+	if (error == -EINVAL && direct && !config->direct) {
+		direct = false;
+		error = open_file(disk, config, flags, file, &properties->physical_block_bytes);
+	}
+	if (error < 0) {
+		free(file);
+		return error;
+	}
 	properties->size_bytes = file->size_bytes;
 	properties->block_bytes = file->block_bytes;
 	properties->memory_alignment = SECTOR_BYTES;
-	if (config->direct)
-		properties->flags |= XVHOST_DISK_DIRECT;
-	properties->flags |= XVHOST_DISK_FLUSH | (read_only ? XVHOST_DISK_READ_ONLY : 0) |
-			     (file->discard_bytes ? XVHOST_DISK_DISCARD : 0);
+	properties->flags |= XVHOST_DISK_FLUSH | (direct ? XVHOST_DISK_DIRECT : 0);
+	if (read_only)
+		properties->flags |= XVHOST_DISK_READ_ONLY;
+	else
+		find_discard(disk, file, properties);
 	disk->state = file;
 	return 0;
-fail_fd:
-	close(file->fd);
-fail_memory:
-	free(file);
-	return error;
 }
 
 /* file_measure - somebody may have made it larger or smaller. */
@@ -374,25 +377,119 @@ static bool is_stopping(const struct xvhost_queue *queue)
 	       (queue->flags & XVHOST_QUEUE_STOPPING);
 }
 
-/* start_discard - the next piece, if there is one and nobody waits for the queue to stop. The blocks that are not wholly
- * of the range stay as they are. */
+/* ---- discards ---- */
+
+/* needs_thread - a discard of this kind is done by an ioctl. */
+static bool needs_thread(const struct file *file, uint32_t operation)
+{
+	return operation == XVHOST_SECURE_DISCARD || file->discard.way == FILE_DISCARD_IOCTL;
+}
+
+/* next_piece - of a discard. The blocks that are not wholly of the range stay as they are, but where nothing may be left. */
+static void next_piece(const struct xvhost_request *request, uint64_t range[2])
+{
+	const struct file *file = request->queue->disk->state;
+	const struct file_request *mine = request->scratch;
+	uint64_t block = request->operation == XVHOST_SECURE_DISCARD ? 1 : file->discard.block_bytes;
+	uint64_t from = (request->offset + block - 1) / block * block + mine->done_bytes;
+	uint64_t end = (request->offset + request->length) / block * block;
+
+	range[0] = from;
+	range[1] = from < end ? end - from : 0;
+	if (range[1] > DISCARD_PIECE_BYTES)
+		range[1] = DISCARD_PIECE_BYTES;
+}
+
+/* start_piece - by the thread, or by io_uring. */
+static void start_piece(struct xvhost_request *request, const uint64_t range[2])
+{
+	const struct file *file = request->queue->disk->state;
+	struct file_request *mine = request->scratch;
+
+	if (needs_thread(file, request->operation)) {
+		mine->piece = (struct file_piece){
+			.request = request,
+			.code = request->operation == XVHOST_SECURE_DISCARD ? BLKSECDISCARD : BLKDISCARD,
+			.range = {range[0], range[1]},
+		};
+		file_trimmer_put(request->queue->state, &mine->piece);
+	} else {
+		request->queue->disk->host->fallocate(
+			request, file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, range[0], range[1]);
+	}
+}
+
+/* start_discard - the next piece, if there is one and nobody waits for the queue to stop. */
 static void start_discard(struct xvhost_request *request)
 {
 	const struct xvhost_host *host = request->queue->disk->host;
 	const struct file *file = request->queue->disk->state;
 	const struct file_request *mine = request->scratch;
-	uint64_t block = file->discard_bytes;
-	uint64_t from = (request->offset + block - 1) / block * block + mine->done_bytes;
-	uint64_t end = (request->offset + request->length) / block * block;
-	uint64_t piece = from < end ? end - from : 0;
+	uint64_t range[2];
 
-	if (piece > DISCARD_PIECE_BYTES)
-		piece = DISCARD_PIECE_BYTES;
-	if (piece == 0 || (mine->done_bytes > 0 && is_stopping(request->queue)))
+	next_piece(request, range);
+	if (atomic_load_explicit(&file->discard_failed, memory_order_relaxed))
+		host->complete(request, -EOPNOTSUPP);
+	else if (range[1] == 0)
 		host->complete(request, 0);
+	else if (mine->done_bytes == 0 || !is_stopping(request->queue))
+		start_piece(request, range);
 	else
-		host->fallocate(request, file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from, piece);
+		/* The rest is as it was, which of a plain discard nobody minds. */
+		host->complete(request, request->operation == XVHOST_SECURE_DISCARD ? -ECANCELED : 0);
 }
+
+/* discard_done - a piece; the last one may have been shorter. */
+static void discard_done(struct xvhost_request *request, int32_t result)
+{
+	struct xvhost_disk *disk = request->queue->disk;
+	struct file *file = disk->state;
+	struct file_request *mine = request->scratch;
+
+	if (result == -EOPNOTSUPP && !atomic_exchange(&file->discard_failed, true))
+		disk->host->log(disk, XVHOST_LOG_WARNING,
+				"what is discarded can't be given back after all: it is not tried again");
+	if (result < 0) {
+		disk->host->complete(request, result);
+		return;
+	}
+	mine->done_bytes += DISCARD_PIECE_BYTES;
+	start_discard(request);
+}
+
+static int file_queue_start(struct xvhost_queue *queue)
+{
+	const struct file *file = queue->disk->state;
+
+	queue->state = NULL;
+	if (file->discard.way != FILE_DISCARD_IOCTL && !file->discard.secure)
+		return 0;
+	return file_trimmer_start(queue, file->fd);
+}
+
+static void file_queue_stop(struct xvhost_queue *queue)
+{
+	if (queue->state)
+		file_trimmer_stop(queue->state);
+}
+
+/* file_ready - the thread has done something. */
+static void file_ready(struct xvhost_queue *queue, uint32_t index, int32_t events)
+{
+	struct file_trimmer *trimmer = queue->state;
+	struct file_piece *piece, *next;
+
+	/* That the queue is to stop is seen by its flags. */
+	if (events == 0)
+		return;
+	for (piece = file_trimmer_take(trimmer); piece; piece = next) {
+		next = piece->next;
+		discard_done(piece->request, piece->result);
+	}
+	queue->disk->host->watch(queue, index, trimmer->bell, POLLIN);
+}
+
+/* ---- reads, writes, flushes ---- */
 
 /*
  * fd_for - the descriptor that takes the request's memory as it is cut. The kernel cuts what the host has registered with
@@ -427,6 +524,7 @@ static void start(struct xvhost_request *request)
 		host->sync(request, file->fd);
 		break;
 	case XVHOST_DISCARD:
+	case XVHOST_SECURE_DISCARD:
 		start_discard(request);
 		break;
 	default:
@@ -476,14 +574,12 @@ static void file_io_done(struct xvhost_request *request, int32_t result)
 	const struct xvhost_host *host = request->queue->disk->host;
 	struct file_request *mine = request->scratch;
 
-	if (result < 0) {
+	if (request->operation == XVHOST_DISCARD) {
+		discard_done(request, result);
+	} else if (result < 0) {
 		host->complete(request, result);
 	} else if (request->operation == XVHOST_FLUSH) {
 		host->complete(request, 0);
-	} else if (request->operation == XVHOST_DISCARD) {
-		/* The last piece may have been shorter; then it was the last. */
-		mine->done_bytes += DISCARD_PIECE_BYTES;
-		start_discard(request);
 	} else if (result == 0) {
 		no_progress(request);
 	} else {
@@ -510,9 +606,12 @@ static const struct xvhost_disk_backend file_backend = {
 	.request_size = sizeof(struct file_request),
 	.open = file_open,
 	.close = file_close,
+	.queue_start = file_queue_start,
+	.queue_stop = file_queue_stop,
 	.submit = file_submit,
 	.io_done = file_io_done,
 	.measure = file_measure,
+	.ready = file_ready,
 };
 
 XVHOST_DISK_BACKEND(file_backend);

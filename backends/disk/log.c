@@ -152,6 +152,8 @@ static const char *operation_name(uint32_t operation)
 		return "flush";
 	case XVHOST_DISCARD:
 		return "discard";
+	case XVHOST_SECURE_DISCARD:
+		return "secure-discard";
 	default:
 		return "other";
 	}

@@ -96,7 +96,9 @@ enum xvhost_operation {
 	XVHOST_FLUSH = 3, /* all writes that were completed before are durable when this completes */
 	/* What the range held is not needed any more; until it is written, it may read as anything. Has no memory.
 	 * Since xvhost 0.2. */
-	XVHOST_DISCARD = 4
+	XVHOST_DISCARD = 4,
+	/* The same, and nobody can get at what the range held any more when this completes. Has no memory. Since xvhost 0.2. */
+	XVHOST_SECURE_DISCARD = 5
 };
 
 enum {
@@ -107,7 +109,9 @@ enum {
 	 * Its requests' memory goes to direct I/O (O_DIRECT), or to something else that pins pages. Guest memory can't
 	 * always be used so; with this flag the host sees to it that what requests have can. Since xvhost 0.2.
 	 */
-	XVHOST_DISK_DIRECT = 1u << 3
+	XVHOST_DISK_DIRECT = 1u << 3,
+	XVHOST_DISK_SECURE_DISCARD =
+		1u << 4 /* takes XVHOST_SECURE_DISCARD, and XVHOST_DISCARD. Since xvhost 0.2. */
 };
 
 /* What the backend tells of a disk that it opened. The host zeroes it before open() and checks it after. */
@@ -217,8 +221,11 @@ struct xvhost_host {
 /* One disk of one guest. The host owns it; it lives from open to the end of close. */
 struct xvhost_disk {
 	uint32_t size; /* bytes of this structure that the host has */
-	uint32_t flags; /* XVHOST_DISK_READ_ONLY: the guest may not write; open for reading only, and say so in the
-			   properties */
+	/*
+	 * XVHOST_DISK_READ_ONLY: the guest may not write; open for reading only, and say so in the properties.
+	 * XVHOST_DISK_DIRECT: the toolstack would have direct I/O, where that can be (since xvhost 0.2).
+	 */
+	uint32_t flags;
 	const struct xvhost_host *host;
 	const char *name; /* for messages, as in "guest 3 vbd 51712" */
 	void *state;	  /* the backend's own, for the disk */
@@ -228,6 +235,13 @@ struct xvhost_disk {
 
 	/* Since xvhost 0.2. Set by open(): the disk can have so many queues at a time, with indexes below this; 0: any number. */
 	uint32_t queues_max;
+
+	/*
+	 * Since xvhost 0.2. Set by open(): discards give space back in units of so many bytes, a multiple of block_bytes, the
+	 * first of which begins at the other number of bytes. 0: block_bytes, 0. Guests keep to them where they can.
+	 */
+	uint32_t discard_granularity;
+	uint32_t discard_alignment;
 	uint32_t reserved;
 };
 

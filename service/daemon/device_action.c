@@ -247,6 +247,7 @@ static bool read_wish(const struct device *device, const struct host *host, stru
 			 "xenstore does not let us watch the frontend, see xvhostd's log");
 		return false;
 	}
+	open->direct = says(device, host, "direct-io-safe", "1");
 	open->removable = says(device, host, "device-type", "cdrom") || says(device, host, "removable", "1");
 	return check_node(device, host, "frontend-id", domid, text) &&
 	       check_node(device, host, "frontend", device->frontend, text) &&
@@ -440,11 +441,14 @@ static void publish(struct device *device, const struct host *host, int64_t now_
 	const char *flush = flush_text(device);
 	const char *discard = properties->discard ? "1" : "0";
 	char sectors[NUMBER_TEXT_MAX], sector_size[NUMBER_TEXT_MAX], physical_size[NUMBER_TEXT_MAX];
-	char info[NUMBER_TEXT_MAX];
+	char info[NUMBER_TEXT_MAX], granularity[NUMBER_TEXT_MAX], alignment[NUMBER_TEXT_MAX];
 	struct node nodes[] = {
 		{"feature-flush-cache", flush},
 		{"feature-barrier", flush},
 		{"feature-discard", discard},
+		{"discard-secure", properties->discard_secure ? "1" : "0"},
+		{"discard-granularity", granularity},
+		{"discard-alignment", alignment},
 		{"sectors", sectors},
 		{"sector-size", sector_size},
 		{"physical-sector-size", physical_size},
@@ -456,6 +460,8 @@ static void publish(struct device *device, const struct host *host, int64_t now_
 	snprintf(sector_size, sizeof(sector_size), "%" PRIu32, properties->block_bytes);
 	snprintf(physical_size, sizeof(physical_size), "%" PRIu32, physical_bytes(properties));
 	snprintf(info, sizeof(info), "%u", info_bits(device, host));
+	snprintf(granularity, sizeof(granularity), "%" PRIu32, properties->discard_granularity);
+	snprintf(alignment, sizeof(alignment), "%" PRIu32, properties->discard_alignment);
 	if (!write_nodes(device, host, nodes, sizeof(nodes) / sizeof(nodes[0]), XENBUS_CONNECTED, now_ms))
 		return;
 	device->disk = DISK_PUBLISHED;

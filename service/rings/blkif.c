@@ -141,6 +141,11 @@ static bool can_forward(const struct blkif_layer *inner, uint32_t operation, uin
 		if (!(properties->flags & XVHOST_DISK_DISCARD) || properties->flags & XVHOST_DISK_READ_ONLY)
 			return false;
 		break;
+	case XVHOST_SECURE_DISCARD:
+		if (!(properties->flags & XVHOST_DISK_SECURE_DISCARD) ||
+		    properties->flags & XVHOST_DISK_READ_ONLY)
+			return false;
+		break;
 	case XVHOST_READ:
 		break;
 	default:

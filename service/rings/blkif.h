@@ -211,13 +211,14 @@ struct blkif_queue {
 	bool read_only;
 	struct persistent *persistent;
 	uint32_t requests_per_turn;
-	bool cached;  /* memory_choose has said so */
-	bool direct;  /* the memory of requests must take direct I/O */
-	bool flush;   /* the backend wants flushes */
-	bool discard; /* it can give space back */
-	bool broken;  /* nothing more is taken, for good */
-	bool asked;   /* the frontend will notify of the next request */
-	bool ready;   /* there may be requests to take; set by the loop, and here when a barrier is done */
+	bool cached;	     /* memory_choose has said so */
+	bool direct;	     /* the memory of requests must take direct I/O */
+	bool flush;	     /* the backend wants flushes */
+	bool discard;	     /* it can give space back */
+	bool discard_secure; /* and leave nothing behind */
+	bool broken;	     /* nothing more is taken, for good */
+	bool asked;	     /* the frontend will notify of the next request */
+	bool ready; /* there may be requests to take; set by the loop, and here when a barrier is done */
 	bool unpublished;	    /* responses were written since the last blkif_publish */
 	bool watching;		    /* what its backends watch has changed */
 	uint16_t index;		    /* of the loop's table of queues, for completions */

@@ -104,9 +104,9 @@ int blkif_check_discard(const struct blkif_wire_discard *request, const struct b
 			 BLKIF_OP_DISCARD);
 		return -EOPNOTSUPP;
 	}
-	if (request->flags != 0) {
-		snprintf(reason, BLKIF_REASON_MAX, "flag of a discard is %u, only 0 is offered",
-			 request->flags);
+	if (request->flags & ~(limits->discard_secure ? BLKIF_DISCARD_SECURE : 0)) {
+		snprintf(reason, BLKIF_REASON_MAX, "flag of a discard is %u, only 0%s offered",
+			 request->flags, limits->discard_secure ? " and 1 are" : " is");
 		return -EOPNOTSUPP;
 	}
 	if (limits->read_only) {

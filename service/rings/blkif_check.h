@@ -18,8 +18,9 @@ struct blkif_limits {
 	uint32_t block_sectors; /* of a block of the disk: what is no multiple can't be carried out */
 	uint32_t unit_sectors;	/* of what the request counts in: 1, or block_sectors */
 	bool read_only;
-	bool discard;  /* the disk takes it */
-	bool indirect; /* it is an indirect request */
+	bool discard;	     /* the disk takes it */
+	bool discard_secure; /* and leaves nothing behind, if it is asked to */
+	bool indirect;	     /* it is an indirect request */
 };
 
 /*

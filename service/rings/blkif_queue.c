@@ -96,6 +96,7 @@ int blkif_queue_create(const struct blkif_queue_parameters *parameters, struct b
 	queue->read_only = properties->flags & XVHOST_DISK_READ_ONLY;
 	queue->flush = properties->flags & XVHOST_DISK_FLUSH;
 	queue->discard = properties->flags & XVHOST_DISK_DISCARD;
+	queue->discard_secure = properties->flags & XVHOST_DISK_SECURE_DISCARD;
 	queue->cached = parameters->cached;
 	queue->persistent = parameters->persistent;
 	queue->requests_per_turn = parameters->requests_per_turn;

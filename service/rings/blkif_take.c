@@ -133,6 +133,7 @@ static struct blkif_limits limits_of(const struct blkif_queue *queue, bool indir
 		.unit_sectors = queue->unit_sectors,
 		.read_only = queue->read_only,
 		.discard = queue->discard,
+		.discard_secure = queue->discard_secure,
 		.indirect = indirect,
 	};
 }
@@ -219,6 +220,8 @@ static void take_discard(struct blkif_queue *queue, const uint8_t entry[BLKIF_EN
 	slot->offset = wire.sector * queue->unit_sectors * BLKIF_SECTOR_BYTES;
 	slot->length = wire.sectors * queue->unit_sectors * BLKIF_SECTOR_BYTES;
 	set_steps(slot, queue->flush);
+	if (wire.flags & BLKIF_DISCARD_SECURE)
+		slot->steps[0] = XVHOST_SECURE_DISCARD;
 	blkif_list_append(&queue->turn->taken, slot);
 }
 

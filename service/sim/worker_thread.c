@@ -191,6 +191,9 @@ static struct blkif_features features_of(const struct message_disk_opened *opene
 		.flush = opened->flush,
 		.barrier = opened->flush,
 		.discard = opened->discard,
+		.discard_secure = opened->discard_secure,
+		.discard_granularity = opened->discard_granularity,
+		.discard_alignment = opened->discard_alignment,
 		.persistent = opened->persistent,
 	};
 }

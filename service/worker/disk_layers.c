@@ -114,7 +114,7 @@ static void close_from(struct disk *disk, uint32_t first)
 }
 
 /* configure_layer - find a target's backend and parse its parameters. `*inner` is the target of the layer below. */
-static int configure_layer(struct disk *disk, const char *backend_directory, bool read_only,
+static int configure_layer(struct disk *disk, const char *backend_directory, uint32_t flags,
 			   const char *target, const char **inner, char text[ERROR_TEXT_MAX])
 {
 	struct disk_layer *layer = &disk->layers[disk->layer_count];
@@ -128,10 +128,7 @@ static int configure_layer(struct disk *disk, const char *backend_directory, boo
 	}
 	*layer = (struct disk_layer){
 		.disk = disk,
-		.seen = {.size = sizeof(layer->seen),
-			 .flags = read_only ? XVHOST_DISK_READ_ONLY : 0,
-			 .host = &host,
-			 .name = disk->name},
+		.seen = {.size = sizeof(layer->seen), .flags = flags, .host = &host, .name = disk->name},
 	};
 	error = target_backend_name(target, name, text);
 	if (error == 0)
@@ -143,6 +140,17 @@ static int configure_layer(struct disk *disk, const char *backend_directory, boo
 	disk->layer_count++;
 	*inner = target_of_inner(layer->backend, layer->config);
 	return 0;
+}
+
+/* take_over - what a wrapper may not know of the disk below it. */
+static void take_over(struct xvhost_disk *seen, const struct xvhost_disk *inner)
+{
+	if (disk_queues_max(inner) < disk_queues_max(seen))
+		seen->queues_max = inner->queues_max;
+	if (seen->discard_granularity == 0) {
+		seen->discard_granularity = inner->discard_granularity;
+		seen->discard_alignment = inner->discard_alignment;
+	}
 }
 
 /* open_layer - a layer whose configuration is made, and those below it are open. */
@@ -163,10 +171,9 @@ static int open_layer(struct disk *disk, struct disk_layer *layer, char text[ERR
 	if (layer->seen.flags & XVHOST_DISK_READ_ONLY)
 		layer->properties.flags |= XVHOST_DISK_READ_ONLY;
 	if (disk->discard_off)
-		layer->properties.flags &= ~(uint32_t)XVHOST_DISK_DISCARD;
-	/* A wrapper may not know of it. */
-	if (!innermost && disk_queues_max(&layer[1].seen) < disk_queues_max(&layer->seen))
-		layer->seen.queues_max = layer[1].seen.queues_max;
+		layer->properties.flags &= ~(uint32_t)(XVHOST_DISK_DISCARD | XVHOST_DISK_SECURE_DISCARD);
+	if (!innermost)
+		take_over(&layer->seen, &layer[1].seen);
 	error = check_properties(layer, text);
 	if (error < 0)
 		layer->backend->close(&layer->seen);
@@ -174,14 +181,14 @@ static int open_layer(struct disk *disk, struct disk_layer *layer, char text[ERR
 }
 
 /* open_layers - all backends that a target names, or none. */
-static int open_layers(struct disk *disk, const char *backend_directory, bool read_only, const char *target,
+static int open_layers(struct disk *disk, const char *backend_directory, uint32_t flags, const char *target,
 		       char text[ERROR_TEXT_MAX])
 {
 	uint32_t opened;
 	int error = 0;
 
 	while (target && error == 0)
-		error = configure_layer(disk, backend_directory, read_only, target, &target, text);
+		error = configure_layer(disk, backend_directory, flags, target, &target, text);
 	opened = disk->layer_count;
 	while (opened > 0 && error == 0) {
 		error = open_layer(disk, &disk->layers[opened - 1], text);
@@ -203,6 +210,18 @@ void disk_close_layers(struct disk *disk)
 	disk->layer_count = 0;
 }
 
+/* describe_discard - what a backend says is a hint, and one that can't be is none. */
+static void describe_discard(const struct disk_layer *layer, struct message_disk_opened *answer)
+{
+	uint32_t block = layer->properties.block_bytes, granularity = layer->seen.discard_granularity;
+	uint32_t alignment = layer->seen.discard_alignment;
+
+	answer->discard = (layer->properties.flags & XVHOST_DISK_DISCARD) && !answer->read_only;
+	answer->discard_secure = answer->discard && (layer->properties.flags & XVHOST_DISK_SECURE_DISCARD);
+	answer->discard_granularity = granularity > 0 && granularity % block == 0 ? granularity : block;
+	answer->discard_alignment = alignment % block == 0 ? alignment % answer->discard_granularity : 0;
+}
+
 /* describe - an open disk. */
 static void describe(const struct disk *disk, const struct guest *guest, struct message_disk_opened *answer)
 {
@@ -215,13 +234,15 @@ static void describe(const struct disk *disk, const struct guest *guest, struct 
 	answer->read_only = properties->flags & XVHOST_DISK_READ_ONLY;
 	answer->flush = properties->flags & XVHOST_DISK_FLUSH;
 	answer->persistent = disk_access(disk, guest) == MEMORY_GRANT || !guest->platform->foreign_open;
-	answer->discard = (properties->flags & XVHOST_DISK_DISCARD) && !answer->read_only;
+	describe_discard(&disk->layers[0], answer);
 	answer->queues_max = disk->layers[0].seen.queues_max;
 }
 
 void disk_open_layers(struct disk *disk, const struct guest *guest, const struct message_disk_open *asked,
 		      struct message_disk_opened *answer)
 {
+	uint32_t flags = (asked->read_only ? XVHOST_DISK_READ_ONLY : 0) |
+			 (asked->direct ? XVHOST_DISK_DIRECT : 0);
 	const char *target;
 
 	disk->discard_off = asked->discard_off;
@@ -229,8 +250,7 @@ void disk_open_layers(struct disk *disk, const struct guest *guest, const struct
 	if (answer->error == 0 && disk_is_empty_drive(target) && asked->removable)
 		disk_make_empty(disk, DISK_BLOCK_MIN, asked->read_only);
 	else if (answer->error == 0)
-		answer->error = open_layers(disk, guest->backend_directory, asked->read_only, target,
-					    answer->text);
+		answer->error = open_layers(disk, guest->backend_directory, flags, target, answer->text);
 	if (answer->error == 0)
 		describe(disk, guest, answer);
 }

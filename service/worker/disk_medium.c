@@ -108,7 +108,7 @@ static void change_medium(struct disk *disk, const struct guest *guest, struct m
 	answer->block_bytes = answer->physical_block_bytes = block_bytes;
 	answer->read_only = asked->read_only;
 	answer->flush = true;
-	answer->discard = false;
+	answer->discard = answer->discard_secure = false;
 }
 
 /* make_queues - over the same rings. */

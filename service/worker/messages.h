@@ -83,6 +83,7 @@ struct message_disk_open {
 	char target[TARGET_MAX];
 	bool read_only;
 	bool discard_off; /* the guest may not discard, even if the disk can */
+	bool direct;	  /* by direct I/O, where that can be */
 	bool removable;	  /* the drive can be empty, which is the target "" or "empty" */
 };
 
@@ -96,8 +97,11 @@ struct message_disk_opened {
 	bool read_only;
 	bool flush;
 	bool discard;
-	bool persistent;     /* grants that the frontend leaves in place would stay mapped */
-	uint32_t queues_max; /* it can have at a time; 0: any number */
+	bool discard_secure;
+	uint32_t discard_granularity; /* bytes, a multiple of block_bytes */
+	uint32_t discard_alignment;   /* bytes, a multiple of block_bytes */
+	bool persistent;	      /* grants that the frontend leaves in place would stay mapped */
+	uint32_t queues_max;	      /* it can have at a time; 0: any number */
 	bool lost; /* of DISK_CHANGED with an error: the rings are not served any more. If not, the drive is empty */
 };
 

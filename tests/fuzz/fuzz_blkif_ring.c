@@ -194,7 +194,8 @@ static void fuzz_submit(struct xvhost_request *request)
 {
 	const bool data = request->operation == XVHOST_READ || request->operation == XVHOST_WRITE;
 
-	must(data || request->operation == XVHOST_FLUSH || request->operation == XVHOST_DISCARD,
+	must(data || request->operation == XVHOST_FLUSH || request->operation == XVHOST_DISCARD ||
+		     request->operation == XVHOST_SECURE_DISCARD,
 	     "a known operation");
 	must(request->offset % properties.block_bytes == 0 && request->length % properties.block_bytes == 0,
 	     "whole blocks");
@@ -206,6 +207,8 @@ static void fuzz_submit(struct xvhost_request *request)
 	     "flushes where they are wanted");
 	must(request->operation != XVHOST_DISCARD || properties.flags & XVHOST_DISK_DISCARD,
 	     "discards where they are offered");
+	must(request->operation != XVHOST_SECURE_DISCARD || properties.flags & XVHOST_DISK_SECURE_DISCARD,
+	     "secure discards where they are offered");
 	must(request->operation == XVHOST_READ || request->operation == XVHOST_FLUSH ||
 		     !(properties.flags & XVHOST_DISK_READ_ONLY),
 	     "a read-only disk is not written");
@@ -573,6 +576,7 @@ static void renew_queue(struct blkif_queue *of, const struct served *with)
 	of->read_only = properties.flags & XVHOST_DISK_READ_ONLY;
 	of->flush = properties.flags & XVHOST_DISK_FLUSH;
 	of->discard = properties.flags & XVHOST_DISK_DISCARD;
+	of->discard_secure = properties.flags & XVHOST_DISK_SECURE_DISCARD;
 	of->block_sectors = properties.block_bytes / 512;
 	of->unit_sectors = 1;
 	of->cached = world == &worlds[2];
@@ -615,7 +619,8 @@ static void begin(uint8_t shape, bool cached)
 		.block_bytes = (shape & SHAPE_LARGE_BLOCKS) == SHAPE_LARGE_BLOCKS ? 4096 : 512,
 		.flags = (shape & SHAPE_FLUSH ? XVHOST_DISK_FLUSH : 0) |
 			 (shape & SHAPE_READ_ONLY ? XVHOST_DISK_READ_ONLY : 0) |
-			 (shape & SHAPE_DISCARD ? XVHOST_DISK_DISCARD : 0),
+			 (shape & SHAPE_DISCARD ? XVHOST_DISK_DISCARD : 0) |
+			 (shape & SHAPE_DISCARD && shape & SHAPE_FLUSH ? XVHOST_DISK_SECURE_DISCARD : 0),
 	};
 	turn = (struct blkif_turn){
 		.memory = world->memory,

@@ -59,6 +59,7 @@ static void answer(int fd, struct message *message, enum message_type type, int 
 static void open_disk(int fd, struct message *message)
 {
 	uint32_t id = message->device_id;
+	bool direct = message->open.direct;
 
 	memcpy(target_of(id), message->open.target, TARGET_MAX);
 	memset(&message->opened, 0, sizeof(message->opened));
@@ -73,7 +74,10 @@ static void open_disk(int fd, struct message *message)
 		message->opened.block_bytes = 512;
 		message->opened.physical_block_bytes = 512;
 		message->opened.flush = true;
-		message->opened.read_only = is(id, "read-only");
+		message->opened.read_only = is(id, "read-only") || (is(id, "direct") && direct);
+		message->opened.discard = message->opened.discard_secure = is(id, "erases");
+		message->opened.discard_granularity = is(id, "erases") ? 65536 : 512;
+		message->opened.discard_alignment = is(id, "erases") ? 4096 : 0;
 		answer(fd, message, MESSAGE_DISK_OPENED, 0, "");
 	}
 	if (is(id, "opens-twice"))

@@ -7,6 +7,8 @@
  *
  *	good			opens and connects
  *	read-only		the same, and says that it is read-only
+ *	direct			the same, if it is asked to use direct I/O
+ *	erases			opens and connects, and can discard securely, in units of its own
  *	bad			fails to open: ENOENT, "no such disk"; as another medium, too, and the drive is empty
  *	silent			never answers DISK_OPEN
  *	dies-opening		exits at DISK_OPEN

@@ -300,6 +300,38 @@ START_TEST(refused)
 }
 END_TEST
 
+/* A discard that is to leave nothing behind is one to a backend that can; others answer as blkif has it. */
+START_TEST(secure_discard)
+{
+	struct front_wire wire = {.operation = BLKIF_OP_DISCARD,
+				  .id = 1,
+				  .flag = BLKIF_DISCARD_SECURE,
+				  .sector = 8,
+				  .discard_sectors = 16};
+
+	start(BLKIF_X86_64, 1, XVHOST_DISK_DISCARD | (_i ? XVHOST_DISK_SECURE_DISCARD : 0));
+	front_ring_put(&frontend, &wire);
+	wire.id = 2;
+	wire.flag = 0;
+	front_ring_put(&frontend, &wire);
+	front_ring_push(&frontend);
+	one_turn();
+	ck_assert_uint_eq(submitted_count, _i ? 2 : 1);
+	ck_assert_uint_eq(submitted[submitted_count - 1]->operation, XVHOST_DISCARD);
+	if (_i) {
+		ck_assert_uint_eq(submitted[0]->operation, XVHOST_SECURE_DISCARD);
+		ck_assert_uint_eq(submitted[0]->offset, 8 * 512);
+		ck_assert_uint_eq(submitted[0]->length, 16 * 512);
+		blkif_complete(submitted[0], 0);
+	}
+	blkif_complete(submitted[submitted_count - 1], -EOPNOTSUPP);
+	one_turn();
+	expect_answer(1, BLKIF_OP_DISCARD, _i ? BLKIF_RSP_OKAY : BLKIF_RSP_EOPNOTSUPP);
+	expect_answer(2, BLKIF_OP_DISCARD, BLKIF_RSP_EOPNOTSUPP);
+	one_queue_stop();
+}
+END_TEST
+
 START_TEST(broken_ring)
 {
 	start(BLKIF_X86_64, 1, 0);
@@ -521,6 +553,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, barrier);
 	tcase_add_test(test_case, barrier_fails);
 	tcase_add_test(test_case, refused);
+	tcase_add_loop_test(test_case, secure_discard, 0, 2);
 	tcase_add_test(test_case, broken_ring);
 	tcase_add_test(test_case, changed_after_the_copy);
 	tcase_add_test(test_case, limits);

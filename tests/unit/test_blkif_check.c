@@ -325,17 +325,22 @@ static const struct {
 	bool offered, read_only;
 	int error;
 	const char *reason;
+	bool secure; /* is offered, too */
 } discards[] = {
-	{0, 0, 1000, true, false, 0, ""},
-	{0, 999, 1, true, false, 0, ""},
-	{0, 0, 1, false, false, -EOPNOTSUPP, "does not offer"},
-	{1, 0, 1, true, false, -EOPNOTSUPP, "flag of a discard is 1"},
-	{0, 0, 1, true, true, -EROFS, "read-only"},
-	{0, 0, 0, true, false, -EINVAL, "nr_sectors of a discard is 0"},
-	{0, 0, 1001, true, false, -EINVAL, "with 1001 sectors"},
-	{0, 1000, 1, true, false, -EINVAL, "sector_number is 1000"},
-	{0, 8, UINT64_MAX - 7, true, false, -EINVAL, "the disk has 1000"},
-	{0, UINT64_C(1) << 55, 1, true, false, -EINVAL, "the disk has 1000"},
+	{0, 0, 1000, true, false, 0, "", false},
+	{0, 999, 1, true, false, 0, "", false},
+	{0, 0, 1, false, false, -EOPNOTSUPP, "does not offer", false},
+	{1, 0, 1, true, false, -EOPNOTSUPP, "flag of a discard is 1, only 0 is offered", false},
+	{1, 0, 1, true, false, 0, "", true},
+	{0, 0, 1, true, false, 0, "", true},
+	{2, 0, 1, true, false, -EOPNOTSUPP, "flag of a discard is 2, only 0 and 1 are offered", true},
+	{1, 0, 1, true, true, -EROFS, "read-only", true},
+	{0, 0, 1, true, true, -EROFS, "read-only", false},
+	{0, 0, 0, true, false, -EINVAL, "nr_sectors of a discard is 0", false},
+	{0, 0, 1001, true, false, -EINVAL, "with 1001 sectors", false},
+	{0, 1000, 1, true, false, -EINVAL, "sector_number is 1000", false},
+	{0, 8, UINT64_MAX - 7, true, false, -EINVAL, "the disk has 1000", false},
+	{0, UINT64_C(1) << 55, 1, true, false, -EINVAL, "the disk has 1000", false},
 };
 
 START_TEST(check_discard)
@@ -344,7 +349,8 @@ START_TEST(check_discard)
 					    .block_sectors = 1,
 					    .unit_sectors = 1,
 					    .read_only = discards[_i].read_only,
-					    .discard = discards[_i].offered};
+					    .discard = discards[_i].offered,
+					    .discard_secure = discards[_i].secure};
 	const struct blkif_wire_discard request = {discards[_i].flags, 0, discards[_i].sector,
 						   discards[_i].sectors};
 	char reason[BLKIF_REASON_MAX] = "";

@@ -322,6 +322,37 @@ START_TEST(test_read_only)
 }
 END_TEST
 
+/* What libxl writes for direct-io-safe goes to the worker. */
+START_TEST(test_direct_io_safe)
+{
+	start_daemon();
+	attach(3, "direct");
+	ck_assert_str_eq(backend(3, "info"), "0");
+	make_device(4, "direct");
+	set_backend(4, "direct-io-safe", "1");
+	connect_ring(4);
+	ck_assert_str_eq(backend(4, "info"), "4");
+	make_device(5, "direct");
+	set_backend(5, "direct-io-safe", "0");
+	connect_ring(5);
+	ck_assert_str_eq(backend(5, "info"), "0");
+}
+END_TEST
+
+START_TEST(test_discard_nodes)
+{
+	start_daemon();
+	attach(3, "erases");
+	ck_assert_str_eq(backend(3, "feature-discard"), "1");
+	ck_assert_str_eq(backend(3, "discard-secure"), "1");
+	ck_assert_str_eq(backend(3, "discard-granularity"), "65536");
+	ck_assert_str_eq(backend(3, "discard-alignment"), "4096");
+	attach(4, "good");
+	ck_assert_str_eq(backend(4, "feature-discard"), "0");
+	ck_assert_str_eq(backend(4, "discard-secure"), "0");
+}
+END_TEST
+
 /* As libxl has it for devtype=cdrom: read-only and removable, too. */
 START_TEST(test_cdrom)
 {
@@ -982,6 +1013,8 @@ static void add_tests(TCase *test_case)
 	tcase_add_checked_fixture(test_case, set_up, tear_down);
 	tcase_add_test(test_case, test_attach_and_detach);
 	tcase_add_test(test_case, test_read_only);
+	tcase_add_test(test_case, test_direct_io_safe);
+	tcase_add_test(test_case, test_discard_nodes);
 	tcase_add_test(test_case, test_cdrom);
 	tcase_add_test(test_case, test_medium);
 	tcase_add_test(test_case, test_bad_medium);

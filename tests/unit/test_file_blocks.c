@@ -165,11 +165,34 @@ START_TEST(no_direct)
 }
 END_TEST
 
+/* What the toolstack would have is done where it can be, and a disk all the same where it can't. */
+START_TEST(wanted_direct)
+{
+	const struct file *file;
+
+	make_file(DISK_BYTES);
+	disk.flags = XVHOST_DISK_DIRECT;
+	whole_fails = _i;
+	ck_assert_int_eq(open_disk(0, false), 0);
+	file = disk.state;
+	ck_assert_int_eq(properties.flags & XVHOST_DISK_DIRECT, _i ? 0 : XVHOST_DISK_DIRECT);
+	ck_assert_int_eq(fcntl(file->fd, F_GETFL) & O_DIRECT, _i ? 0 : O_DIRECT);
+	ck_assert_int_eq(used_for(XVHOST_READ, 0, 4096, 0), file->fd);
+	file_close(&disk);
+	/* The target's own word is an order. */
+	ck_assert_int_eq(open_disk(0, true), _i ? -EINVAL : 0);
+	if (!_i)
+		file_close(&disk);
+	unlink(path);
+}
+END_TEST
+
 static void add_tests(TCase *test_case)
 {
 	tcase_add_test(test_case, sizes);
 	tcase_add_test(test_case, cut_memory);
 	tcase_add_test(test_case, no_direct);
+	tcase_add_loop_test(test_case, wanted_direct, 0, 2);
 }
 
 CHECK_MAIN("file_blocks", add_tests)

@@ -76,6 +76,10 @@ START_TEST(test_discard)
 	ck_assert_str_eq(vm_node(&vm, "feature-discard"), _i ? "0" : "1");
 	vm_connect(&vm, &shapes[0]);
 	ck_assert_int_eq(vm.frontend->features.discard, !_i);
+	ck_assert(!vm.frontend->features.discard_secure);
+	/* tmpfs gives back pages. */
+	ck_assert_uint_eq(vm.frontend->features.discard_granularity, 4096);
+	ck_assert_uint_eq(vm.frontend->features.discard_alignment, 0);
 	ck_assert_str_eq(vm_node(&vm, "feature-discard"), _i ? "0" : "1");
 	vm_close(&vm);
 	vm_detach(&vm);

@@ -40,6 +40,7 @@ START_TEST(operations)
 	ck_assert_int_eq(fate(XVHOST_WRITE, 512, 4096), rows[_i].write);
 	ck_assert_int_eq(fate(XVHOST_FLUSH, 0, 0), rows[_i].flush);
 	ck_assert_int_eq(fate(XVHOST_DISCARD, 0, 1 << 20), rows[_i].discard);
+	ck_assert_int_eq(fate(XVHOST_SECURE_DISCARD, 0, 1 << 20), rows[_i].discard);
 	fake_host_close();
 }
 END_TEST

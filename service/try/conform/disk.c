@@ -17,7 +17,9 @@
 #include "worker/target.h"
 
 #define ALIGNMENT_MAX 512u
-#define KNOWN_FLAGS (XVHOST_DISK_READ_ONLY | XVHOST_DISK_FLUSH | XVHOST_DISK_DISCARD | XVHOST_DISK_DIRECT)
+#define KNOWN_FLAGS                                                                                          \
+	(XVHOST_DISK_READ_ONLY | XVHOST_DISK_FLUSH | XVHOST_DISK_DISCARD | XVHOST_DISK_DIRECT |              \
+	 XVHOST_DISK_SECURE_DISCARD)
 
 static pthread_t control_thread;
 static const struct xvhost_disk *opening; /* open() of this disk is running */

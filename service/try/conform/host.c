@@ -454,10 +454,11 @@ static void check_forward(const struct conform_part *part, uint32_t operation, u
 	if (!layer_of(part)->backend->forwarded)
 		conform_broken(CONFORM_HOST_CALLS,
 			       "forward() was called for %s, but the backend has no forwarded()", text);
-	if (operation < XVHOST_READ || operation > XVHOST_DISCARD ||
+	if (operation < XVHOST_READ || operation > XVHOST_SECURE_DISCARD ||
 	    (operation == XVHOST_FLUSH && !(inner->flags & XVHOST_DISK_FLUSH)) ||
 	    (operation == XVHOST_DISCARD && !(inner->flags & XVHOST_DISK_DISCARD)) ||
-	    ((operation == XVHOST_WRITE || operation == XVHOST_DISCARD) &&
+	    (operation == XVHOST_SECURE_DISCARD && !(inner->flags & XVHOST_DISK_SECURE_DISCARD)) ||
+	    ((operation == XVHOST_WRITE || operation >= XVHOST_DISCARD) &&
 	     (inner->flags & XVHOST_DISK_READ_ONLY)))
 		conform_broken(
 			CONFORM_HOST_CALLS,
@@ -466,7 +467,7 @@ static void check_forward(const struct conform_part *part, uint32_t operation, u
 	for (uint32_t i = 0; i < iov_count; i++)
 		sum += iov[i].iov_len;
 	if (offset % inner->block_bytes != 0 || length % inner->block_bytes != 0 ||
-	    sum != (operation == XVHOST_DISCARD ? 0 : length) || length > inner->size_bytes ||
+	    sum != (operation >= XVHOST_DISCARD ? 0 : length) || length > inner->size_bytes ||
 	    offset > inner->size_bytes - length || (operation == XVHOST_FLUSH) != (length == 0))
 		conform_broken(CONFORM_HOST_CALLS,
 			       "forward() was called for %s with %" PRIu64 " bytes at byte %" PRIu64

@@ -23,7 +23,7 @@
 
 void conform_request_text(const struct conform_request *request, char *text, size_t size)
 {
-	static const char *const names[] = {"?", "read", "write", "flush", "discard"};
+	static const char *const names[] = {"?", "read", "write", "flush", "discard", "secure discard"};
 	const struct conform_part *part = &request->parts[0];
 
 	if (part->operation == XVHOST_FLUSH)
@@ -31,8 +31,9 @@ void conform_request_text(const struct conform_request *request, char *text, siz
 	else
 		snprintf(text, size,
 			 "request %" PRIu64 " (%s of %" PRIu64 " bytes at byte %" PRIu64 " in %u piece%s)",
-			 request->number, names[part->operation <= XVHOST_DISCARD ? part->operation : 0],
-			 part->length, part->offset, part->iov_count, part->iov_count == 1 ? "" : "s");
+			 request->number,
+			 names[part->operation <= XVHOST_SECURE_DISCARD ? part->operation : 0], part->length,
+			 part->offset, part->iov_count, part->iov_count == 1 ? "" : "s");
 }
 
 /* ---- loop ---- */
