@@ -115,7 +115,7 @@ c-flags = -std=gnu11 -D_GNU_SOURCE= $(optimise) $(warnings) $(harden) $(sanitize
 	-include $(O)/config.h $(CPPFLAGS) $(CFLAGS)
 compile = $(CC) $(c-flags) $(pic) $(includes) $(defines) -MMD -MP -c -o $@ $<
 ld-flags = $(sanitize) -pthread -Wl,-z,relro,-z,now,--as-needed $(LDFLAGS)
-link = $(CC) $(ld-flags) -pie -o $@ $(filter %.o %.a,$^) $(call pkg-libs,$(packages) $1) -ldl
+link = $(CC) $(ld-flags) -pie -o $@ $(filter %.o %.a,$^) $(call pkg-libs,$(packages) $1) $(backend-libs) -ldl
 
 # Paths and version go only to the files that speak of them, so that another PREFIX or commit compiles only these.
 git-version := $(shell git --git-dir=.git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null)
@@ -144,6 +144,7 @@ backend-sources = $(foreach b,$1,$b $($b-parts))
 builtin-objects := $(patsubst %,$(O)/obj/backends/disk/%.o,$(call backend-sources,$(backend-y)))
 module-objects := $(patsubst %,$(O)/obj/backends/disk/%.module.o,$(call backend-sources,$(backend-m)))
 packages += $(foreach b,$(backend-y),$($b-packages))
+backend-libs := $(foreach b,$(backend-y),$($b-libs))
 modules := $(backend-m:%=$(O)/backends/%.so)
 symbol = xvhost_backend_$(subst -,_,$1)
 builtin-list := $(O)/obj/builtin_backends
@@ -214,7 +215,7 @@ $(module-objects): $(O)/obj/%.module.o: %.c $(O)/settings/flags
 $(foreach b,$(backend-m),$(eval $(O)/backends/$b.so: $($b-parts:%=$(O)/obj/backends/disk/%.module.o)))
 $(O)/backends/%.so: $(O)/obj/backends/disk/%.module.o
 	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(ld-flags) -shared $(no-undefined) -o $@ $^ $(if $($*-packages),$(call pkg-libs,$($*-packages)))
+	$(Q)mkdir -p $(@D) && $(CC) $(ld-flags) -shared $(no-undefined) -o $@ $^ $(if $($*-packages),$(call pkg-libs,$($*-packages))) $($*-libs)
 
 $(accel-objects): pic := $(module-pic)
 $(accel-library): $(accel-objects)
@@ -349,7 +350,7 @@ deps-build: ## only those of them that building needs
 
 clean: ## remove what was built; the configuration and the lab's images stay
 	$(Q)rm -rf $(addprefix $(O)/,accel bin lib obj backends kernel man share tests settings kconfig config.mk config.h \
-		sanitize thread fuzz-build lab-root)
+		sanitize thread rbd fuzz-build lab-root)
 
 distclean: clean ## remove everything that is not part of the sources
 	$(Q)rm -rf $(if $(filter build,$(O)),build,$(O)/lab $(O)/fuzz $(O)/defconfig) .config .config.old

@@ -49,7 +49,7 @@ preload-libraries := $(patsubst tests/lab/preload/%.c,$(O)/tests/%.so,$(wildcard
 test-objects := $(unit-objects) $(sim-test-objects) $(fuzz-objects) $(wrong-objects) $(kernel-test-objects) \
 	$(platform-test-objects) $(map-grants-object) $(accel-test-object) $(guest-dump-object) $(preload-objects)
 
-.PHONY: tests check check-fast check-sanitize check-unit
+.PHONY: tests check check-fast check-sanitize check-unit check-rbd
 tests: $(unit-programs) $(sim-programs) $(programs) $(modules) $(wrong-backends) ## build the tests, and what they run
 
 $(wrong-objects): includes = -Iinclude
@@ -104,6 +104,12 @@ check-sanitize: ## run the unit tests and xvhost-try with the address and undefi
 
 check-unit: ## run the unit tests
 	$(Q)MAKE='$(MAKE)' tests/run $(O) unit
+
+# Ceph's packages are half a gigabyte, and the cluster's start and its time-outs take minutes: too much for each run of `check`.
+check-rbd: ## try backend rbd with a Ceph cluster on this machine; installs Ceph's packages first
+	$(Q)configs/install-packages 'Apart: make check-rbd'
+	$(Q)$(MAKE) O=$(O)/rbd CONFIG_BACKEND_RBD=m all
+	$(Q)tests/try/rbd $(O)/rbd
 
 # ---- measuring -------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "rings/blkif_wire.h"
+#include "log.h"
 #include "sim/valgrind.h"
 #include "worker/worker.h"
 
@@ -126,9 +127,12 @@ static int next_message(struct worker_thread *worker, int timeout_ms, struct mes
 		return -ECONNRESET;
 	if (length != (ssize_t)sizeof(*message))
 		return length < 0 ? -errno : -EPROTO;
-	/* Who wants to know is told by xenstore. */
-	if (message->type == MESSAGE_DISK_RESIZED)
+	/* Frontends are told by xenstore, if there is an xvhostd. */
+	if (message->type == MESSAGE_DISK_RESIZED) {
+		log_info("the disk of device %" PRIu32 " has %" PRIu64 " bytes now", message->device_id,
+			 message->resized.size_bytes);
 		return 0;
+	}
 	if (message->type != MESSAGE_DISK_BROKEN)
 		return 1;
 	note_broken(worker, message);

@@ -257,10 +257,13 @@ int run_load(const struct try_options *options)
 		return fail(subject_status(error), "%s", text);
 	}
 	status = run_all(&run, result);
-	/* A worker whose backend has lost requests waits for them for ever. */
+	/* A backend may give up what takes too long when the disk is disconnected. One that has lost requests can't. */
 	if (result->load.error == -ETIMEDOUT || result->read_back_result.error == -ETIMEDOUT) {
-		fflush(stdout);
-		_Exit(status);
+		if (worker_thread_disconnect(run.worker, DEVICE) < 0) {
+			fflush(stdout);
+			_Exit(status);
+		}
+		run.connected = false;
 	}
 	unmake(&run);
 	free(result);

@@ -14,6 +14,7 @@
 #define CYCLES 1000	/* of opening and closing ... */
 #define CYCLES_S 8	/* ... or as many as this time allows ... */
 #define CYCLES_LEAST 50 /* ... but so many */
+#define LOADS_MAX 8	/* of 1000 requests, until one leaves nothing behind */
 #define WARM_UP 20	/* cycles in which a backend may set up what it keeps for all times */
 
 /* With and without a queue, and with a queue that comes a second time. */
@@ -261,15 +262,20 @@ static void check_requests_leak(struct conform_context *context)
 	struct conform_disk disk;
 	struct conform_queue queue, *queues[] = {&queue};
 	struct conform_usage before, after;
+	bool leaks = true;
 	char text[200];
 
 	conform_begin(context, &disk, &queue);
 	context->image.verify = false;
 	conform_image_load(&context->image, queues, 1, 200);
-	conform_usage_now(&before);
-	conform_image_load(&context->image, queues, 1, 1000);
-	conform_usage_now(&after);
-	if (conform_usage_leak(&before, &after, 1000, text, sizeof(text)))
+	/* What fills a cache of some library's comes to an end, a leak does not. */
+	for (uint32_t i = 0; i < LOADS_MAX && leaks; i++) {
+		conform_usage_now(&before);
+		conform_image_load(&context->image, queues, 1, 1000);
+		conform_usage_now(&after);
+		leaks = conform_usage_leak(&before, &after, 1000, text, sizeof(text));
+	}
+	if (leaks)
 		conform_broken(CONFORM_NO_LEAK, "after 1000 requests %s", text);
 	conform_end(&disk, &queue);
 }
