@@ -39,15 +39,21 @@ merged_tree()
 	done
 }
 
-# copy_into TREE SOURCE DESTINATION: a file or folder of the host to an absolute path in Dom0.
+# copy_into TREE SOURCE:DESTINATION...: files or folders of the host to absolute paths in Dom0 or guests.
 copy_into()
 {
-	local tree=$1 source=$2 destination=$3
+	local tree=$1 pair source destination
 
-	[[ -e $source ]] || die "files_in: there is no $source"
-	[[ $destination == /* ]] || die "files_in: '$destination' must be an absolute path in Dom0"
-	mkdir -p "$tree$(dirname "$destination")"
-	cp -aL "$source" "$tree$destination"
+	shift
+	for pair; do
+		[[ $pair == *:* ]] || die "files_in: '$pair' is not SOURCE:DESTINATION"
+		source=${pair%%:*} destination=${pair#*:}
+		[[ $source == /* || -e $source ]] || source=$TOP/$source
+		[[ -e $source ]] || die "files_in: there is no $source"
+		[[ $destination == /* ]] || die "files_in: '$destination' must be an absolute path"
+		mkdir -p "$tree$(dirname "$destination")"
+		cp -aL "$source" "$tree$destination"
+	done
 }
 
 # Dies if a program that is brought in needs a library that Dom0 does not have.
@@ -69,7 +75,7 @@ check_libraries()
 # machine_run_disk RUN MODE SCENARIO INSTALL FILE_IN...: writes RUN/run.img, a tar that Dom0 unpacks at its root.
 machine_run_disk()
 {
-	local run=$1 mode=$2 scenario=$3 install=$4 tree=$1/stage rows columns name pair
+	local run=$1 mode=$2 scenario=$3 install=$4 tree=$1/stage rows columns
 
 	shift 4
 	merged_tree "$tree"
@@ -85,13 +91,8 @@ machine_run_disk()
 	if [[ -n $install ]]; then
 		tar -c -C "$install" . | tar -x -C "$tree" --keep-directory-symlink --no-same-owner
 	fi
-	# shellcheck disable=SC2206 # a list separated by commas
-	for pair in ${SETTING[files_in]//,/ } "$@"; do
-		[[ $pair == *:* ]] || die "files_in: '$pair' is not SOURCE:DESTINATION"
-		name=${pair%%:*}
-		[[ $name == /* || -e $name ]] || name=$TOP/$name
-		copy_into "$tree" "$name" "${pair#*:}"
-	done
+	# shellcheck disable=SC2086 # a list separated by commas
+	copy_into "$tree" ${SETTING[files_in]//,/ } "$@"
 	check_libraries "$tree"
 	tar -c -C "$tree" --format=ustar --owner=0 --group=0 -f "$run/run.img" .
 	[[ $(stat -c %s "$run/run.img") -le $((1 << 30)) ]] || die "more than $DISK_SIZE to take into Dom0"
@@ -109,6 +110,8 @@ machine_guest_disk()
 	cp "$LAB_DIR/guest/agent" "$tree/lab/agent"
 	cp "$LAB_DIR/guest/shutdown" "$tree/usr/sbin/poweroff"
 	cp "$LAB_DIR/guest/shutdown" "$tree/usr/sbin/reboot"
+	# shellcheck disable=SC2086 # a list separated by commas
+	copy_into "$tree" ${SETTING[guest_files_in]//,/ }
 	pack "$tree" "$run/stage/guest.cpio"
 	for kernel in $(guest_kernels); do
 		mkdir "$disk/$kernel"

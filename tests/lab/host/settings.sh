@@ -10,7 +10,7 @@ GUESTS=()
 settings_defaults()
 {
 	SETTING=([timeout]=300 [dom0_memory]=2048M [dom0_kernel]=6.1 [dom0_type]=pv [dom0_vcpus]=1 [icount]=no [spare_memory]=512M
-		[mitigations]=off [fast_pvh]=yes [packages]='' [guest_packages]='' [files_in]='' [files_out]='' [stall]=60 [xen_args]='' [dom0_args]='')
+		[mitigations]=off [fast_pvh]=yes [packages]='' [guest_packages]='' [files_in]='' [guest_files_in]='' [files_out]='' [stall]=60 [xen_args]='' [dom0_args]='')
 	GUEST=()
 	GUESTS=()
 }

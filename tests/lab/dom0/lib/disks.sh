@@ -41,7 +41,11 @@ xl_detach()
 # How many disks a guest has, seen from the backend.
 vbd_count()
 {
-	{ xenstore-list "/local/domain/0/backend/vbd/$1" 2>/dev/null || true; } | wc -l
+	local kind
+
+	for kind in vbd qdisk; do
+		xenstore-list "/local/domain/0/backend/$kind/$1" 2>/dev/null || true
+	done | wc -l
 }
 
 # loop_disk FILE: attaches a file as a loop device and prints the device.
