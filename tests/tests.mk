@@ -35,6 +35,12 @@ platform-test := $(O)/tests/platform-test
 map-grants-object := $(O)/obj/tests/bench/map_grants.o
 map-grants := $(O)/tests/map-grants
 
+# Load for disks in the lab's guests, and what it costs there and in Dom0.
+disk-load-object := $(O)/obj/tests/bench/disk_load.o
+disk-load := $(O)/tests/disk-load
+host-meter-object := $(O)/obj/tests/bench/host_meter.o
+host-meter := $(O)/tests/host-meter
+
 # What programs of libxenforeignmemory do, with the library that is preloaded to them and without: in the lab.
 accel-test-object := $(O)/obj/tests/accel/accel_test.o
 accel-test := $(O)/tests/accel-test
@@ -47,7 +53,8 @@ guest-dump := $(O)/tests/guest-dump
 preload-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/lab/preload/*.c))
 preload-libraries := $(patsubst tests/lab/preload/%.c,$(O)/tests/%.so,$(wildcard tests/lab/preload/*.c))
 test-objects := $(unit-objects) $(sim-test-objects) $(fuzz-objects) $(wrong-objects) $(kernel-test-objects) \
-	$(platform-test-objects) $(map-grants-object) $(accel-test-object) $(guest-dump-object) $(preload-objects)
+	$(platform-test-objects) $(map-grants-object) $(disk-load-object) $(host-meter-object) $(accel-test-object) \
+	$(guest-dump-object) $(preload-objects)
 
 .PHONY: tests check check-fast check-sanitize check-unit check-rbd
 tests: $(unit-programs) $(sim-programs) $(programs) $(modules) $(wrong-backends) ## build the tests, and what they run
@@ -78,6 +85,16 @@ $(guest-dump): $(guest-dump-object)
 $(kernel-tests) $(platform-test) $(map-grants) $(accel-test) $(guest-dump):
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(call link,xencontrol xenguest xentoolcore)
+
+$(host-meter): $(host-meter-object)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(call link,xencontrol xenstore)
+
+# Guests have none of its libraries.
+$(disk-load-object): includes = -Iservice
+$(disk-load): $(disk-load-object) $(O)/obj/service/sim/histogram.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ld-flags) -static -o $@ $^ $(shell pkg-config --libs --static liburing)
 
 $(preload-objects): includes =
 $(preload-objects): pic := -fPIC
@@ -113,11 +130,13 @@ check-rbd: ## try backend rbd with a Ceph cluster on this machine; installs Ceph
 
 # ---- measuring -------------------------------------------------------------------------------------------------
 
-.PHONY: bench-native bench-map
+.PHONY: bench-native bench-map bench-disk
 bench-native: all ## measure without Xen: null by itself, file beside fio; BENCH_TIME=2 seconds a run, BENCH_DIR=folder
 	$(Q)tests/bench/native $(O)
 bench-map: lab-root ## measure in the lab, in instructions and hypercalls: mapping and unmapping a guest's pages
 	$(Q)tests/bench/map $(O)
+bench-disk: lab-root all ## measure in the lab: a disk beside xen-blkback and QEMU; BENCH_PART, _PAIRS, _TIME, _GUESTS, _DISKS: see tests/bench/disk
+	$(Q)tests/bench/disk $(O)
 
 # ---- fuzzing: clang's libFuzzer, with the address and undefined behaviour sanitizers -----------------------------
 
@@ -162,7 +181,8 @@ lab-root:
 
 # What only the lab has: the module for each of its kernels, tests that run there, libraries to preload, and a module for
 # guests.
-lab-only := $(kernel-tests) $(platform-test) $(map-grants) $(accel-test) $(guest-dump) $(preload-libraries) $(guest-module)
+lab-only := $(kernel-tests) $(platform-test) $(map-grants) $(accel-test) $(guest-dump) $(disk-load) $(host-meter) \
+	$(preload-libraries) $(guest-module)
 .PHONY: lab-install
 lab-install: $(kernel-modules) $(lab-only)
 	$(Q)for module in $(kernel-modules); do \
