@@ -26,6 +26,8 @@
 
 void device_adopt(struct device *device, const struct host *host, uint16_t domid, uint32_t id)
 {
+	int error;
+
 	memset(device, 0, sizeof(*device));
 	device->used = true;
 	device->dirty = true;
@@ -38,10 +40,14 @@ void device_adopt(struct device *device, const struct host *host, uint16_t domid
 	device->state_seen = nodes_read_state(host, device->backend);
 	device->error_shown = true;
 	device_clear_error(device, host);
-	if (kernel_driver_has(host->sysfs_path, domid, id))
+	if (kernel_driver_has(host->sysfs_path, domid, id)) {
 		device_leave_to_kernel(device, host);
-	else
-		device_watch(device, host);
+		return;
+	}
+	error = device_watch(device, host);
+	if (error < 0)
+		log_warning("%s: can't watch %s/state in xenstore: %s", device->name, device->frontend,
+			    nodes_error_text(error));
 }
 
 void device_release(struct device *device, const struct host *host)
@@ -146,6 +152,7 @@ static void look(struct device *device, const struct host *host, int64_t now_ms,
 	view->may_open = now_ms >= device->open_not_before_ms;
 	view->told = was_told(device, host, now_ms);
 	view->may_remove = device->remove_at_ms != 0 && now_ms >= device->remove_at_ms;
+	view->scriptless = host->domid != 0;
 }
 
 /* is_over - nothing that happens to the device now is of interest to anybody. */

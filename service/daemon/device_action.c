@@ -24,6 +24,7 @@
 #define VDISK_CDROM 1	 /* bits of the node `info` (xen/io/blkif.h) */
 #define VDISK_REMOVABLE 2
 #define VDISK_READONLY 4
+#define DISK_NODES 10	   /* of describe_disk */
 #define NUMBER_TEXT_MAX 24 /* bytes of a number as a text with the final 0 */
 #define WATCH_TOKEN_MAX 24 /* bytes of a watch's token with the final 0 */
 #define STATE_TEXT_MAX 4   /* bytes of a state as a text with the final 0 */
@@ -34,19 +35,18 @@ static void watch_token(const struct device *device, char token[WATCH_TOKEN_MAX]
 	snprintf(token, WATCH_TOKEN_MAX, "%" PRIu16 "/%" PRIu32, device->domid, device->id);
 }
 
-void device_watch(struct device *device, const struct host *host)
+int device_watch(struct device *device, const struct host *host)
 {
 	char path[XENSTORE_PATH_MAX], token[WATCH_TOKEN_MAX];
 	int error;
 
 	if (device->watched)
-		return;
+		return 0;
 	snprintf(path, sizeof(path), "%s/state", device->frontend);
 	watch_token(device, token);
 	error = host->platform->xenstore_watch(host->xenstore, path, token);
-	if (error < 0)
-		log_error("%s: can't watch %s: %s", device->name, path, strerror(-error));
 	device->watched = error >= 0;
+	return error < 0 ? error : 0;
 }
 
 void device_unwatch(struct device *device, const struct host *host)
@@ -104,7 +104,7 @@ static bool write_nodes(struct device *device, const struct host *host, struct n
 		return false;
 	}
 	log_limited(&device->log_limit, LOG_LEVEL_ERROR, "%s: can't write state %s to %s in xenstore: %s",
-		    device->name, state_text, device->backend, strerror(-error));
+		    device->name, state_text, device->backend, nodes_error_text(error));
 	device->retry_at_ms = now_ms + WRITE_PAUSE_MS;
 	return false;
 }
@@ -236,15 +236,16 @@ static bool read_discard(const struct device *device, const struct host *host, s
 }
 
 /* read_wish - what the toolstack wants of this device. False: `text` says what is wrong with it. */
-static bool read_wish(const struct device *device, const struct host *host, struct message_disk_open *open,
+static bool read_wish(struct device *device, const struct host *host, struct message_disk_open *open,
 		      char text[ERROR_TEXT_MAX])
 {
 	char domid[NUMBER_TEXT_MAX];
+	int error = device_watch(device, host);
 
 	snprintf(domid, sizeof(domid), "%" PRIu16, device->domid);
-	if (!device->watched) {
-		snprintf(text, ERROR_TEXT_MAX,
-			 "xenstore does not let us watch the frontend, see xvhostd's log");
+	if (error < 0) {
+		snprintf(text, ERROR_TEXT_MAX, "can't watch %s/state in xenstore: %s", device->frontend,
+			 nodes_error_text(error));
 		return false;
 	}
 	open->direct = says(device, host, "direct-io-safe", "1");
@@ -275,7 +276,6 @@ static void open_disk(struct device *device, const struct host *host, int64_t no
 		return;
 	if (device->open_deadline_ms == 0)
 		device->open_deadline_ms = now_ms + OPEN_TIMEOUT_MS;
-	device_watch(device, host);
 	memset(&message, 0, sizeof(message));
 	if (!read_wish(device, host, &message.open, text)) {
 		device_fail(device, host, now_ms, FAILURE_OPEN, EINVAL, "%s", text);
@@ -349,60 +349,6 @@ static uint32_t queues_max(const struct device *device, const struct host *host)
 	return disks > 0 && disks < ours ? disks : ours;
 }
 
-/* offer - ACTION_OFFER. */
-static void offer(struct device *device, const struct host *host, int64_t now_ms)
-{
-	const char *flush = flush_text(device);
-	const char *discard = device->properties.discard ? "1" : "0";
-	/* Where frames are mapped they would only cost the guest a copy. A driver domain has nothing but grants. */
-	const char *persistent = device->properties.persistent || host->domid != 0 ? "1" : "0";
-	char order[NUMBER_TEXT_MAX], indirect[NUMBER_TEXT_MAX], queues[NUMBER_TEXT_MAX];
-	struct node nodes[] = {
-		{"feature-flush-cache", flush},
-		{"feature-barrier", flush},
-		{"feature-discard", discard},
-		{"feature-persistent", persistent},
-		{"feature-max-indirect-segments", indirect},
-		{"max-ring-page-order", order},
-		{"multi-queue-max-queues", queues},
-		{"xvhost-status", "ready"},
-		{"hotplug-error", NULL},
-		{NULL, NULL},
-	};
-
-	if (taken_by_kernel(device, host))
-		return;
-	snprintf(order, sizeof(order), "%" PRIu32, host->config->max_ring_page_order);
-	snprintf(queues, sizeof(queues), "%" PRIu32, queues_max(device, host));
-	snprintf(indirect, sizeof(indirect), "%u", DISK_SEGMENTS_MAX);
-	if (!write_nodes(device, host, nodes, sizeof(nodes) / sizeof(nodes[0]), XENBUS_INIT_WAIT, now_ms))
-		return;
-	device->disk = DISK_OFFERED;
-	device->open_deadline_ms = 0;
-	device_clear_error(device, host);
-}
-
-/* connect_ring - ACTION_CONNECT. */
-static void connect_ring(struct device *device, const struct host *host, int64_t now_ms)
-{
-	struct message message;
-	char text[ERROR_TEXT_MAX];
-	int error;
-
-	if (taken_by_kernel(device, host))
-		return;
-	memset(&message, 0, sizeof(message));
-	error = frontend_read_ring(host, device->frontend, &message.connect, text);
-	/* What the frontend was offered, maybe by an xvhostd before this one. */
-	message.connect.persistent = message.connect.persistent &&
-				     says(device, host, "feature-persistent", "1");
-	if (error < 0)
-		device_fail(device, host, now_ms, FAILURE_RUNTIME, error, "%s", text);
-	else
-		ask(device, &message, MESSAGE_DISK_CONNECT, DISK_CONNECTING, now_ms + ANSWER_TIMEOUT_MS);
-	device->large_sectors = message.connect.large_sectors;
-}
-
 /* sectors_text - the node `sectors`, in what the frontend counts in (docs/architecture.md, Sectors). */
 static void sectors_text(const struct device *device, char text[NUMBER_TEXT_MAX])
 {
@@ -434,42 +380,109 @@ static unsigned info_bits(const struct device *device, const struct host *host)
 	return bits;
 }
 
-/* publish - ACTION_PUBLISH. */
-static void publish(struct device *device, const struct host *host, int64_t now_ms)
+/* The texts of describe_disk. */
+struct disk_texts {
+	char sectors[NUMBER_TEXT_MAX], sector_size[NUMBER_TEXT_MAX], physical_size[NUMBER_TEXT_MAX];
+	char info[NUMBER_TEXT_MAX], granularity[NUMBER_TEXT_MAX], alignment[NUMBER_TEXT_MAX];
+};
+
+/*
+ * describe_disk - the nodes that tell of the disk as it was opened. They are there from the offer on, though frontends read them
+ * later: if xenstored gives us no more nodes, that is found while the toolstack waits, and not when the guest does.
+ */
+static void describe_disk(const struct device *device, const struct host *host, struct disk_texts *texts,
+			  struct node nodes[DISK_NODES])
 {
 	const struct message_disk_opened *properties = &device->properties;
 	const char *flush = flush_text(device);
-	const char *discard = properties->discard ? "1" : "0";
-	char sectors[NUMBER_TEXT_MAX], sector_size[NUMBER_TEXT_MAX], physical_size[NUMBER_TEXT_MAX];
-	char info[NUMBER_TEXT_MAX], granularity[NUMBER_TEXT_MAX], alignment[NUMBER_TEXT_MAX];
-	struct node nodes[] = {
+	const struct node described[DISK_NODES] = {
 		{"feature-flush-cache", flush},
 		{"feature-barrier", flush},
-		{"feature-discard", discard},
+		{"feature-discard", properties->discard ? "1" : "0"},
 		{"discard-secure", properties->discard_secure ? "1" : "0"},
-		{"discard-granularity", granularity},
-		{"discard-alignment", alignment},
-		{"sectors", sectors},
-		{"sector-size", sector_size},
-		{"physical-sector-size", physical_size},
-		{"info", info},
+		{"discard-granularity", texts->granularity},
+		{"discard-alignment", texts->alignment},
+		{"sectors", texts->sectors},
+		{"sector-size", texts->sector_size},
+		{"physical-sector-size", texts->physical_size},
+		{"info", texts->info},
+	};
+
+	sectors_text(device, texts->sectors);
+	snprintf(texts->sector_size, NUMBER_TEXT_MAX, "%" PRIu32, properties->block_bytes);
+	snprintf(texts->physical_size, NUMBER_TEXT_MAX, "%" PRIu32, physical_bytes(properties));
+	snprintf(texts->info, NUMBER_TEXT_MAX, "%u", info_bits(device, host));
+	snprintf(texts->granularity, NUMBER_TEXT_MAX, "%" PRIu32, properties->discard_granularity);
+	snprintf(texts->alignment, NUMBER_TEXT_MAX, "%" PRIu32, properties->discard_alignment);
+	memcpy(nodes, described, sizeof(described));
+}
+
+/* offer - ACTION_OFFER. */
+static void offer(struct device *device, const struct host *host, int64_t now_ms)
+{
+	/* Where frames are mapped they would only cost the guest a copy. A driver domain has nothing but grants. */
+	const char *persistent = device->properties.persistent || host->domid != 0 ? "1" : "0";
+	char order[NUMBER_TEXT_MAX], indirect[NUMBER_TEXT_MAX], queues[NUMBER_TEXT_MAX];
+	struct disk_texts texts;
+	struct node nodes[DISK_NODES + 7] = {
+		[DISK_NODES] = {"feature-persistent", persistent},
+		{"feature-max-indirect-segments", indirect},
+		{"max-ring-page-order", order},
+		{"multi-queue-max-queues", queues},
+		{"xvhost-status", "ready"},
+		{"hotplug-error", NULL},
 		{NULL, NULL},
 	};
 
-	sectors_text(device, sectors);
-	snprintf(sector_size, sizeof(sector_size), "%" PRIu32, properties->block_bytes);
-	snprintf(physical_size, sizeof(physical_size), "%" PRIu32, physical_bytes(properties));
-	snprintf(info, sizeof(info), "%u", info_bits(device, host));
-	snprintf(granularity, sizeof(granularity), "%" PRIu32, properties->discard_granularity);
-	snprintf(alignment, sizeof(alignment), "%" PRIu32, properties->discard_alignment);
-	if (!write_nodes(device, host, nodes, sizeof(nodes) / sizeof(nodes[0]), XENBUS_CONNECTED, now_ms))
+	if (taken_by_kernel(device, host))
+		return;
+	describe_disk(device, host, &texts, nodes);
+	snprintf(order, sizeof(order), "%" PRIu32, host->config->max_ring_page_order);
+	snprintf(queues, sizeof(queues), "%" PRIu32, queues_max(device, host));
+	snprintf(indirect, sizeof(indirect), "%u", DISK_SEGMENTS_MAX);
+	if (!write_nodes(device, host, nodes, sizeof(nodes) / sizeof(nodes[0]), XENBUS_INIT_WAIT, now_ms))
+		return;
+	device->disk = DISK_OFFERED;
+	device->open_deadline_ms = 0;
+	device_clear_error(device, host);
+}
+
+/* connect_ring - ACTION_CONNECT. */
+static void connect_ring(struct device *device, const struct host *host, int64_t now_ms)
+{
+	struct message message;
+	char text[ERROR_TEXT_MAX];
+	int error;
+
+	if (taken_by_kernel(device, host))
+		return;
+	memset(&message, 0, sizeof(message));
+	error = frontend_read_ring(host, device->frontend, &message.connect, text);
+	/* What the frontend was offered, maybe by an xvhostd before this one. */
+	message.connect.persistent = message.connect.persistent &&
+				     says(device, host, "feature-persistent", "1");
+	if (error < 0)
+		device_fail(device, host, now_ms, FAILURE_RUNTIME, error, "%s", text);
+	else
+		ask(device, &message, MESSAGE_DISK_CONNECT, DISK_CONNECTING, now_ms + ANSWER_TIMEOUT_MS);
+	device->large_sectors = message.connect.large_sectors;
+}
+
+/* publish - ACTION_PUBLISH. */
+static void publish(struct device *device, const struct host *host, int64_t now_ms)
+{
+	struct disk_texts texts;
+	struct node nodes[DISK_NODES + 1];
+
+	describe_disk(device, host, &texts, nodes);
+	if (!write_nodes(device, host, nodes, DISK_NODES + 1, XENBUS_CONNECTED, now_ms))
 		return;
 	device->disk = DISK_PUBLISHED;
-	device->published_bytes = properties->size_bytes;
+	device->published_bytes = device->properties.size_bytes;
 	device->open_deadline_ms = 0;
 	device_clear_error(device, host);
 	log_limited(&device->log_limit, LOG_LEVEL_INFO, "%s: connected, %s sectors, blocks of %s bytes",
-		    device->name, sectors, sector_size);
+		    device->name, texts.sectors, texts.sector_size);
 }
 
 /* resize - ACTION_RESIZE, as Linux's backend does it. */

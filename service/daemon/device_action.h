@@ -27,8 +27,8 @@ void device_show_error(struct device *device, const struct host *host, int error
 /* device_clear_error - take away the error node, if there is one. */
 void device_clear_error(struct device *device, const struct host *host);
 
-/* device_watch, device_unwatch - the frontend's state. Without the watch the device can't be opened. */
-void device_watch(struct device *device, const struct host *host);
+/* device_watch, device_unwatch - the frontend's state. Without the watch the device can't be opened. 0 or a negative errno. */
+int device_watch(struct device *device, const struct host *host);
 void device_unwatch(struct device *device, const struct host *host);
 
 #endif

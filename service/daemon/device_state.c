@@ -20,7 +20,8 @@
  *	6 1	it comes back; to 2 1
  *
  * The toolstack (libxl 4.17) waits for 2 after making a device and for 6 after asking for its end, which it
- * does by writing online = 0 and our state = 5.
+ * does by writing online = 0 and our state = 5. After 2 it runs its script, which tells it of a failure to open. In a driver
+ * domain it runs none; there a device that can't be opened stays in state 1, and the toolstack fails when it has waited long enough.
  */
 #include "daemon/device_state.h"
 
@@ -82,7 +83,7 @@ static enum device_action refused(const struct device_view *view)
 	if (view->disk == DISK_OPEN || view->disk == DISK_OFFERED)
 		return ACTION_CLOSE;
 	if (view->backend == XENBUS_INITIALISING)
-		return ACTION_REFUSE;
+		return view->scriptless ? ACTION_NONE : ACTION_REFUSE;
 	/* A frontend that waits for us must not wait for ever, but the toolstack has to see state 2 first. */
 	if (has_ring(view->frontend) && view->told)
 		return ACTION_BEGIN_CLOSING;

@@ -56,6 +56,7 @@ struct device_view {
 	bool resized;	 /* with DISK_PUBLISHED: the frontend was told of another size */
 	bool changed;	 /* the toolstack wants another medium in the drive than what was opened */
 	bool may_remove; /* the directory is ours to remove, and the toolstack had its time to see 6 */
+	bool scriptless; /* the toolstack runs no script for the device, and takes state 2 for success */
 };
 
 enum device_action {

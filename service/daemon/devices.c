@@ -63,7 +63,7 @@ static void turn_away(const struct host *host, const char *directory, enum xenbu
 	const struct node refusal[] = {
 		{"hotplug-error", text},
 		{"xvhost-status", "error"},
-		{"state", "2"},
+		{"state", "2"}, /* not in a driver domain, where it means success */
 	};
 	const struct node closed[] = {{"state", "6"}};
 
@@ -73,7 +73,7 @@ static void turn_away(const struct host *host, const char *directory, enum xenbu
 		return;
 	snprintf(text, sizeof(text), "xvhostd has %d devices, and no more are allowed", DEVICES_MAX);
 	log_error("%s: %s", directory, text);
-	nodes_update(host, directory, state, refusal, 3);
+	nodes_update(host, directory, state, refusal, host->domid == 0 ? 3 : 2);
 }
 
 /* consider - adopt a device that is not in the table, if it is ours. */

@@ -54,6 +54,26 @@ static enum xenbus_state read_state_in(const struct host *host, uint32_t transac
 	return (enum xenbus_state)number;
 }
 
+const char *nodes_error_text(int error)
+{
+	switch (error) {
+	case -ENOSPC:
+		return "xenstored gives this domain no more nodes (No space left on device; in Dom0, "
+		       "xenstore-control "
+		       "quota DOMID tells what it has)";
+	case -E2BIG:
+		return "xenstored gives this domain no more watches (Argument list too long; in Dom0, "
+		       "xenstore-control "
+		       "quota DOMID tells what it has)";
+	case -EINVAL:
+		/* What it sends then libxenstore does not know. */
+		return "Invalid argument (from oxenstored that may be a quota that is used up: see its log "
+		       "in Dom0)";
+	default:
+		return strerror(-error);
+	}
+}
+
 char *nodes_read(const struct host *host, const char *directory, const char *name)
 {
 	return read_in(host, 0, directory, name);
@@ -122,7 +142,7 @@ void nodes_write_error(const struct host *host, const char *directory, int error
 	snprintf(value, sizeof(value), "%d %s", abs(error), text);
 	result = host->platform->xenstore_write(host->xenstore, 0, path, value);
 	if (result < 0)
-		log_warning("xenstore: can't write %s: %s", path, strerror(-result));
+		log_warning("xenstore: can't write %s: %s", path, nodes_error_text(result));
 }
 
 /* remove_if_empty - remove a directory that has neither children nor a value; false if it stays. */

@@ -44,4 +44,7 @@ void nodes_clear_error(const struct host *host, const char *directory);
 /* nodes_remove_backend - remove a backend directory, and that of its guest if it was the last in it. */
 int nodes_remove_backend(const struct host *host, const char *directory);
 
+/* nodes_error_text - what a negative errno of xenstore's means. */
+const char *nodes_error_text(int error);
+
 #endif

@@ -22,6 +22,7 @@
 #include "daemon/worker_process.h"
 #include "fake_worker.h"
 #include "daemon_store.h"
+#include "sim/xenstore.h"
 
 #define WAIT_MS 5000 /* for anything that does not depend on a deadline of xvhostd's */
 #define DISK 51712   /* xvda */
@@ -665,7 +666,11 @@ START_TEST(test_no_watch)
 	turn_for(20);
 	daemon_store_fail_watches(E2BIG);
 	make_device(3, "good");
-	check_refused(3, "22", "xenstore does not let us watch the frontend, see xvhostd's log");
+	check_refused(
+		3, "22",
+		"can't watch /local/domain/3/device/vbd/51712/state in xenstore: xenstored gives this domain "
+		"no more "
+		"watches (Argument list too long; in Dom0, xenstore-control quota DOMID tells what it has)");
 	daemon_store_fail_watches(0);
 }
 END_TEST
@@ -941,11 +946,52 @@ START_TEST(test_driver_domain)
 	ck_assert_uint_eq(daemon_store_watches(), 1);
 	/* It is the toolstack's there, and we could not make it again. */
 	make_device(3, "bad");
-	turn_until(3, "state", "2");
-	remove_device(3);
+	turn_until(3, "xvhost-status", "error");
+	turn_for(20);
+	/* No script runs: the toolstack sees that something is wrong by waiting for 2 in vain. */
+	ck_assert_str_eq(backend(3, "state"), "1");
+	ck_assert_str_eq(backend(3, "hotplug-error"), "no such disk");
+	ck_assert_str_eq(error_node(3), "2 no such disk");
+	begin_detach(3);
+	turn_until(3, "state", "6");
+	clock_ahead_ms += REMOVE_DELAY_MS;
+	turn_until(3, "state", "(none)");
+	daemon_store_unset("/local/domain/3/device/vbd/51712");
 	turn_for(20);
 	ck_assert_ptr_nonnull(daemon_store_get("error"));
 	ck_assert_ptr_null(daemon_store_get("error/backend"));
+	daemon_store_unset("error");
+}
+END_TEST
+
+/* What is written of a disk is all written before the toolstack goes on, so it sees that there was no room. */
+START_TEST(test_driver_domain_without_nodes)
+{
+	char path[64];
+
+	daemon_store_start(2);
+	start_daemon();
+	attach(3, "good");
+	/* Another backend's nodes are this domain's, too. */
+	for (unsigned i = 0; i < SIM_STORE_NODES_MAX; i++) {
+		snprintf(path, sizeof(path), "backend/vbd/9/0/node-%u", i);
+		daemon_store_set(path, "");
+	}
+	make_device(4, "good");
+	turn_for(100);
+	ck_assert_str_eq(backend(4, "state"), "1");
+	ck_assert_str_eq(backend(4, "feature-persistent"), "(none)");
+	ck_assert_str_eq(backend(3, "state"), "4");
+	daemon_store_unset("backend/vbd/9");
+	clock_ahead_ms += WRITE_PAUSE_MS;
+	turn_until(4, "state", "2");
+	/* The rest needs no new nodes. */
+	for (unsigned i = 0; i < SIM_STORE_NODES_MAX; i++) {
+		snprintf(path, sizeof(path), "backend/vbd/9/0/node-%u", i);
+		daemon_store_set(path, "");
+	}
+	connect_ring(4);
+	daemon_store_unset("backend/vbd/9");
 	daemon_store_unset("error");
 }
 END_TEST
@@ -1050,6 +1096,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, test_kernel_driver);
 	tcase_add_test(test_case, test_kernel_driver_comes_later);
 	tcase_add_test(test_case, test_driver_domain);
+	tcase_add_test(test_case, test_driver_domain_without_nodes);
 	tcase_add_test(test_case, test_state_storm);
 	tcase_add_test(test_case, test_write_conflicts);
 	tcase_add_test(test_case, test_xenstore_can_not_be_read);

@@ -19,6 +19,7 @@
 #define FAILED 64      /* FAILURE_RUNTIME */
 #define RESIZED 128    /* resized */
 #define CHANGED 256    /* changed */
+#define SCRIPTLESS 512 /* scriptless */
 
 struct step {
 	const char *story; /* NULL: goes on */
@@ -159,6 +160,10 @@ static const struct step steps[] = {
 	{NULL, 5, 6, DISK_NONE, OPEN_FAILED, ACTION_END_CLOSING},
 	{"libxl then removes it", 5, 1, DISK_NONE, OPEN_FAILED | OFFLINE, ACTION_END_CLOSING},
 	{NULL, 6, 1, DISK_NONE, OFFLINE, ACTION_NONE},
+	{"driver domain, the disk can't be opened", 1, 1, DISK_NONE, OPEN_FAILED | SCRIPTLESS, ACTION_NONE},
+	{"libxl then removes it", 5, 1, DISK_NONE, OPEN_FAILED | SCRIPTLESS | OFFLINE, ACTION_END_CLOSING},
+	{"driver domain, opened after all, too late", 1, 1, DISK_OPEN, OPEN_FAILED | SCRIPTLESS,
+	 ACTION_CLOSE},
 	{"it is opened after all, too late", 1, 1, DISK_OPENING, OPEN_FAILED, ACTION_REFUSE},
 	{NULL, 2, 1, DISK_OPENING, OPEN_FAILED, ACTION_NONE},
 	{NULL, 2, 1, DISK_OPEN, OPEN_FAILED, ACTION_CLOSE},
@@ -228,6 +233,7 @@ static struct device_view view_of(const struct step *step)
 		.may_remove = step->flags & MAY_REMOVE,
 		.resized = step->flags & RESIZED,
 		.changed = step->flags & CHANGED,
+		.scriptless = step->flags & SCRIPTLESS,
 	};
 }
 
@@ -256,7 +262,7 @@ static void for_each_view(void (*check)(const struct device_view *view))
 		for (unsigned frontend = 0; frontend <= XENBUS_NONSENSE; frontend++)
 			for (unsigned disk = 0; disk <= DISK_CLOSING; disk++)
 				for (unsigned failure = 0; failure <= FAILURE_RUNTIME; failure++)
-					for (unsigned bits = 0; bits < 128; bits++) {
+					for (unsigned bits = 0; bits < 256; bits++) {
 						view = (struct device_view){
 							.backend = backend,
 							.frontend = frontend,
@@ -269,6 +275,7 @@ static void for_each_view(void (*check)(const struct device_view *view))
 							.may_remove = bits & 16,
 							.resized = bits & 32,
 							.changed = bits & 64,
+							.scriptless = bits & 128,
 						};
 						check(&view);
 					}
