@@ -256,6 +256,31 @@ static void log_counters(struct disk *disk)
 		    sum.notifications);
 }
 
+/* log_persistent - how the grants were used that the frontend leaves in place. */
+static void log_persistent(struct disk *disk)
+{
+	struct persistent_counters sum = {0};
+
+	for (uint32_t i = 0; i < disk->queue_count; i++) {
+		const struct persistent_counters *counters;
+
+		if (!disk->queues[i].persistent)
+			continue;
+		counters = persistent_counters(disk->queues[i].persistent);
+		sum.hits += counters->hits;
+		sum.mapped += counters->mapped;
+		sum.map_calls += counters->map_calls;
+		sum.evicted += counters->evicted;
+		sum.refused += counters->refused;
+	}
+	if (sum.map_calls > 0)
+		log_limited(&disk->limit, LOG_LEVEL_INFO,
+			    "%s: persistent grants: %" PRIu64 " pages found mapped, %" PRIu64
+			    " mapped by %" PRIu64 " calls, %" PRIu64 " unmapped for others, %" PRIu64
+			    " requests without room",
+			    disk->name, sum.hits, sum.mapped, sum.map_calls, sum.evicted, sum.refused);
+}
+
 bool disk_released(struct disk *disk)
 {
 	assert(disk->state == DISK_RELEASING || disk->state == DISK_CHANGING);
@@ -266,6 +291,7 @@ void disk_disconnect(struct disk *disk, const struct guest *guest)
 {
 	assert(disk->state == DISK_RELEASING && disk->released == disk->queue_count);
 	log_counters(disk);
+	log_persistent(disk);
 	disk_disconnect_queues(disk, guest);
 	disk->state = DISK_OPEN;
 }
