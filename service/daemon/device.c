@@ -171,7 +171,8 @@ static void check_deadlines(struct device *device, const struct host *host, int6
 		device->open_deadline_ms = 0;
 		if (!is_over(device))
 			device_fail(device, host, now_ms, FAILURE_OPEN, ETIMEDOUT,
-				    "the worker has not opened the disk within %d ms", OPEN_TIMEOUT_MS);
+				    "the worker has not opened the disk within %d ms",
+				    device_open_timeout_ms(device));
 	}
 	if (device->answer_deadline_ms != 0 && now_ms >= device->answer_deadline_ms) {
 		device->answer_deadline_ms = 0;

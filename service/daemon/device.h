@@ -18,7 +18,9 @@
 #define DEVICE_NAME_MAX 40 /* the same of its name in messages */
 
 /* The toolstack waits 10 s for state 2 and 10 s for state 6; it shall see our errors, not its own. */
-#define OPEN_TIMEOUT_MS 7000	   /* from the first try to open a disk to the failure */
+#define OPEN_TIMEOUT_MS 7000 /* from the first try to open a disk to the failure */
+#define REOPEN_TIMEOUT_MS                                                                                    \
+	30000 /* of one that a guest uses: an earlier xvhostd's worker may have to end first */
 #define DISCONNECT_TIMEOUT_MS 8000 /* for the answer, then the worker is killed */
 #define ANSWER_TIMEOUT_MS 30000	   /* the same for questions whose answers nobody waits for */
 #define TELL_TIMEOUT_MS 12000	   /* a toolstack that has not looked at a failure by then has given up */
@@ -60,6 +62,12 @@ struct device {
 	int64_t wake_ms;	    /* when to look again even if nothing happens */
 	struct log_limit log_limit; /* of what the guest can cause */
 };
+
+/* device_open_timeout_ms - from the first try to open its disk to the failure. */
+static inline int device_open_timeout_ms(const struct device *device)
+{
+	return device->state_seen == XENBUS_CONNECTED ? REOPEN_TIMEOUT_MS : OPEN_TIMEOUT_MS;
+}
 
 /*
  * device_adopt - take a place for the device of that number: no worker, dirty. Its error node of earlier

@@ -275,7 +275,7 @@ static void open_disk(struct device *device, const struct host *host, int64_t no
 	if (taken_by_kernel(device, host))
 		return;
 	if (device->open_deadline_ms == 0)
-		device->open_deadline_ms = now_ms + OPEN_TIMEOUT_MS;
+		device->open_deadline_ms = now_ms + device_open_timeout_ms(device);
 	memset(&message, 0, sizeof(message));
 	if (!read_wish(device, host, &message.open, text)) {
 		device_fail(device, host, now_ms, FAILURE_OPEN, EINVAL, "%s", text);
@@ -461,6 +461,8 @@ static void connect_ring(struct device *device, const struct host *host, int64_t
 	/* What the frontend was offered, maybe by an xvhostd before this one. */
 	message.connect.persistent = message.connect.persistent &&
 				     says(device, host, "feature-persistent", "1");
+	/* Only a connected frontend puts requests into its rings. */
+	message.connect.again = device->state_seen == XENBUS_CONNECTED;
 	if (error < 0)
 		device_fail(device, host, now_ms, FAILURE_RUNTIME, error, "%s", text);
 	else

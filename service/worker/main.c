@@ -6,11 +6,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 
 #include "log.h"
+#include "worker/sole.h"
 #include "worker/worker.h"
 
+#define RUN_FOLDER "/run/xvhost"
 #define DOMID_MAX 0x7fef /* the last one that can be a guest's: DOMID_FIRST_RESERVED - 1 */
 
 const char *argp_program_version = "xvhost-worker " XVHOST_VERSION;
@@ -78,6 +81,23 @@ static const struct argp parser = {
 	.doc = "Serves the devices of one Xen guest. Started by xvhostd, and of no use without it.",
 };
 
+/* serve - as the only worker of this guest. Returns 0 or a negative errno. */
+static int serve(struct worker_options *worker)
+{
+	int file = sole_take(RUN_FOLDER, worker->domid, &worker->killed_before);
+	int error;
+
+	if (file < 0) {
+		log_error("guest %u: can't lock a file in %s: %s", worker->domid, RUN_FOLDER,
+			  strerror(-file));
+		return file;
+	}
+	error = worker_run(worker);
+	if (error == 0)
+		sole_release(RUN_FOLDER, worker->domid, file);
+	return error;
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments arguments = {
@@ -94,5 +114,5 @@ int main(int argc, char **argv)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return worker_run(&arguments.worker) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return serve(&arguments.worker) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -117,6 +117,7 @@ struct message_disk_connect {
 	uint32_t ring_pages;  /* of each: 1, 2, 4, 8 or 16 */
 	uint32_t queue_count; /* 1 to DISK_QUEUES_MAX */
 	bool persistent;      /* the frontend leaves its grants in place */
+	bool again;	      /* the rings were served before, and are not new */
 	bool large_sectors;   /* the frontend counts in the disk's blocks, not in sectors of 512 bytes */
 	struct message_queue queues[DISK_QUEUES_MAX];
 };

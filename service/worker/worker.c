@@ -33,8 +33,9 @@
 struct worker {
 	struct guest guest;
 	int socket;
-	bool stopping; /* no more messages are read; ends when all disks are free */
-	int failed;    /* 0 or a negative errno: a loop has ended */
+	bool killed_before; /* see struct worker_options */
+	bool stopping;	    /* no more messages are read; ends when all disks are free */
+	int failed;	    /* 0 or a negative errno: a loop has ended */
 	int64_t measure_at_ms;
 	struct disk disks[DISKS_MAX];
 };
@@ -95,7 +96,14 @@ static void on_connect(struct worker *worker, struct disk *disk, const struct me
 {
 	struct message reply = {.type = MESSAGE_DISK_CONNECTED, .device_id = message->device_id};
 
-	disk_connect(disk, &worker->guest, &message->connect, &reply.error);
+	if (message->connect.again && worker->killed_before) {
+		reply.error.error = -EIO;
+		snprintf(reply.error.text, sizeof(reply.error.text),
+			 "the worker before was killed while it served the ring; what it had taken can't be "
+			 "known");
+	} else {
+		disk_connect(disk, &worker->guest, &message->connect, &reply.error);
+	}
 	answer(worker, &reply);
 }
 
@@ -354,6 +362,7 @@ int worker_run(const struct worker_options *options)
 	if (!worker)
 		return -ENOMEM;
 	worker->socket = options->socket;
+	worker->killed_before = options->killed_before;
 	worker->guest.platform = options->platform;
 	worker->guest.domid = options->domid;
 	worker->guest.backend_directory = options->backend_directory;

@@ -16,6 +16,7 @@ struct worker_options {
 	int socket;		       /* SOCK_SEQPACKET, messages.h; the worker closes it */
 	const char *backend_directory; /* of loadable backends; NULL: built-in ones only */
 	bool wait_by_poll;	       /* see loop_create */
+	bool killed_before; /* a worker of this guest has ended without answering what it had taken */
 };
 
 /*

@@ -883,6 +883,24 @@ START_TEST(test_start_again_without_the_disk)
 }
 END_TEST
 
+/* The worker of an xvhostd that was killed may have to end first, and the guest can wait longer than the toolstack. */
+START_TEST(test_start_again_and_worker_is_silent)
+{
+	start_daemon();
+	attach(3, "good");
+	stop_daemon();
+	set_backend(3, "params", "silent");
+	start_daemon();
+	turn_for(50);
+	clock_ahead_ms += OPEN_TIMEOUT_MS;
+	turn_for(50);
+	ck_assert_str_eq(backend(3, "state"), "4");
+	clock_ahead_ms += REOPEN_TIMEOUT_MS - OPEN_TIMEOUT_MS;
+	turn_until(3, "state", "5");
+	ck_assert_str_eq(error_node(3), "110 the worker has not opened the disk within 30000 ms");
+}
+END_TEST
+
 START_TEST(test_kernel_driver)
 {
 	char command[512];
@@ -1093,6 +1111,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, test_stop_kills_a_stubborn_worker);
 	tcase_add_test(test_case, test_stop_and_start_again);
 	tcase_add_test(test_case, test_start_again_without_the_disk);
+	tcase_add_test(test_case, test_start_again_and_worker_is_silent);
 	tcase_add_test(test_case, test_kernel_driver);
 	tcase_add_test(test_case, test_kernel_driver_comes_later);
 	tcase_add_test(test_case, test_driver_domain);

@@ -28,6 +28,7 @@ static int control;
 static struct front_ring frontend;
 static char path[] = "/tmp/xvhost-test-XXXXXX";
 static int file;
+static bool killed_before; /* for the next worker */
 
 static void *run(void *argument)
 {
@@ -48,8 +49,10 @@ static void start(void)
 	ck_assert_int_eq(ftruncate(file, DISK_SECTORS * 512), 0);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
 	control = sockets[0];
-	options = (struct worker_options){
-		.platform = small_guest_platform(), .domid = SMALL_GUEST_DOMID, .socket = sockets[1]};
+	options = (struct worker_options){.platform = small_guest_platform(),
+					  .domid = SMALL_GUEST_DOMID,
+					  .socket = sockets[1],
+					  .killed_before = killed_before};
 	ck_assert_int_eq(pthread_create(&thread, NULL, run, &options), 0);
 }
 
@@ -333,6 +336,29 @@ START_TEST(connect_again)
 }
 END_TEST
 
+/* What was taken from a ring by a worker that was killed nobody knows. A new ring is another thing. */
+START_TEST(connect_again_after_a_kill)
+{
+	struct message message = {.type = MESSAGE_DISK_CONNECT, .device_id = DEVICE}, answer;
+
+	killed_before = true;
+	start();
+	small_ring_init(&frontend, BLKIF_X86_64, 1);
+	ck_assert_int_eq(open_disk("", false).opened.error, 0);
+	small_ring_describe(&frontend, &message.connect);
+	message.connect.again = true;
+	send_message(&message);
+	answer = receive(MESSAGE_DISK_CONNECTED);
+	ck_assert_int_eq(answer.error.error, -EIO);
+	ck_assert_msg(strstr(answer.error.text, "the worker before was killed"), "%s", answer.error.text);
+	ck_assert_int_eq(small_guest_mapped(), 0);
+	message.connect.again = false;
+	send_message(&message);
+	ck_assert_int_eq(receive(MESSAGE_DISK_CONNECTED).error.error, 0);
+	stop(true);
+}
+END_TEST
+
 START_TEST(read_only)
 {
 	struct front_segment segment = {100, 0, 7, 0};
@@ -552,6 +578,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, discard, 0, 2);
 	tcase_add_test(test_case, discard_off);
 	tcase_add_test(test_case, connect_again);
+	tcase_add_test(test_case, connect_again_after_a_kill);
 	tcase_add_loop_test(test_case, read_only, 0, 2);
 	tcase_add_test(test_case, shorter_file);
 	tcase_add_test(test_case, resized);
