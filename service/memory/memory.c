@@ -228,6 +228,28 @@ static uint32_t ways_of(struct memory_mapping **mappings, size_t count)
 	return ways;
 }
 
+/*
+ * map_again - after grants could not be mapped: what the ring keeps mapped may be what Xen has no room for. Linux does not say why it
+ * failed; a guest whose grants are bad makes only its own ring slow.
+ */
+static void map_again(struct memory *memory, struct memory_mapping **mappings, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct memory_mapping *mapping = mappings[i];
+
+		if (mapping->error == 0 || mapping->way != WAY_GRANTS || !mapping->persistent)
+			continue;
+		if (!persistent_give_up(memory, mapping->persistent))
+			continue;
+		for (size_t again = i; again < count; again++) {
+			if (mappings[again]->error == 0 || mappings[again]->persistent != mapping->persistent)
+				continue;
+			mappings[again]->error = 0;
+			gnttab_map(memory, &mappings[again], 1);
+		}
+	}
+}
+
 /* map_grants - what does not go by the cache. */
 static void map_grants(struct memory *memory, struct memory_mapping **mappings, size_t count)
 {
@@ -236,6 +258,8 @@ static void map_grants(struct memory *memory, struct memory_mapping **mappings, 
 	gnttab_map(memory, mappings, count);
 	for (size_t i = 0; i < count; i++)
 		failed |= mappings[i]->error < 0;
+	if (failed)
+		map_again(memory, mappings, count);
 	if (failed && cache_of(memory) && memory->platform->grants_copy)
 		copy_what_failed(memory, mappings, count);
 }

@@ -321,6 +321,21 @@ void persistent_unmap(struct memory_mapping **mappings, size_t count)
 			release(mappings[i]->persistent, mappings[i], mappings[i]->count);
 }
 
+bool persistent_give_up(struct memory *memory, struct persistent *persistent)
+{
+	uint64_t before = persistent->counters.evicted;
+
+	for (uint32_t i = 0; i < persistent->grants_max; i++) {
+		struct kept_batch *batch = &persistent->batches[i];
+
+		if (!batch->mapped || batch->uses > 0)
+			continue;
+		persistent->counters.evicted += batch->count;
+		drop_batch(memory, persistent, batch);
+	}
+	return persistent->counters.evicted > before;
+}
+
 void persistent_destroy(struct memory *memory, struct persistent *persistent)
 {
 	for (uint32_t i = 0; memory && i < persistent->grants_max; i++)

@@ -19,6 +19,7 @@
 #ifndef PERSISTENT_H
 #define PERSISTENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,9 @@ void persistent_map(struct memory *memory, struct memory_mapping **mappings, siz
 
 /* persistent_unmap - end the uses of those of a list whose way is WAY_PERSISTENT. */
 void persistent_unmap(struct memory_mapping **mappings, size_t count);
+
+/* persistent_give_up - unmap what no request uses. Returns whether there was something. */
+bool persistent_give_up(struct memory *memory, struct persistent *persistent);
 
 const struct persistent_counters *persistent_counters(const struct persistent *persistent);
 

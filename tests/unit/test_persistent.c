@@ -29,6 +29,7 @@ static bool read_only[GRANTS];
 
 /* What is mapped by the platform, as it was asked. */
 static uint32_t grants_mapped, map_calls;
+static uint32_t room = UINT32_MAX; /* for so many in Xen's table */
 
 static uint32_t chance(uint32_t below)
 {
@@ -39,10 +40,13 @@ static uint32_t chance(uint32_t below)
 static int seen_map(struct grants *handle, uint16_t domid, const uint32_t *list, uint32_t count,
 		    bool writable, bool consecutive, void **pages, void **mapping)
 {
-	int error = sim_platform(machine)->grants_map(handle, domid, list, count, writable, consecutive,
-						      pages, mapping);
+	int error;
 
 	map_calls++;
+	if (count > room - grants_mapped)
+		return -EINVAL;
+	error = sim_platform(machine)->grants_map(handle, domid, list, count, writable, consecutive, pages,
+						  mapping);
 	if (error == 0)
 		grants_mapped += count;
 	return error;
@@ -267,12 +271,57 @@ START_TEST(failing_calls)
 }
 END_TEST
 
+/* map - a request for grants that follow each other. */
+static int map(struct asked *request, uint32_t first, uint32_t count)
+{
+	struct memory_mapping *mapping = &request->mapping;
+
+	for (uint32_t i = 0; i < count; i++)
+		request->which[i] = first + i;
+	ask(request, count, true);
+	memory_map(memory, &mapping, 1);
+	if (mapping->error == 0)
+		check(request);
+	return mapping->error;
+}
+
+static void unmap(struct asked *request)
+{
+	struct memory_mapping *mapping = &request->mapping, *gone;
+
+	ck_assert_uint_eq(memory_unmap(memory, &mapping, 1, &gone), 1);
+	request->mapped = false;
+}
+
+/* What is kept makes room when Xen has none for what is needed; what is in use does not. */
+START_TEST(xen_has_no_room)
+{
+	setup(GRANTS, 0);
+	room = 30;
+	for (uint32_t turn = 0; turn < 5; turn++) {
+		for (uint32_t first = 0; first < 60; first += 20) {
+			ck_assert_int_eq(map(&asked[0], first, 20), 0);
+			unmap(&asked[0]);
+		}
+	}
+	ck_assert_uint_gt(persistent_counters(persistent)->evicted, 0);
+	ck_assert_int_eq(map(&asked[0], 0, 20), 0);
+	ck_assert_int_eq(map(&asked[1], 20, 20), -EINVAL);
+	ck_assert_int_eq(map(&asked[1], 20, 10), 0);
+	unmap(&asked[1]);
+	unmap(&asked[0]);
+	room = UINT32_MAX;
+	teardown();
+}
+END_TEST
+
 static void add_tests(TCase *test_case)
 {
 	tcase_add_test(test_case, each_is_mapped_once);
 	tcase_add_loop_test(test_case, there_is_a_limit, 0, 4);
 	tcase_add_test(test_case, read_only_grants);
 	tcase_add_test(test_case, failing_calls);
+	tcase_add_test(test_case, xen_has_no_room);
 }
 
 CHECK_MAIN("persistent", add_tests)
