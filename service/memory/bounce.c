@@ -2,9 +2,9 @@
 /*
  * bounce.c - pages of ours, between the guest's and a backend
  *
- * Two kinds of mappings need them: those for direct I/O whose frames are in the cache, since the kernel takes no
- * foreign memory there; and grants that can't be mapped but only copied, those of a part of a page and those of another
- * domain's grant. What the guest writes to the disk is copied before the backend sees it, and what it reads after the
+ * Three kinds of mappings need them: those for direct I/O whose frames are in the cache, since the kernel takes no
+ * foreign memory there; grants for direct I/O, which had better not be mapped (memory.c); and grants that can't be mapped but only
+ * copied, those of a part of a page and those of another domain's grant. What the guest writes to the disk is copied before the backend sees it, and what it reads after the
  * backend has done it.
  *
  * The addresses are reserved, and take memory when they are used first. A mapping's pages follow each other where there is a

@@ -212,6 +212,29 @@ static void copy_what_failed(struct memory *memory, struct memory_mapping **mapp
 		bounce_map_copies(memory, mappings, count);
 }
 
+/*
+ * copy_what_is_direct - of what would be mapped by grants. A process that is killed while the storage reads into pages that it has mapped
+ * leaves Dom0's kernel with broken page tables (gntdev of Linux 6.1, PV): it unmaps them late, after the process is gone.
+ */
+static void copy_what_is_direct(struct memory *memory, struct memory_mapping **mappings, size_t count)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!mappings[i]->direct || mappings[i]->way != WAY_GRANTS)
+			continue;
+		mappings[i]->way = WAY_COPY;
+		any = true;
+	}
+	if (!any)
+		return;
+	bounce_map_copies(memory, mappings, count);
+	/* Where there is no room for copies they are mapped. */
+	for (size_t i = 0; i < count; i++)
+		if (mappings[i]->way == WAY_GRANTS)
+			mappings[i]->error = 0;
+}
+
 /* cache_of - the loop's cache, if there is one by now. */
 static struct cache *cache_of(const struct memory *memory)
 {
@@ -273,16 +296,19 @@ void memory_map(struct memory *memory, struct memory_mapping **mappings, size_t 
 		mappings[i]->error = 0;
 		mappings[i]->way = mappings[i]->persistent ? WAY_PERSISTENT : WAY_GRANTS;
 		persistent |= mappings[i]->persistent != NULL;
+		direct |= mappings[i]->direct;
 		if (!can_cache || !can_go_by_cache(memory, mappings[i]))
 			continue;
 		mappings[i]->way = WAY_CACHE;
 		cached = true;
-		direct |= mappings[i]->direct;
 	}
 	if (cached)
 		foreign_map(memory, mappings, count);
-	if (direct)
+	if (direct && cache_of(memory)) {
 		bounce_map(memory, mappings, count);
+		if (memory->platform->grants_copy)
+			copy_what_is_direct(memory, mappings, count);
+	}
 	if (persistent)
 		persistent_map(memory, mappings, count);
 	if (ways_of(mappings, count) & 1u << WAY_GRANTS)
