@@ -382,10 +382,15 @@ static uint32_t look_at_workers(struct daemon *daemon, int64_t now_ms)
 	uint32_t used = 0, serving = 0;
 
 	for (uint32_t i = 0; i < daemon->workers.end; i++)
-		daemon->workers.worker[i].needed = false;
-	for (uint32_t i = 0; i < daemon->devices.end; i++)
-		if (daemon->devices.device[i].used && device_needs_worker(&daemon->devices.device[i]))
-			daemon->devices.device[i].worker->needed = true;
+		daemon->workers.worker[i].needed = daemon->workers.worker[i].serving = false;
+	for (uint32_t i = 0; i < daemon->devices.end; i++) {
+		const struct device *device = &daemon->devices.device[i];
+
+		if (!device->used || !device_needs_worker(device))
+			continue;
+		device->worker->needed = true;
+		device->worker->serving |= device_is_served(device);
+	}
 	for (uint32_t i = 0; i < daemon->workers.end; i++) {
 		struct worker *worker = &daemon->workers.worker[i];
 

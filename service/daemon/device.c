@@ -161,6 +161,26 @@ static bool is_over(const struct device *device)
 	return device->leftover || device->kernel_has || device->state_seen == XENBUS_ABSENT;
 }
 
+/*
+ * wait_on - storage that does not answer keeps its own disk alone: the worker is not killed while it serves others of the guest's.
+ * The toolstack gives up by itself.
+ */
+static bool wait_on(struct device *device, const struct host *host, int64_t now_ms)
+{
+	static const char text[] = "the storage has not answered in time; the disk is let go when it does";
+
+	if (device->disk != DISK_DISCONNECTING && device->disk != DISK_CHANGING)
+		return false;
+	if (!device->worker->serving)
+		return false;
+	device->answer_deadline_ms = now_ms + DISCONNECT_TIMEOUT_MS;
+	if (!device->error_shown && !is_over(device)) {
+		log_warning("%s: %s", device->name, text);
+		device_show_error(device, host, ETIMEDOUT, text, false);
+	}
+	return true;
+}
+
 /* check_deadlines - a worker that does not answer. */
 static void check_deadlines(struct device *device, const struct host *host, int64_t now_ms)
 {
@@ -174,7 +194,8 @@ static void check_deadlines(struct device *device, const struct host *host, int6
 				    "the worker has not opened the disk within %d ms",
 				    device_open_timeout_ms(device));
 	}
-	if (device->answer_deadline_ms != 0 && now_ms >= device->answer_deadline_ms) {
+	if (device->answer_deadline_ms != 0 && now_ms >= device->answer_deadline_ms &&
+	    !wait_on(device, host, now_ms)) {
 		device->answer_deadline_ms = 0;
 		snprintf(text, sizeof(text), "%s: it has not answered in time", device->name);
 		worker_kill(device->worker, text);
@@ -390,6 +411,11 @@ void device_worker_ended(struct device *device, const struct host *host, const c
 		/* The frontend has not begun, or has ended: the disk is opened again when it is wanted. */
 		break;
 	}
+}
+
+bool device_is_served(const struct device *device)
+{
+	return device->disk == DISK_CONNECTED || device->disk == DISK_PUBLISHED;
 }
 
 bool device_needs_worker(const struct device *device)

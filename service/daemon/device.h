@@ -93,6 +93,9 @@ int device_answer(struct device *device, const struct host *host, struct message
 /* device_worker_ended - the device's worker is no more; `end` says how it ended. */
 void device_worker_ended(struct device *device, const struct host *host, const char *end, int64_t now_ms);
 
+/* device_is_served - its frontend's requests are carried out. */
+bool device_is_served(const struct device *device);
+
 /* device_needs_worker - false if there is no worker, or nothing that would be lost with it. */
 bool device_needs_worker(const struct device *device);
 

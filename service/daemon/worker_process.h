@@ -46,6 +46,7 @@ struct worker {
 	int end_fd;		    /* readable when it has ended */
 	int socket;
 	bool needed;	     /* of the caller's: some device is with it */
+	bool serving;	     /* of the caller's: some device is connected by it */
 	bool blocked;	     /* the socket took no more; poll for writing */
 	bool stopping;	     /* was told to end; takes no more disks */
 	uint32_t memory_mib; /* of its guest's memory that it may keep mapped, as it was told; 0: not yet */

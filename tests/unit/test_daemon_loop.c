@@ -814,6 +814,63 @@ START_TEST(test_worker_hangs_at_detach)
 }
 END_TEST
 
+/* A second disk of guest 3. */
+#define SECOND_FRONTEND "/local/domain/3/device/vbd/51728"
+#define SECOND_BACKEND "backend/vbd/3/51728"
+
+static void attach_second(const char *target)
+{
+	static const char *const nodes[][2] = {
+		{SECOND_FRONTEND "/state", "3"},
+		{SECOND_FRONTEND "/ring-ref", "8"},
+		{SECOND_FRONTEND "/event-channel", "9"},
+		{SECOND_FRONTEND "/protocol", "x86_64-abi"},
+		{SECOND_BACKEND "/frontend", SECOND_FRONTEND},
+		{SECOND_BACKEND "/frontend-id", "3"},
+		{SECOND_BACKEND "/online", "1"},
+		{SECOND_BACKEND "/mode", "w"},
+		{SECOND_BACKEND "/script", "/etc/xen/scripts/block-xvhost"},
+	};
+
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
+		daemon_store_set(nodes[i][0], nodes[i][1]);
+	daemon_store_set(SECOND_BACKEND "/params", target);
+	daemon_store_set(SECOND_BACKEND "/state", "1");
+	turn_for(100);
+	ck_assert_str_eq(daemon_store_get(SECOND_BACKEND "/state"), "4");
+}
+
+/* Storage that hangs keeps the disk that is on it, and none of the guest's others; when these have ended, so does the wait. */
+START_TEST(test_disk_hangs_at_detach)
+{
+	start_daemon();
+	attach(3, "hangs-disconnecting");
+	attach_second("good");
+	begin_detach(3);
+	set_frontend(3, "state", "6");
+	for (int i = 0; i < 3; i++) {
+		turn_for(50);
+		clock_ahead_ms += DISCONNECT_TIMEOUT_MS;
+	}
+	turn_for(50);
+	ck_assert_str_eq(backend(3, "state"), "5");
+	ck_assert_ptr_nonnull(strstr(error_node(3), "the storage has not answered in time"));
+	ck_assert_int_eq(children(0), 1);
+	ck_assert_str_eq(daemon_store_get(SECOND_BACKEND "/state"), "4");
+	daemon_store_set(SECOND_BACKEND "/online", "0");
+	daemon_store_set(SECOND_BACKEND "/state", "5");
+	daemon_store_set(SECOND_FRONTEND "/state", "6");
+	turn_for(50);
+	ck_assert_str_eq(daemon_store_get(SECOND_BACKEND "/state"), "6");
+	clock_ahead_ms += DISCONNECT_TIMEOUT_MS;
+	turn_until(3, "state", "6");
+	turn_until_children(0);
+	remove_device(3);
+	turn_for(20);
+	ck_assert_str_eq(error_node(3), "(none)");
+}
+END_TEST
+
 START_TEST(test_worker_that_does_not_stop)
 {
 	start_daemon();
@@ -1107,6 +1164,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, test_device_models_are_cleaned_up);
 	tcase_add_test(test_case, test_guests_do_not_harm_each_other);
 	tcase_add_test(test_case, test_worker_hangs_at_detach);
+	tcase_add_test(test_case, test_disk_hangs_at_detach);
 	tcase_add_test(test_case, test_worker_that_does_not_stop);
 	tcase_add_test(test_case, test_stop_kills_a_stubborn_worker);
 	tcase_add_test(test_case, test_stop_and_start_again);
