@@ -226,23 +226,23 @@ static int open_again(struct xvhost_disk *disk, const char *path, int fd, int fl
 	return -error;
 }
 
-/* is_read_only_device - as blockdev --setro has it. */
-static bool is_read_only_device(const char *path)
+/* check_writable - a device may be read-only (blockdev --setro) and be opened for writing all the same: then each write fails. */
+static int check_writable(struct xvhost_disk *disk, const char *path, int fd)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), read_only = 0;
+	int read_only = 0;
 
-	if (fd < 0)
-		return false;
-	if (ioctl(fd, BLKROGET, &read_only) < 0)
-		read_only = 0;
-	close(fd);
-	return read_only;
+	if (ioctl(fd, BLKROGET, &read_only) < 0 || !read_only)
+		return 0;
+	disk->host->fail(
+		disk,
+		"parameter path of backend file: the device '%s' is read-only; give access=ro or readonly=on",
+		path);
+	return -EROFS;
 }
 
 /* open_path - the descriptor of the path, or why there is none. */
 static int open_path(struct xvhost_disk *disk, const struct file_config *config, int flags, int *fd)
 {
-	bool writing = (flags & O_ACCMODE) != O_RDONLY;
 	int error;
 
 	if (config->path[0] != '/') {
@@ -265,11 +265,10 @@ static int open_path(struct xvhost_disk *disk, const struct file_config *config,
 			"direct I/O; use direct=off",
 			config->path);
 	else
-		disk->host->fail(disk, "parameter path of backend file: can't open '%s' for %s: %s%s",
-				 config->path, writing ? "reading and writing" : "reading", strerror(error),
-				 writing && is_read_only_device(config->path)
-					 ? "; the device is read-only: give access=ro or readonly=on"
-					 : "");
+		disk->host->fail(disk, "parameter path of backend file: can't open '%s' for %s: %s",
+				 config->path,
+				 (flags & O_ACCMODE) == O_RDONLY ? "reading" : "reading and writing",
+				 strerror(error));
 	return -error;
 }
 
@@ -281,6 +280,8 @@ static int look_at(struct xvhost_disk *disk, const struct file_config *config, i
 	int error = find_blocks(disk, config, file->fd, &file->block_bytes, physical_bytes);
 
 	file->cut_fd = file->fd;
+	if (error == 0 && (flags & O_ACCMODE) != O_RDONLY)
+		error = check_writable(disk, config->path, file->fd);
 	if (error == 0)
 		error = file_size(disk, config->path, file->fd, file->block_bytes, &file->size_bytes);
 	if (error == 0 && flags & O_DIRECT)
