@@ -20,6 +20,7 @@ machine_images()
 	[[ ${SETTING[dom0_type]} == pv ]] || BOOT=yes
 	# shellcheck disable=SC2206 # lists separated by commas
 	names+=(${SETTING[packages]//,/ } ${SETTING[guest_packages]//,/ })
+	[[ -z $(driver_domain_kernels) ]] || names+=(driver)
 	mapfile -t names < <(printf '%s\n' "${names[@]}" | sort -u)
 	declare -gA IMAGE=()
 	list=$("$LAB_DIR/build-images" --cache "$CACHE" "${names[@]}") || exit 2
@@ -99,10 +100,23 @@ machine_run_disk()
 	rm -rf "$tree"
 }
 
-# machine_guest_disk RUN: writes RUN/guests.img, a file system with KERNEL/vmlinux and KERNEL/initrd for the guests.
+# driver_domain_piece ARCHIVE INSTALL: what a driver domain has beyond a guest.
+driver_domain_piece()
+{
+	local tree=$1.tree
+
+	merged_tree "$tree"
+	[[ -z $2 ]] || tar -c -C "$2" . | tar -x -C "$tree" --keep-directory-symlink --no-same-owner
+	pack "$tree" "$1.own"
+	cat "${IMAGE[driver]}/image.cpio" "$1.own" >"$1"
+	rm -rf "$tree" "$1.own"
+}
+
+# machine_guest_disk RUN INSTALL: writes RUN/guests.img, a file system with KERNEL/vmlinux and KERNEL/initrd for the guests,
+# and KERNEL/initrd.driver for driver domains.
 machine_guest_disk()
 {
-	local run=$1 tree=$1/stage/guest disk=$1/stage/disk kernel name pieces
+	local run=$1 install=$2 tree=$1/stage/guest disk=$1/stage/disk kernel name pieces
 
 	merged_tree "$tree"
 	mkdir -p "$tree"/{proc,sys,dev,run,tmp,root,mnt,lab} "$disk"
@@ -121,6 +135,11 @@ machine_guest_disk()
 		done
 		cat "${pieces[@]}" "$run/stage/guest.cpio" >"$disk/$kernel/initrd"
 		cp "${IMAGE[kernel-$kernel]}/vmlinux" "$disk/$kernel/vmlinux"
+	done
+	for kernel in $(driver_domain_kernels); do
+		driver_domain_piece "$run/stage/driver.cpio" "$install"
+		# All of Dom0's modules: those of a backend are among them.
+		cat "$disk/$kernel/initrd" "${IMAGE[kernel-$kernel]}/dom0.cpio" "$run/stage/driver.cpio" >"$disk/$kernel/initrd.driver"
 	done
 	truncate -s $DISK_SIZE "$run/guests.img"
 	mke2fs -q -F -t ext4 -O ^has_journal -m 0 -d "$disk" "$run/guests.img" ||

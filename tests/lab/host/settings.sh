@@ -42,8 +42,10 @@ set_guest()
 	vcpus=[1-8]) ;;
 	vcpus=*) die "guest $name: vcpus is '$value' but must be 1 to 8" ;;
 	memory=*) value=$(mebibytes "$value") || exit 2 ;;
+	driver_domain=yes | driver_domain=no) ;;
+	driver_domain=*) die "guest $name: driver_domain is '$value' but must be yes or no" ;;
 	kernel=* | cmdline=*) ;;
-	*) die "guest $name: no setting '$key'; there are: type vcpus kernel memory cmdline" ;;
+	*) die "guest $name: no setting '$key'; there are: type vcpus kernel memory cmdline driver_domain" ;;
 	esac
 	GUEST[$name.$key]=$value
 }
@@ -59,6 +61,7 @@ declare_guest()
 	set_guest "$name" vcpus 1
 	set_guest "$name" kernel 6.1
 	set_guest "$name" memory 256M
+	set_guest "$name" driver_domain no
 	GUEST[$name.cmdline]=''
 }
 
@@ -153,6 +156,16 @@ guest_kernels()
 
 	for guest in "${GUESTS[@]}"; do
 		echo "${GUEST[$guest.kernel]}"
+	done | sort -u
+}
+
+# Kernel versions of driver domains, each once.
+driver_domain_kernels()
+{
+	local guest
+
+	for guest in "${GUESTS[@]}"; do
+		[[ ${GUEST[$guest.driver_domain]} == no ]] || echo "${GUEST[$guest.kernel]}"
 	done | sort -u
 }
 

@@ -39,12 +39,16 @@ guest_crashed()
 # GUEST_VIFS (an array of vif entries) and GUEST_CONFIG (text).
 guest_config()
 {
-	local name=$1 entry cpu cmdline='console=hvc0 quiet panic=1 cryptomgr.notests=1'
+	local name=$1 entry cpu initrd=initrd cmdline='console=hvc0 quiet panic=1 cryptomgr.notests=1'
 
 	shift
 	printf 'name = "%s"\ntype = "%s"\n' "$name" "${GUEST[$name.type]}"
-	printf 'kernel = "/lab/guest/%s/vmlinux"\nramdisk = "/lab/guest/%s/initrd"\n' \
-		"${GUEST[$name.kernel]}" "${GUEST[$name.kernel]}"
+	if [[ ${GUEST[$name.driver_domain]} == yes ]]; then
+		initrd=initrd.driver
+		echo 'driver_domain = 1'
+	fi
+	printf 'kernel = "/lab/guest/%s/vmlinux"\nramdisk = "/lab/guest/%s/%s"\n' \
+		"${GUEST[$name.kernel]}" "${GUEST[$name.kernel]}" "$initrd"
 	[[ $LAB_MITIGATIONS != off ]] || cmdline+=" mitigations=off init_on_alloc=0"
 	printf 'cmdline = "%s %s"\n' "$cmdline" "${GUEST[$name.cmdline]:-}"
 	printf 'memory = %s\nvcpus = %s\n' "${GUEST[$name.memory]}" "${GUEST[$name.vcpus]}"
