@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xenevtchn.h>
 #include <xenstore.h>
+#include <xenstore_lib.h>
 
 struct xenstore {
 	struct xs_handle *handle;
@@ -37,11 +39,8 @@ static int xen_xenstore_open(const struct platform *platform, struct xenstore **
 	(void)platform;
 	if (!opened)
 		return -ENOMEM;
-	opened->handle = xs_open(XS_OPEN_SOCKETONLY);
-	if (!opened->handle) {
-		opened->handle = xs_open(0);
-		opened->by_kernel = true;
-	}
+	opened->by_kernel = access(xs_daemon_socket(), F_OK) < 0;
+	opened->handle = xs_open(0);
 	if (!opened->handle) {
 		int error = error_number();
 
