@@ -30,7 +30,8 @@ DKMSDIR = $(PREFIX)/src/xen-remap-$(version)
 SYSCONFDIR = /etc
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-override O := $(patsubst %/,%,$(O))
+# A folder has one name: what was made is not made anew because somebody gives the whole path.
+override O := $(patsubst $(CURDIR)/%,%,$(patsubst %/,%,$(O)))
 .DELETE_ON_ERROR:
 
 # `make clean` removes folders below $(O), some of which are called as those of the sources.
