@@ -254,7 +254,10 @@ static int open_path(struct xvhost_disk *disk, const struct file_config *config,
 	 * without it. */
 	*fd = open(config->path, flags | O_NONBLOCK);
 	if (*fd >= 0) {
-		fcntl(*fd, F_SETFL, fcntl(*fd, F_GETFL) & ~O_NONBLOCK);
+		flags = fcntl(*fd, F_GETFL) & ~O_NONBLOCK;
+		/* A guest's read says nothing of the file. This is for its owner to decide; others are refused. */
+		if (fcntl(*fd, F_SETFL, flags | O_NOATIME) < 0)
+			fcntl(*fd, F_SETFL, flags);
 		return 0;
 	}
 	error = errno;

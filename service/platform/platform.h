@@ -60,7 +60,8 @@ enum foreign_use {
 
 struct platform {
 	const char *name;
-	void *context; /* the platform's own; the functions that open get it by the table */
+	void *context;		    /* the platform's own; the functions that open get it by the table */
+	uint32_t requests_per_turn; /* of one ring: enough of them to share what a call costs, where each turn makes one */
 
 	/*
 	 * xenstore (docs/misc/xenstore.txt). One handle, one thread. Paths are absolute or relative to the

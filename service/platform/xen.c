@@ -214,6 +214,7 @@ static int xen_event_channels_notify(struct event_channels *channels, uint32_t p
 
 const struct platform platform_xen = {
 	.name = "xen",
+	.requests_per_turn = CONFIG_LOOP_REQUESTS_PER_TURN,
 	.xenstore_open = xen_xenstore_open,
 	.xenstore_close = xen_xenstore_close,
 	.xenstore_read = xen_xenstore_read,

@@ -46,6 +46,8 @@ struct sim_machine *sim_machine_create(uint64_t seed)
 	}
 	pthread_mutex_init(&machine->lock, NULL);
 	machine->platform.name = "sim";
+	/* Our calls are functions, so they need not be shared. */
+	machine->platform.requests_per_turn = SIM_REQUESTS_PER_TURN;
 	machine->platform.context = machine;
 	sim_events_platform(&machine->platform);
 	sim_grants_platform(&machine->platform);

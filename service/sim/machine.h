@@ -38,6 +38,7 @@
 #define SIM_GRANT_FRAMES_MAX 64u /* of a guest's table, as Xen's default is */
 #define SIM_STATUS_FRAMES_MAX 8u /* two bytes for each entry of 16 bytes */
 #define SIM_MAPTRACK_MAX 262144u /* grants that a handle has mapped at a time, as Xen's default for Dom0 */
+#define SIM_REQUESTS_PER_TURN 8u /* docs/performance.md, small turns */
 #define SIM_NO_PAGE UINT32_MAX
 
 /* ---- a lock that is held for some instructions ---- */

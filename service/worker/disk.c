@@ -61,14 +61,14 @@ void disk_disconnect_queues(struct disk *disk, const struct guest *guest)
 }
 
 /* requests_per_turn - where Xen is asked to map them, one call should do for many. */
-static uint32_t requests_per_turn(const struct disk_queue *queue)
+static uint32_t requests_per_turn(const struct guest *guest, const struct disk_queue *queue)
 {
 	if (!queue->persistent && memory_maps_each(queue->loop->memory, queue->cached))
 		return CONFIG_LOOP_REQUESTS_MAPPED_TOGETHER;
-	return CONFIG_LOOP_REQUESTS_PER_TURN;
+	return guest->platform->requests_per_turn;
 }
 
-int disk_make_queue(struct disk *disk, uint32_t index, char text[ERROR_TEXT_MAX])
+int disk_make_queue(struct disk *disk, const struct guest *guest, uint32_t index, char text[ERROR_TEXT_MAX])
 {
 	const struct message_disk_connect *rings = &disk->rings;
 	struct disk_queue *queue = &disk->queues[index];
@@ -81,7 +81,7 @@ int disk_make_queue(struct disk *disk, uint32_t index, char text[ERROR_TEXT_MAX]
 		.page_count = rings->ring_pages,
 		.cached = queue->cached,
 		.persistent = queue->persistent,
-		.requests_per_turn = requests_per_turn(queue),
+		.requests_per_turn = requests_per_turn(guest, queue),
 		.limit = &disk->limit,
 	};
 	int error;
@@ -138,7 +138,7 @@ static int connect_queue(struct disk *disk, struct guest *guest, const struct me
 		error = keep_grants(queue, asked, text);
 	if (error < 0)
 		goto fail_ring;
-	error = disk_make_queue(disk, index, text);
+	error = disk_make_queue(disk, guest, index, text);
 	if (error < 0)
 		goto fail_grants;
 	error = guest->platform->event_channels_bind(queue->loop->channels, guest->domid,

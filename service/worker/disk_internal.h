@@ -34,7 +34,7 @@ bool disk_is_empty_drive(const char *target);
 void disk_make_empty(struct disk *disk, uint32_t block_bytes, bool read_only);
 
 /* disk_make_queue - over a ring that is mapped; the disk's layers are open. Returns 0, or a negative errno and why. */
-int disk_make_queue(struct disk *disk, uint32_t index, char text[ERROR_TEXT_MAX]);
+int disk_make_queue(struct disk *disk, const struct guest *guest, uint32_t index, char text[ERROR_TEXT_MAX]);
 
 /* disk_disconnect_queues - all that are connected: unbind, unmake, unmap. */
 void disk_disconnect_queues(struct disk *disk, const struct guest *guest);

@@ -112,7 +112,7 @@ static void change_medium(struct disk *disk, const struct guest *guest, struct m
 }
 
 /* make_queues - over the same rings. */
-static int make_queues(struct disk *disk, char text[ERROR_TEXT_MAX])
+static int make_queues(struct disk *disk, const struct guest *guest, char text[ERROR_TEXT_MAX])
 {
 	int error = 0;
 
@@ -121,7 +121,7 @@ static int make_queues(struct disk *disk, char text[ERROR_TEXT_MAX])
 		disk->queues[i].queue = NULL;
 	}
 	for (uint32_t i = 0; i < disk->queue_count && error == 0; i++)
-		error = disk_make_queue(disk, i, text);
+		error = disk_make_queue(disk, guest, i, text);
 	return error;
 }
 
@@ -131,7 +131,7 @@ void disk_end_change(struct disk *disk, const struct guest *guest, struct messag
 
 	assert(disk->state == DISK_CHANGING && disk->released == disk->queue_count);
 	change_medium(disk, guest, answer);
-	error = make_queues(disk, answer->text);
+	error = make_queues(disk, guest, answer->text);
 	if (error < 0) {
 		answer->error = error;
 		answer->lost = true;

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COMPLETIONS_BATCH 8 /* completions looked at by one turn; the frontend can go on after each batch */
+#define COMPLETIONS_MAX                                                                                      \
+	CONFIG_LOOP_REQUESTS_PER_TURN /* looked at by one turn; the frontend can go on after each */
 
 enum command_type {
 	COMMAND_SERVE = 1,
@@ -248,12 +249,14 @@ static void complete_one(struct loop *loop, uint64_t data, int32_t result)
  * does not wait. */
 static void reap(struct loop *loop)
 {
-	struct io_uring_cqe *cqes[COMPLETIONS_BATCH];
+	struct io_uring_cqe *cqes[COMPLETIONS_MAX];
 	struct {
 		uint64_t data;
 		int32_t result;
-	} done[COMPLETIONS_BATCH];
-	unsigned int count = io_uring_peek_batch_cqe(&loop->ring, cqes, COMPLETIONS_BATCH);
+	} done[COMPLETIONS_MAX];
+	unsigned int most = loop->platform->requests_per_turn;
+	unsigned int count = io_uring_peek_batch_cqe(&loop->ring, cqes,
+						     most < COMPLETIONS_MAX ? most : COMPLETIONS_MAX);
 
 	/* The entries are given back first: what is done with them may add new ones. */
 	for (unsigned int i = 0; i < count; i++) {
