@@ -11,6 +11,11 @@
  * a second descriptor, through the page cache. The kernel keeps the two ways in agreement; it writes out before it
  * reads directly, and throws away what it has before it writes directly.
  *
+ * Few file systems let io_uring write to the page cache without waiting; for the others it gives each write to a thread of the
+ * kernel's, and the loop is woken for each. Where guests write several at a time a queue has a thread of its own for them, the writer
+ * (file_thread.h). It changes no order: a flush makes durable what is completed, and what the thread has is not. A write that
+ * hangs keeps those of its queue back, and nobody else.
+ *
  * A discard goes piece by piece, for the kernel or the device may take any time, and between two of them a disk that is
  * disconnected can leave the rest. How a piece is discarded is file_discard.h's. What turns out to be impossible is not tried again,
  * so that a guest that goes on asking costs nothing.
@@ -28,34 +33,29 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "file_discard.h"
-#include "xvhost/backend.h"
+#include "file_internal.h"
 
-#define SECTOR_BYTES 512u
-#define BLOCK_BYTES_MAX 4096u
+#define PAGE_BYTES 4096u
 #define DISCARD_PIECE_BYTES (UINT64_C(256) << 20)
 
-struct file_config {
-	const char *path;
-	bool direct;
-	bool read_only;
-	uint64_t block_bytes; /* 0: as the device has it */
+/* The threads of a queue; those that the disk needs. A discard may take any time, and writes don't wait for it. */
+enum file_thread_index {
+	FILE_WRITER = 0,
+	FILE_TRIMMER,
+	FILE_THREADS,
 };
 
-/* One open disk. */
-struct file {
-	int fd;
-	int cut_fd; /* for memory that is cut within blocks; fd, unless that can't have it */
-	uint32_t block_bytes;
-	uint64_t size_bytes; /* when it was opened */
-	struct file_discard discard;
-	atomic_bool discard_failed; /* it can't after all */
+struct file_queue {
+	struct file_thread *threads[FILE_THREADS]; /* each with the watch of its index */
+	uint32_t writes;			   /* that are under way */
+	bool several;	     /* since there was none, there was more than one of them at a time */
+	bool several_before; /* and the time before */
 };
 
 /* What a request carries along. */
 struct file_request {
 	uint64_t done_bytes;
-	struct file_piece piece; /* of a discard */
+	struct file_piece piece; /* while a thread has it */
 };
 
 static const struct xvhost_parameter file_parameters[] = {
@@ -91,223 +91,6 @@ static const struct xvhost_parameter file_parameters[] = {
 	},
 };
 
-/* find_blocks - the disk's blocks, and what the device writes at once. */
-static int find_blocks(struct xvhost_disk *disk, const struct file_config *config, int fd,
-		       uint32_t *block_bytes, uint32_t *physical_bytes)
-{
-	int logical = SECTOR_BYTES;
-	unsigned int physical = 0;
-	struct stat status;
-
-	/* What is wrong with the file itself is for file_size to say. */
-	if (fstat(fd, &status) == 0 && S_ISBLK(status.st_mode) &&
-	    (ioctl(fd, BLKSSZGET, &logical) < 0 || ioctl(fd, BLKPBSZGET, &physical) < 0)) {
-		int error = errno;
-
-		disk->host->fail(disk, "parameter path of backend file: can't get the block size of '%s': %s",
-				 config->path, strerror(error));
-		return -error;
-	}
-	*block_bytes = config->block_bytes ? (uint32_t)config->block_bytes : (uint32_t)logical;
-	if ((*block_bytes & (*block_bytes - 1)) != 0) {
-		disk->host->fail(disk,
-				 "parameter block-size of backend file is %" PRIu32
-				 ", it must be a power of 2 from %u to %u",
-				 *block_bytes, SECTOR_BYTES, BLOCK_BYTES_MAX);
-		return -EINVAL;
-	}
-	if (*block_bytes > BLOCK_BYTES_MAX) {
-		disk->host->fail(disk,
-				 "parameter path of backend file: '%s' has blocks of %" PRIu32
-				 " bytes, at most %u can be served; give a smaller block-size",
-				 config->path, *block_bytes, BLOCK_BYTES_MAX);
-		return -EINVAL;
-	}
-	*physical_bytes = physical > *block_bytes ? physical : *block_bytes;
-	return 0;
-}
-
-/* size_of - of a regular file or a block device; anything else has none. Returns 0 or a negative errno. */
-static int size_of(int fd, uint64_t *size_bytes)
-{
-	struct stat status;
-
-	if (fstat(fd, &status) < 0)
-		return -errno;
-	if (S_ISBLK(status.st_mode))
-		return ioctl(fd, BLKGETSIZE64, size_bytes) < 0 ? -errno : 0;
-	if (!S_ISREG(status.st_mode))
-		return -EINVAL;
-	*size_bytes = (uint64_t)status.st_size;
-	return 0;
-}
-
-/* file_size - of a regular file or a block device; anything else is refused. */
-static int file_size(struct xvhost_disk *disk, const char *path, int fd, uint32_t block_bytes,
-		     uint64_t *size_bytes)
-{
-	int error = size_of(fd, size_bytes);
-
-	if (error == -EINVAL)
-		disk->host->fail(
-			disk,
-			"parameter path of backend file: '%s' is neither a regular file nor a block device",
-			path);
-	else if (error < 0)
-		disk->host->fail(disk, "parameter path of backend file: can't get the size of '%s': %s", path,
-				 strerror(-error));
-	if (error < 0)
-		return error;
-	if (*size_bytes == 0 || *size_bytes % block_bytes != 0) {
-		disk->host->fail(disk,
-				 "parameter path of backend file: '%s' has %" PRIu64
-				 " bytes, it must be a multiple of %" PRIu32 " and more than 0",
-				 path, *size_bytes, block_bytes);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/* try_direct - read the first block as a guest may: into memory that is aligned to sectors, in two pieces if `cut`. */
-static int try_direct(int fd, uint32_t block_bytes, bool cut)
-{
-	char *memory = aligned_alloc(BLOCK_BYTES_MAX, 2 * BLOCK_BYTES_MAX);
-	struct iovec pieces[2];
-	ssize_t result;
-
-	if (!memory)
-		return -ENOMEM;
-	pieces[0] = (struct iovec){memory + SECTOR_BYTES, cut ? block_bytes - SECTOR_BYTES : block_bytes};
-	pieces[1] = (struct iovec){memory + SECTOR_BYTES + block_bytes, SECTOR_BYTES};
-	result = preadv(fd, pieces, cut ? 2 : 1, 0);
-	free(memory);
-	return result < 0 ? -errno : 0;
-}
-
-/*
- * check_direct - O_DIRECT may want more of requests and their memory than guests have, depending on the device below; such
- * reads tell. `*cut_fails`: of memory that is cut within blocks.
- */
-static int check_direct(struct xvhost_disk *disk, const char *path, int fd, uint32_t block_bytes,
-			bool *cut_fails)
-{
-	int error = try_direct(fd, block_bytes, false);
-
-	if (error == 0 && block_bytes > SECTOR_BYTES) {
-		error = try_direct(fd, block_bytes, true);
-		*cut_fails = error == -EINVAL;
-		if (*cut_fails)
-			error = 0;
-	}
-	if (error == -EINVAL)
-		disk->host->fail(disk,
-				 "parameter direct of backend file is on, but '%s' can't do direct I/O of "
-				 "%" PRIu32 " bytes; use direct=off or a larger block-size",
-				 path, block_bytes);
-	else if (error < 0)
-		disk->host->fail(disk, "parameter path of backend file: can't read '%s': %s", path,
-				 strerror(-error));
-	return error;
-}
-
-/* open_again - the same file without O_DIRECT. */
-static int open_again(struct xvhost_disk *disk, const char *path, int fd, int flags, int *again)
-{
-	char link[32];
-	int error;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	*again = open(link, flags);
-	if (*again >= 0)
-		return 0;
-	error = errno;
-	disk->host->fail(disk, "parameter path of backend file: can't open '%s' a second time: %s", path,
-			 strerror(error));
-	return -error;
-}
-
-/* check_writable - a device may be read-only (blockdev --setro) and be opened for writing all the same: then each write fails. */
-static int check_writable(struct xvhost_disk *disk, const char *path, int fd)
-{
-	int read_only = 0;
-
-	if (ioctl(fd, BLKROGET, &read_only) < 0 || !read_only)
-		return 0;
-	disk->host->fail(
-		disk,
-		"parameter path of backend file: the device '%s' is read-only; give access=ro or readonly=on",
-		path);
-	return -EROFS;
-}
-
-/* open_path - the descriptor of the path, or why there is none. */
-static int open_path(struct xvhost_disk *disk, const struct file_config *config, int flags, int *fd)
-{
-	int error;
-
-	if (config->path[0] != '/') {
-		disk->host->fail(disk, "parameter path of backend file is '%s', it must be an absolute path",
-				 config->path);
-		return -EINVAL;
-	}
-	/* O_NONBLOCK, so that a pipe in the disk's place is refused rather than waited for. I/O is then
-	 * without it. */
-	*fd = open(config->path, flags | O_NONBLOCK);
-	if (*fd >= 0) {
-		flags = fcntl(*fd, F_GETFL) & ~O_NONBLOCK;
-		/* A guest's read says nothing of the file. This is for its owner to decide; others are refused. */
-		if (fcntl(*fd, F_SETFL, flags | O_NOATIME) < 0)
-			fcntl(*fd, F_SETFL, flags);
-		return 0;
-	}
-	error = errno;
-	if (error == EINVAL && flags & O_DIRECT)
-		disk->host->fail(
-			disk,
-			"parameter direct of backend file is on, but the file system of '%s' can't do "
-			"direct I/O; use direct=off",
-			config->path);
-	else
-		disk->host->fail(disk, "parameter path of backend file: can't open '%s' for %s: %s",
-				 config->path,
-				 (flags & O_ACCMODE) == O_RDONLY ? "reading" : "reading and writing",
-				 strerror(error));
-	return -error;
-}
-
-/* look_at - an open file: its blocks and its size, and what direct I/O asks for. */
-static int look_at(struct xvhost_disk *disk, const struct file_config *config, int flags, struct file *file,
-		   uint32_t *physical_bytes)
-{
-	bool cut_fails = false;
-	int error = find_blocks(disk, config, file->fd, &file->block_bytes, physical_bytes);
-
-	file->cut_fd = file->fd;
-	if (error == 0 && (flags & O_ACCMODE) != O_RDONLY)
-		error = check_writable(disk, config->path, file->fd);
-	if (error == 0)
-		error = file_size(disk, config->path, file->fd, file->block_bytes, &file->size_bytes);
-	if (error == 0 && flags & O_DIRECT)
-		error = check_direct(disk, config->path, file->fd, file->block_bytes, &cut_fails);
-	if (error == 0 && cut_fails)
-		error = open_again(disk, config->path, file->fd, flags & ~O_DIRECT, &file->cut_fd);
-	return error;
-}
-
-/* open_file - by these flags of open(2). */
-static int open_file(struct xvhost_disk *disk, const struct file_config *config, int flags, struct file *file,
-		     uint32_t *physical_bytes)
-{
-	int error = open_path(disk, config, flags, &file->fd);
-
-	if (error < 0)
-		return error;
-	error = look_at(disk, config, flags, file, physical_bytes);
-	if (error < 0)
-		close(file->fd);
-	return error;
-}
-
 /* find_discard - what can be given back, and how. */
 static void find_discard(struct xvhost_disk *disk, struct file *file,
 			 struct xvhost_disk_properties *properties)
@@ -333,12 +116,12 @@ static int file_open(struct xvhost_disk *disk, const void *opaque, struct xvhost
 
 	if (!file)
 		return -ENOMEM;
-	error = open_file(disk, config, flags | (direct ? O_DIRECT : 0), file,
-			  &properties->physical_block_bytes);
+	error = file_descriptor_open(disk, config, flags | (direct ? O_DIRECT : 0), file,
+				     &properties->physical_block_bytes);
 	/* What only the toolstack wants is done where it can be. */
 	if (error == -EINVAL && direct && !config->direct) {
 		direct = false;
-		error = open_file(disk, config, flags, file, &properties->physical_block_bytes);
+		error = file_descriptor_open(disk, config, flags, file, &properties->physical_block_bytes);
 	}
 	if (error < 0) {
 		free(file);
@@ -352,6 +135,7 @@ static int file_open(struct xvhost_disk *disk, const void *opaque, struct xvhost
 		properties->flags |= XVHOST_DISK_READ_ONLY;
 	else
 		find_discard(disk, file, properties);
+	file_threads_init(&file->threads);
 	disk->state = file;
 	return 0;
 }
@@ -361,16 +145,15 @@ static int file_measure(struct xvhost_disk *disk, uint64_t *size_bytes)
 {
 	const struct file *file = disk->state;
 
-	return size_of(file->fd, size_bytes);
+	return file_descriptor_size(file->fd, size_bytes);
 }
 
 static void file_close(struct xvhost_disk *disk)
 {
 	struct file *file = disk->state;
 
-	if (file->cut_fd != file->fd)
-		close(file->cut_fd);
-	close(file->fd);
+	file_threads_end(&file->threads);
+	file_descriptor_close(file);
 	free(file);
 }
 
@@ -381,10 +164,20 @@ static bool is_stopping(const struct xvhost_queue *queue)
 	       (queue->flags & XVHOST_QUEUE_STOPPING);
 }
 
+/* put_piece - what is to be done for the request, by a thread of its queue. */
+static void put_piece(struct xvhost_request *request, enum file_thread_index index)
+{
+	const struct file_queue *mine = request->queue->state;
+	struct file_request *scratch = request->scratch;
+
+	scratch->piece.request = request;
+	file_thread_put(mine->threads[index], &scratch->piece);
+}
+
 /* ---- discards ---- */
 
-/* needs_thread - a discard of this kind is done by an ioctl. */
-static bool needs_thread(const struct file *file, uint32_t operation)
+/* needs_trimmer - a discard of this kind is done by an ioctl. */
+static bool needs_trimmer(const struct file *file, uint32_t operation)
 {
 	return operation == XVHOST_SECURE_DISCARD || file->discard.way == FILE_DISCARD_IOCTL;
 }
@@ -404,23 +197,29 @@ static void next_piece(const struct xvhost_request *request, uint64_t range[2])
 		range[1] = DISCARD_PIECE_BYTES;
 }
 
-/* start_piece - by the thread, or by io_uring. */
+/* trim - the trimmer's piece. */
+static int32_t trim(const struct xvhost_request *request)
+{
+	const struct file *file = request->queue->disk->state;
+	uint64_t range[2];
+
+	next_piece(request, range);
+	return ioctl(file->fd, request->operation == XVHOST_SECURE_DISCARD ? BLKSECDISCARD : BLKDISCARD,
+		     range) < 0
+		       ? -errno
+		       : 0;
+}
+
+/* start_piece - by the trimmer, or by io_uring. */
 static void start_piece(struct xvhost_request *request, const uint64_t range[2])
 {
 	const struct file *file = request->queue->disk->state;
-	struct file_request *mine = request->scratch;
 
-	if (needs_thread(file, request->operation)) {
-		mine->piece = (struct file_piece){
-			.request = request,
-			.code = request->operation == XVHOST_SECURE_DISCARD ? BLKSECDISCARD : BLKDISCARD,
-			.range = {range[0], range[1]},
-		};
-		file_trimmer_put(request->queue->state, &mine->piece);
-	} else {
+	if (needs_trimmer(file, request->operation))
+		put_piece(request, FILE_TRIMMER);
+	else
 		request->queue->disk->host->fallocate(
 			request, file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, range[0], range[1]);
-	}
 }
 
 /* start_discard - the next piece, if there is one and nobody waits for the queue to stop. */
@@ -461,38 +260,6 @@ static void discard_done(struct xvhost_request *request, int32_t result)
 	start_discard(request);
 }
 
-static int file_queue_start(struct xvhost_queue *queue)
-{
-	const struct file *file = queue->disk->state;
-
-	queue->state = NULL;
-	if (file->discard.way != FILE_DISCARD_IOCTL && !file->discard.secure)
-		return 0;
-	return file_trimmer_start(queue, file->fd);
-}
-
-static void file_queue_stop(struct xvhost_queue *queue)
-{
-	if (queue->state)
-		file_trimmer_stop(queue->state);
-}
-
-/* file_ready - the thread has done something. */
-static void file_ready(struct xvhost_queue *queue, uint32_t index, int32_t events)
-{
-	struct file_trimmer *trimmer = queue->state;
-	struct file_piece *piece, *next;
-
-	/* That the queue is to stop is seen by its flags. */
-	if (events == 0)
-		return;
-	for (piece = file_trimmer_take(trimmer); piece; piece = next) {
-		next = piece->next;
-		discard_done(piece->request, piece->result);
-	}
-	queue->disk->host->watch(queue, index, trimmer->bell, POLLIN);
-}
-
 /* ---- reads, writes, flushes ---- */
 
 /*
@@ -509,6 +276,60 @@ static int fd_for(const struct file *file, const struct xvhost_request *request)
 	return file->fd;
 }
 
+/* write_piece - the writer's: what is left of a request, or some of that. */
+static int32_t write_piece(const struct xvhost_request *request)
+{
+	const struct file_request *mine = request->scratch;
+	const struct iovec *iov = request->iov;
+	int fd = fd_for(request->queue->disk->state, request);
+	off_t offset = (off_t)(request->offset + mine->done_bytes);
+	ssize_t result;
+
+	do
+		result = request->iov_count == 1 ? pwrite(fd, iov->iov_base, iov->iov_len, offset)
+						 : pwritev(fd, iov, (int)request->iov_count, offset);
+	while (result < 0 && errno == EINTR);
+	return result < 0 ? -errno : (int32_t)result;
+}
+
+/*
+ * wants_writer - of a write that would wait in io_uring, which then gives it to a thread of the kernel's. For one at a time that is
+ * cheaper than a thread of ours, for more of them dearer; the guest goes on as it did. What is no whole page may have to be read
+ * first: of a block device the kernel reads several at a time.
+ */
+static bool wants_writer(const struct xvhost_request *request)
+{
+	const struct file_queue *mine = request->queue->state;
+
+	return (mine->several || mine->several_before) &&
+	       (request->offset | request->length) % PAGE_BYTES == 0;
+}
+
+static void start_write(struct xvhost_request *request, uint64_t offset)
+{
+	const struct file *file = request->queue->disk->state;
+	int fd = fd_for(file, request);
+
+	if (fd == file->waiting_fd && wants_writer(request))
+		put_piece(request, FILE_WRITER);
+	else
+		request->queue->disk->host->write(request, fd, request->iov, request->iov_count, offset);
+}
+
+static void write_begins(struct file_queue *queue)
+{
+	if (queue->writes++ > 0)
+		queue->several = true;
+}
+
+static void write_ends(struct file_queue *queue)
+{
+	if (--queue->writes > 0)
+		return;
+	queue->several_before = queue->several;
+	queue->several = false;
+}
+
 /* start - begin, or go on with, what the request asks for. */
 static void start(struct xvhost_request *request)
 {
@@ -522,7 +343,7 @@ static void start(struct xvhost_request *request)
 		host->read(request, fd_for(file, request), request->iov, request->iov_count, offset);
 		break;
 	case XVHOST_WRITE:
-		host->write(request, fd_for(file, request), request->iov, request->iov_count, offset);
+		start_write(request, offset);
 		break;
 	case XVHOST_FLUSH:
 		host->sync(request, file->fd);
@@ -542,6 +363,8 @@ static void file_submit(struct xvhost_request *request)
 	struct file_request *mine = request->scratch;
 
 	mine->done_bytes = 0;
+	if (request->operation == XVHOST_WRITE)
+		write_begins(request->queue->state);
 	start(request);
 }
 
@@ -573,27 +396,81 @@ static void no_progress(struct xvhost_request *request)
 	disk->host->complete(request, -EIO);
 }
 
-static void file_io_done(struct xvhost_request *request, int32_t result)
+/* goes_on - counts what was done; is something left of a read or write that makes progress? */
+static bool goes_on(const struct xvhost_request *request, int32_t result)
 {
-	const struct xvhost_host *host = request->queue->disk->host;
 	struct file_request *mine = request->scratch;
 
-	if (request->operation == XVHOST_DISCARD) {
+	if (result <= 0 || request->operation == XVHOST_FLUSH)
+		return false;
+	mine->done_bytes += (uint32_t)result;
+	return mine->done_bytes < request->length;
+}
+
+static void file_io_done(struct xvhost_request *request, int32_t result)
+{
+	if (request->operation == XVHOST_DISCARD || request->operation == XVHOST_SECURE_DISCARD) {
 		discard_done(request, result);
-	} else if (result < 0) {
-		host->complete(request, result);
-	} else if (request->operation == XVHOST_FLUSH) {
-		host->complete(request, 0);
-	} else if (result == 0) {
+		return;
+	}
+	if (goes_on(request, result)) {
+		skip(request, (size_t)result);
+		start(request);
+		return;
+	}
+	if (request->operation == XVHOST_WRITE)
+		write_ends(request->queue->state);
+	if (result == 0 && request->operation != XVHOST_FLUSH)
 		no_progress(request);
-	} else {
-		mine->done_bytes += (uint32_t)result;
-		if (mine->done_bytes == request->length) {
-			host->complete(request, 0);
-		} else {
-			skip(request, (size_t)result);
-			start(request);
-		}
+	else
+		request->queue->disk->host->complete(request, result < 0 ? result : 0);
+}
+
+/* ---- queues ---- */
+
+static void file_queue_stop(struct xvhost_queue *queue)
+{
+	struct file_queue *mine = queue->state;
+	struct file *file = queue->disk->state;
+
+	for (uint32_t i = 0; i < FILE_THREADS; i++)
+		if (mine->threads[i])
+			file_thread_stop(&file->threads, mine->threads[i]);
+	free(mine);
+}
+
+static int file_queue_start(struct xvhost_queue *queue)
+{
+	struct file *file = queue->disk->state;
+	struct file_queue *mine = calloc(1, sizeof(*mine));
+	int error = 0;
+
+	if (!mine)
+		return -ENOMEM;
+	queue->state = mine;
+	if (file->waiting_fd >= 0)
+		error = file_thread_start(&file->threads, queue, FILE_WRITER, write_piece,
+					  &mine->threads[FILE_WRITER]);
+	if (error == 0 && (file->discard.way == FILE_DISCARD_IOCTL || file->discard.secure))
+		error = file_thread_start(&file->threads, queue, FILE_TRIMMER, trim,
+					  &mine->threads[FILE_TRIMMER]);
+	if (error < 0)
+		file_queue_stop(queue);
+	return error;
+}
+
+/* file_ready - a thread has done something. */
+static void file_ready(struct xvhost_queue *queue, uint32_t index, int32_t events)
+{
+	const struct file_queue *mine = queue->state;
+	struct file_piece *piece, *next;
+
+	/* That the queue is to stop is seen by its flags. */
+	if (events == 0)
+		return;
+	for (piece = file_thread_take(mine->threads[index]); piece; piece = next) {
+		next = piece->next;
+		file_io_done(piece->request, piece->result);
 	}
 }
 

@@ -5,8 +5,7 @@
  * Theory of operation: a file gets a hole, by fallocate(2) in io_uring. A block device takes the same as "write zeroes in your own
  * way", which is offered by those alone that can do so without being sent the zeroes. Others give space back by an ioctl, and so
  * does whoever must leave nothing behind. Nothing does these in the background (Linux 6.12 begins to), and they last as
- * long as the device likes. So each queue of such a disk has a thread for them. A queue's thread takes one piece after the other;
- * what is done it rings home by an eventfd, which the loop watches.
+ * long as the device likes. So each queue of such a disk has a thread for them (file_thread.h).
  */
 #ifndef FILE_DISCARD_H
 #define FILE_DISCARD_H
@@ -14,11 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/fs.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -127,130 +122,6 @@ static inline void file_discard_find(int fd, struct file_discard *discard)
 	}
 	file_discard_of_device(SYSFS_DEVICES, status.st_rdev, discard);
 	discard->secure = discard->way != FILE_DISCARD_NONE && file_can_erase(fd);
-}
-
-/* ---- the thread of a queue ---- */
-
-/* A piece that is to be discarded, or was. It lies in its request. */
-struct file_piece {
-	struct file_piece *next;
-	struct xvhost_request *request;
-	unsigned long code; /* BLKDISCARD, BLKSECDISCARD */
-	uint64_t range[2];  /* where it begins, how long it is */
-	int32_t result;
-};
-
-struct file_trimmer {
-	int fd;
-	int bell; /* eventfd: something is done */
-	bool ending;
-	struct file_piece *to_do, **to_do_end;
-	struct file_piece *done;
-	pthread_mutex_t lock;
-	pthread_cond_t work;
-	pthread_t thread;
-};
-
-static inline void *file_trimmer_main(void *argument)
-{
-	struct file_trimmer *trimmer = argument;
-	uint64_t one = 1;
-
-	pthread_mutex_lock(&trimmer->lock);
-	for (;;) {
-		struct file_piece *piece = trimmer->to_do;
-
-		if (piece) {
-			trimmer->to_do = piece->next;
-			if (!trimmer->to_do)
-				trimmer->to_do_end = &trimmer->to_do;
-			pthread_mutex_unlock(&trimmer->lock);
-			piece->result = ioctl(trimmer->fd, piece->code, piece->range) < 0 ? -errno : 0;
-			pthread_mutex_lock(&trimmer->lock);
-			piece->next = trimmer->done;
-			trimmer->done = piece;
-			if (write(trimmer->bell, &one, sizeof(one)) < 0)
-				abort();
-		} else if (trimmer->ending) {
-			break;
-		} else {
-			pthread_cond_wait(&trimmer->work, &trimmer->lock);
-		}
-	}
-	pthread_mutex_unlock(&trimmer->lock);
-	return NULL;
-}
-
-/* file_trimmer_start - for a queue that is starting. Returns 0 or a negative errno. */
-static inline int file_trimmer_start(struct xvhost_queue *queue, int fd)
-{
-	struct file_trimmer *trimmer = calloc(1, sizeof(*trimmer));
-	int error = -ENOMEM;
-
-	if (!trimmer)
-		return -ENOMEM;
-	trimmer->fd = fd;
-	trimmer->to_do_end = &trimmer->to_do;
-	trimmer->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (trimmer->bell < 0) {
-		error = -errno;
-		goto fail_memory;
-	}
-	pthread_mutex_init(&trimmer->lock, NULL);
-	pthread_cond_init(&trimmer->work, NULL);
-	error = -pthread_create(&trimmer->thread, NULL, file_trimmer_main, trimmer);
-	if (error < 0)
-		goto fail_bell;
-	queue->state = trimmer;
-	queue->disk->host->watch(queue, 0, trimmer->bell, POLLIN);
-	return 0;
-fail_bell:
-	pthread_cond_destroy(&trimmer->work);
-	pthread_mutex_destroy(&trimmer->lock);
-	close(trimmer->bell);
-fail_memory:
-	free(trimmer);
-	return error;
-}
-
-/* file_trimmer_stop - nothing is to be done any more. */
-static inline void file_trimmer_stop(struct file_trimmer *trimmer)
-{
-	pthread_mutex_lock(&trimmer->lock);
-	trimmer->ending = true;
-	pthread_cond_signal(&trimmer->work);
-	pthread_mutex_unlock(&trimmer->lock);
-	pthread_join(trimmer->thread, NULL);
-	pthread_cond_destroy(&trimmer->work);
-	pthread_mutex_destroy(&trimmer->lock);
-	close(trimmer->bell);
-	free(trimmer);
-}
-
-/* file_trimmer_put - a piece, whose end file_trimmer_take gives. */
-static inline void file_trimmer_put(struct file_trimmer *trimmer, struct file_piece *piece)
-{
-	piece->next = NULL;
-	pthread_mutex_lock(&trimmer->lock);
-	*trimmer->to_do_end = piece;
-	trimmer->to_do_end = &piece->next;
-	pthread_cond_signal(&trimmer->work);
-	pthread_mutex_unlock(&trimmer->lock);
-}
-
-/* file_trimmer_take - all that is done, as a list. */
-static inline struct file_piece *file_trimmer_take(struct file_trimmer *trimmer)
-{
-	struct file_piece *done;
-	uint64_t rung;
-
-	if (read(trimmer->bell, &rung, sizeof(rung)) < 0)
-		return NULL;
-	pthread_mutex_lock(&trimmer->lock);
-	done = trimmer->done;
-	trimmer->done = NULL;
-	pthread_mutex_unlock(&trimmer->lock);
-	return done;
 }
 
 #endif
