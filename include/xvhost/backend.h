@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * backend.h - the interface between xvhost and a disk backend, ABI version 1
+ * backend.h - the interface between xvhost and a backend of disks or network cards, ABI version 1
  *
- * A backend carries out the requests of one kind of disk: a file, a network export, memory. It is one
+ * A disk backend carries out the requests of one kind of disk: a file, a network export, memory. It is one
  * `struct xvhost_disk_backend`, built into xvhost-worker or loaded from a shared object, and needs no
- * other header and no library of xvhost's.
+ * other header and no library of xvhost's. A net backend moves the packets of network cards in the same way; it is one
+ * `struct xvhost_net_backend`, and what is different for it stands at its part of this file.
  *
  * The life of a disk, and the thread that makes each call:
  *
@@ -348,18 +349,231 @@ struct xvhost_disk_backend {
 	void (*ready)(struct xvhost_queue *queue, uint32_t index, int32_t events);
 };
 
+/* ---- network cards (since xvhost 0.3) --------------------------------------------------------------- */
+
 /*
- * XVHOST_DISK_BACKEND(backend) - at the end of a backend's one source file: makes it known to the host.
+ * A net backend moves the packets of a guest's network cards: to an interface of the host, to other guests, to a file. The life
+ * of a card is that of a disk, with the same threads:
+ *
+ *	open ------> queue_start ----> transmit, io_done, ready, delivered, room ----> queue_stop ----> close
+ *	control      loop              loop                                            loop             control
+ *
+ * What the guest sends comes by `transmit`; the backend ends each packet by host->transmitted. What the guest is to get goes by
+ * host->receive; the host gives each packet back by `delivered`. In each direction the order of packets is kept.
+ *
+ * A packet is an Ethernet frame without its checksum at the end. One that is larger than the MTU is to be cut into segments by
+ * whoever sends it on (gso), and one whose TCP or UDP checksum is blank is to get it from whoever sends it on. Both sides say
+ * what they take, and get nothing else.
+ */
+struct xvhost_net;
+struct xvhost_net_queue;
+struct xvhost_packet;
+
+enum {
+	XVHOST_NET_BYTES_MAX = 65535, /* of a packet */
+	XVHOST_NET_BYTES_MIN = 14,    /* of a packet: the Ethernet header */
+	XVHOST_NET_IOVECS_MAX = 20,   /* of a packet that is transmitted */
+	XVHOST_NET_HEADER_BYTES =
+		128 /* so many of the first bytes of a packet that is transmitted are not the guest's memory */
+};
+
+/* What a side takes. */
+enum {
+	XVHOST_NET_CHECKSUM_IPV4 =
+		1u << 0, /* packets with XVHOST_PACKET_CHECKSUM_BLANK: TCP and UDP over IPv4 */
+	XVHOST_NET_CHECKSUM_IPV6 = 1u << 1, /* the same over IPv6 */
+	XVHOST_NET_GSO_TCPV4 = 1u << 2, /* packets with XVHOST_GSO_TCPV4; their checksum is always blank */
+	XVHOST_NET_GSO_TCPV6 = 1u << 3	/* the same over IPv6 */
+};
+
+enum {
+	/* The checksum of TCP or UDP holds the sum of the pseudo header only. Who sends the packet to a wire adds the rest:
+	 * of the bytes from checksum_start on, to be stored at checksum_start + checksum_offset. */
+	XVHOST_PACKET_CHECKSUM_BLANK = 1u << 0,
+	/* Somebody has seen that the checksum is right, or blank: the receiver need not look. */
+	XVHOST_PACKET_CHECKSUM_GOOD = 1u << 1
+};
+
+enum xvhost_gso {
+	XVHOST_GSO_NONE = 0,
+	XVHOST_GSO_TCPV4 = 1,
+	XVHOST_GSO_TCPV6 = 2
+};
+
+/*
+ * One packet. One that is transmitted is the host's, which has checked it: length is the sum of the iovecs and from
+ * XVHOST_NET_BYTES_MIN to XVHOST_NET_BYTES_MAX, and the first min(length, XVHOST_NET_HEADER_BYTES) bytes lie in the first
+ * iovec and are not the guest's memory, so that headers can be looked at where they are. The others are, which may change at any
+ * time, may only be read, and may be used until host->transmitted. From transmit to transmitted a backend may change iov and the
+ * iovecs, and nothing else.
+ *
+ * One that is received is the backend's, and so is all that it points to; from host->receive, if that takes it, until
+ * `delivered` it must stay as it is.
+ */
+struct xvhost_packet {
+	struct xvhost_net_queue *queue;
+	struct iovec *iov;
+	uint32_t iov_count;
+	uint32_t length;
+	uint32_t flags;	       /* XVHOST_PACKET_... */
+	uint32_t index;	       /* transmitted: of the packet among its queue's, below queue->packets_max */
+	uint16_t gso;	       /* enum xvhost_gso */
+	uint16_t gso_bytes;    /* with gso: of TCP's data in each segment */
+	uint16_t header_bytes; /* with gso: of all headers, up to TCP's data */
+	uint16_t checksum_start; /* with XVHOST_PACKET_CHECKSUM_BLANK: bytes from the packet's beginning to TCP's or UDP's */
+	uint16_t checksum_offset; /* the same, from there to the checksum */
+	uint16_t reserved[3];
+};
+
+/* What the backend tells of a card that it opened. The host zeroes it before open() and checks it after. */
+struct xvhost_net_properties {
+	uint32_t flags; /* XVHOST_NET_...: of packets that are transmitted. What is not there the guest does itself */
+	uint32_t mtu_max;    /* the largest that it can have, 68 to 65521; 0: any */
+	uint32_t queues_max; /* it can have so many at a time; 0: any number */
+	uint32_t operations; /* that a queue of it has besides those of transmitted packets; see host->read. At most 256 */
+};
+
+/*
+ * What the host does for a net backend. Reached as net->host, valid from open to the end of close. All but log and fail are called on
+ * the loop thread of the queue only, from any call for it; from queue_stop none of them.
+ *
+ * read, write and wait start an operation on the loop's io_uring and return at once; its result arrives by io_done. They have a
+ * number, which is the backend's to choose: index of the transmitted packet that it is for, or queue->packets_max and more
+ * for others, `operations` of them. At most one of each number is under way. They can't fail: what goes wrong is the
+ * result. The iovecs and the memory must stay as they are until then.
+ */
+struct xvhost_net_host {
+	uint32_t size; /* bytes of this structure that the host has */
+	uint32_t abi;  /* XVHOST_BACKEND_ABI of the host */
+
+	/*
+	 * transmitted - end a packet that came by transmit: 0, or a negative errno if it was lost. Exactly once for each, from
+	 * within any call of the host's for this queue. The packet and its memory are not the backend's any more.
+	 */
+	void (*transmitted)(struct xvhost_packet *packet, int error);
+
+	/*
+	 * receive - a packet for the guest. Returns true if the host takes it: then `delivered` comes for it, after this
+	 * call and before the loop waits. False: the guest has given no room for it, and the packet stays the backend's, to keep or
+	 * to drop; `room` is called when there may be room again. The flags and gso may be such as queue->guest_takes has.
+	 */
+	bool (*receive)(struct xvhost_net_queue *queue, struct xvhost_packet *packet);
+
+	/* dropped - the backend has thrown away so many packets for the guest; they are counted. */
+	void (*dropped)(struct xvhost_net_queue *queue, uint32_t count);
+
+	/* As readv(2), writev(2): the result is a number of bytes or a negative errno. A descriptor that does not block gives
+	 * -EAGAIN, and what one call of the host's has started on it is done in that order. */
+	void (*read)(struct xvhost_net_queue *queue, uint32_t number, int fd, const struct iovec *iov,
+		     uint32_t iov_count);
+	void (*write)(struct xvhost_net_queue *queue, uint32_t number, int fd, const struct iovec *iov,
+		      uint32_t iov_count);
+
+	/* wait - io_done comes with 0 when this time has passed, or early when the queue is to stop. */
+	void (*wait)(struct xvhost_net_queue *queue, uint32_t number, uint64_t nanoseconds);
+
+	/* watch - as that of disks: `ready` is called once when a descriptor has one of these events of poll(2). -1: no more. */
+	void (*watch)(struct xvhost_net_queue *queue, uint32_t index, int fd, uint32_t events);
+
+	/* log, fail - as those of disks. Any thread; control thread, from open only. */
+	void (*log)(const struct xvhost_net *net, enum xvhost_log_level level, const char *format, ...)
+		XVHOST_PRINTF(3, 4);
+	void (*fail)(struct xvhost_net *net, const char *format, ...) XVHOST_PRINTF(2, 3);
+};
+
+/* One network card of one guest. The host owns it; it lives from open to the end of close. */
+struct xvhost_net {
+	uint32_t size; /* bytes of this structure that the host has */
+	uint32_t mtu;  /* of the guest, as the toolstack has it */
+	const struct xvhost_net_host *host;
+	const char *name; /* for messages, as in "guest 3 vif 0" */
+	const char *
+		interface; /* the name that an interface of the host for this card should have, such as "vif3.0" */
+	const char *
+		bridge; /* what the toolstack calls the network that the card is to be part of; NULL: it says nothing */
+	uint8_t mac[6];	 /* of the guest's side */
+	uint16_t queues; /* that the guest may have: the most that the host offers */
+	uint16_t domid;
+	uint16_t reserved[3];
+	void *state; /* the backend's own, for the card */
+};
+
+/* One pair of rings of a card. The host owns it; it lives from queue_start to the end of queue_stop. */
+struct xvhost_net_queue {
+	uint32_t size;	      /* bytes of this structure that the host has */
+	uint32_t index;	      /* counts from 0 within the card */
+	uint32_t count;	      /* of the card's queues */
+	uint32_t packets_max; /* that are transmitted at a time */
+	uint32_t guest_takes; /* XVHOST_NET_...: of packets that it receives */
+	uint32_t flags;	      /* XVHOST_QUEUE_...; changes between two calls */
+	struct xvhost_net *net;
+	void *state; /* the backend's own, for the queue */
+};
+
+struct xvhost_net_backend {
+	uint32_t size; /* sizeof(struct xvhost_net_backend) */
+	uint32_t abi;  /* XVHOST_BACKEND_ABI */
+
+	const char *name;	 /* lower case letters, digits, '-' */
+	const char *version;	 /* of the backend, for people */
+	const char *description; /* one line for people */
+
+	const struct xvhost_parameter
+		*parameters; /* parameter_count of them; as those of disks, without XVHOST_TARGET */
+	uint32_t parameter_count;
+	uint32_t parameter_size; /* sizeof(struct xvhost_parameter) */
+	uint32_t config_size;	 /* of the structure that the parameters' offsets point into */
+	uint32_t reserved;
+
+	/* open, close - as those of disks. Control thread; may block. */
+	int (*open)(struct xvhost_net *net, const void *config, struct xvhost_net_properties *properties);
+	void (*close)(struct xvhost_net *net);
+
+	/* queue_start - set up queue->state. Returns 0 or a negative errno. Loop thread. */
+	int (*queue_start)(struct xvhost_net_queue *queue);
+
+	/*
+	 * queue_stop - all that was transmitted, received and started has ended, and nothing more comes. Loop thread. Before it, while
+	 * queue->flags have XVHOST_QUEUE_STOPPING, the backend lets what it has under way come to an end: it is told so once by
+	 * `room`, and starts nothing more.
+	 */
+	void (*queue_stop)(struct xvhost_net_queue *queue);
+
+	/* transmit - packets from the guest, in their order. All that were taken in one turn come together. Loop thread. */
+	void (*transmit)(struct xvhost_net_queue *queue, struct xvhost_packet *const *packets,
+			 uint32_t count);
+
+	/* room - after host->receive has returned false: the guest has given more. Or the queue is to stop. Loop thread. */
+	void (*room)(struct xvhost_net_queue *queue);
+
+	/* delivered - a packet that host->receive took: 0, or a negative errno if the guest did not get it. Loop thread. */
+	void (*delivered)(struct xvhost_packet *packet, int error);
+
+	/* io_done - the result of the operation of this number. NULL in a backend that starts none. Loop thread. */
+	void (*io_done)(struct xvhost_net_queue *queue, uint32_t number, int32_t result);
+
+	/* ready - what came of a watch, as for disks. NULL in a backend that watches nothing. Loop thread. */
+	void (*ready)(struct xvhost_net_queue *queue, uint32_t index, int32_t events);
+};
+
+/* ---- making a backend known ------------------------------------------------------------------------- */
+
+/*
+ * XVHOST_DISK_BACKEND(backend), XVHOST_NET_BACKEND(backend) - at the end of a backend's one source file: makes it known to the
+ * host.
  *
  * In a shared object it defines the one symbol that the host looks for. Built into xvhost-worker,
  * XVHOST_BUILT_IN is the symbol's name, different for each backend.
  */
 #ifdef XVHOST_BUILT_IN
 #define XVHOST_BACKEND_SYMBOL XVHOST_BUILT_IN
+#define XVHOST_NET_BACKEND_SYMBOL XVHOST_BUILT_IN
 #else
 #define XVHOST_BACKEND_SYMBOL xvhost_disk_backend_entry
+#define XVHOST_NET_BACKEND_SYMBOL xvhost_net_backend_entry
 #endif
 #define XVHOST_BACKEND_SYMBOL_NAME "xvhost_disk_backend_entry"
+#define XVHOST_NET_BACKEND_SYMBOL_NAME "xvhost_net_backend_entry"
 
 #ifdef __cplusplus
 #define XVHOST_EXTERN_C extern "C"
@@ -380,6 +594,14 @@ struct xvhost_disk_backend {
 		return &(backend);                                                                           \
 	}                                                                                                    \
 	struct xvhost_disk_backend /* takes the semicolon that follows */
+
+#define XVHOST_NET_BACKEND(backend)                                                                          \
+	XVHOST_EXTERN_C XVHOST_EXPORT const struct xvhost_net_backend *XVHOST_NET_BACKEND_SYMBOL(void);      \
+	XVHOST_EXTERN_C XVHOST_EXPORT const struct xvhost_net_backend *XVHOST_NET_BACKEND_SYMBOL(void)       \
+	{                                                                                                    \
+		return &(backend);                                                                           \
+	}                                                                                                    \
+	struct xvhost_net_backend /* takes the semicolon that follows */
 
 #ifdef __cplusplus
 }

@@ -362,19 +362,19 @@ int device_answer(struct device *device, const struct host *host, struct message
 {
 	device->dirty = true;
 	switch (message->type) {
-	case MESSAGE_DISK_OPENED:
+	case MESSAGE_OPENED:
 		return answer_opened(device, host, &message->opened, now_ms);
-	case MESSAGE_DISK_CONNECTED:
+	case MESSAGE_CONNECTED:
 		return answer_connected(device, host, &message->error, now_ms);
-	case MESSAGE_DISK_CHANGED:
+	case MESSAGE_CHANGED:
 		return answer_changed(device, host, &message->opened, now_ms);
-	case MESSAGE_DISK_BROKEN:
+	case MESSAGE_BROKEN:
 		return report_broken(device, host, &message->error, now_ms);
-	case MESSAGE_DISK_RESIZED:
+	case MESSAGE_RESIZED:
 		return report_resized(device, &message->resized);
-	case MESSAGE_DISK_DISCONNECTED:
+	case MESSAGE_DISCONNECTED:
 		return answer_let_go(device, DISK_DISCONNECTING, DISK_OPEN, now_ms);
-	case MESSAGE_DISK_CLOSED:
+	case MESSAGE_CLOSED:
 		return answer_let_go(device, DISK_CLOSING, DISK_NONE, now_ms);
 	default:
 		return -EPROTO;

@@ -291,7 +291,7 @@ static void open_disk(struct device *device, const struct host *host, int64_t no
 		device_fail(device, host, now_ms, FAILURE_OPEN, EAGAIN, "%s", text);
 		return;
 	}
-	ask(device, &message, MESSAGE_DISK_OPEN, DISK_OPENING, 0);
+	ask(device, &message, MESSAGE_OPEN, DISK_OPENING, 0);
 	if (device->disk == DISK_OPENING) {
 		text_clean(message.open.target);
 		log_limited(&device->log_limit, LOG_LEVEL_INFO, "%s: opening %.800s%s", device->name,
@@ -328,7 +328,7 @@ static void change_medium(struct device *device, const struct host *host, int64_
 	memset(&message, 0, sizeof(message));
 	right = read_wish(device, host, &message.open, text);
 	if (right)
-		ask(device, &message, MESSAGE_DISK_CHANGE, DISK_CHANGING, now_ms + ANSWER_TIMEOUT_MS);
+		ask(device, &message, MESSAGE_CHANGE, DISK_CHANGING, now_ms + ANSWER_TIMEOUT_MS);
 	else
 		device_show_medium(device, host, EINVAL, text);
 	if (!right || device->disk == DISK_CHANGING)
@@ -466,7 +466,7 @@ static void connect_ring(struct device *device, const struct host *host, int64_t
 	if (error < 0)
 		device_fail(device, host, now_ms, FAILURE_RUNTIME, error, "%s", text);
 	else
-		ask(device, &message, MESSAGE_DISK_CONNECT, DISK_CONNECTING, now_ms + ANSWER_TIMEOUT_MS);
+		ask(device, &message, MESSAGE_CONNECT, DISK_CONNECTING, now_ms + ANSWER_TIMEOUT_MS);
 	device->large_sectors = message.connect.large_sectors;
 }
 
@@ -565,7 +565,7 @@ void device_perform(struct device *device, const struct host *host, enum device_
 		write_state(device, host, XENBUS_CLOSING, now_ms);
 		break;
 	case ACTION_DISCONNECT:
-		ask_plainly(device, MESSAGE_DISK_DISCONNECT, DISK_DISCONNECTING,
+		ask_plainly(device, MESSAGE_DISCONNECT, DISK_DISCONNECTING,
 			    now_ms + DISCONNECT_TIMEOUT_MS);
 		break;
 	case ACTION_END_CLOSING:
@@ -577,7 +577,7 @@ void device_perform(struct device *device, const struct host *host, enum device_
 		device->dirty = true;
 		break;
 	case ACTION_CLOSE:
-		ask_plainly(device, MESSAGE_DISK_CLOSE, DISK_CLOSING, now_ms + ANSWER_TIMEOUT_MS);
+		ask_plainly(device, MESSAGE_CLOSE, DISK_CLOSING, now_ms + ANSWER_TIMEOUT_MS);
 		break;
 	case ACTION_REMOVE:
 		remove_backend(device, host, now_ms);

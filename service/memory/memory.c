@@ -173,6 +173,11 @@ bool memory_maps_each(const struct memory *memory, bool cached)
 	return !cached || memory->guest->pv;
 }
 
+bool memory_copies(const struct memory *memory, bool cached, bool to_guest)
+{
+	return memory->platform->grants_copy && (!cached || (to_guest && memory->guest->pv));
+}
+
 /* ---- map and unmap ---- */
 
 /* can_go_by_cache - shall the cache be tried? A PV guest's frames are not written there. */
@@ -337,6 +342,14 @@ size_t memory_unmap(struct memory *memory, struct memory_mapping **mappings, siz
 		if (mappings[i]->way != WAY_GRANTS)
 			gone[gone_count++] = mappings[i];
 	return gone_count;
+}
+
+void memory_copy(struct memory *memory, struct grant_copy *copies, uint32_t count)
+{
+	int error = memory->platform->grants_copy(memory->grants, memory->domid, copies, count);
+
+	for (uint32_t i = 0; error < 0 && i < count; i++)
+		copies[i].error = error;
 }
 
 void memory_expect_direct(struct memory *memory)

@@ -100,6 +100,18 @@ size_t memory_unmap(struct memory *memory, struct memory_mapping **mappings, siz
 		    struct memory_mapping **gone);
 
 /*
+ * memory_copy - copy between parts of granted pages and memory of ours, by one call of Xen's; each piece has its own error
+ * afterwards. For what is not mapped: see memory_copies. Loop thread.
+ */
+void memory_copy(struct memory *memory, struct grant_copy *copies, uint32_t count);
+
+/*
+ * memory_copies - is it better to copy data from a guest, or to it, than to map its grants, with this `cached`? So it is where
+ * mapping takes calls. Control thread.
+ */
+bool memory_copies(const struct memory *memory, bool cached, bool to_guest);
+
+/*
  * memory_expect_direct - requests will come that are for direct I/O and may go by the cache. What is to be registered for them
  * takes memory now, which would hold up the loop. Control thread.
  */

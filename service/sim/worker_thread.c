@@ -128,12 +128,12 @@ static int next_message(struct worker_thread *worker, int timeout_ms, struct mes
 	if (length != (ssize_t)sizeof(*message))
 		return length < 0 ? -errno : -EPROTO;
 	/* Frontends are told by xenstore, if there is an xvhostd. */
-	if (message->type == MESSAGE_DISK_RESIZED) {
+	if (message->type == MESSAGE_RESIZED) {
 		log_info("the disk of device %" PRIu32 " has %" PRIu64 " bytes now", message->device_id,
 			 message->resized.size_bytes);
 		return 0;
 	}
-	if (message->type != MESSAGE_DISK_BROKEN)
+	if (message->type != MESSAGE_BROKEN)
 		return 1;
 	note_broken(worker, message);
 	return 0;
@@ -167,13 +167,13 @@ int worker_thread_open(struct worker_thread *worker, uint32_t device_id, const c
 		       struct message_disk_opened *opened)
 {
 	struct message message = {
-		.type = MESSAGE_DISK_OPEN, .device_id = device_id, .open = {.read_only = read_only}};
+		.type = MESSAGE_OPEN, .device_id = device_id, .open = {.read_only = read_only}};
 	int error;
 
 	snprintf(message.open.target, sizeof(message.open.target), "%s", target);
 	error = ask(worker, &message);
 	if (error == 0)
-		error = answer(worker, MESSAGE_DISK_OPENED, device_id, &message);
+		error = answer(worker, MESSAGE_OPENED, device_id, &message);
 	*opened = message.opened;
 	if (error < 0) {
 		opened->error = error;
@@ -205,7 +205,7 @@ static struct blkif_features features_of(const struct message_disk_opened *opene
 int worker_thread_connect(struct worker_thread *worker, struct blkif_frontend *frontend,
 			  const struct message_disk_opened *opened, char text[ERROR_TEXT_MAX])
 {
-	struct message message = {.type = MESSAGE_DISK_CONNECT, .device_id = frontend->options.device_id};
+	struct message message = {.type = MESSAGE_CONNECT, .device_id = frontend->options.device_id};
 	struct blkif_features features = features_of(opened);
 	int error;
 
@@ -223,7 +223,7 @@ int worker_thread_connect(struct worker_thread *worker, struct blkif_frontend *f
 	message.connect.persistent = message.connect.persistent && opened->persistent;
 	error = ask(worker, &message);
 	if (error == 0)
-		error = answer(worker, MESSAGE_DISK_CONNECTED, frontend->options.device_id, &message);
+		error = answer(worker, MESSAGE_CONNECTED, frontend->options.device_id, &message);
 	if (error < 0) {
 		snprintf(text, ERROR_TEXT_MAX, "the worker does not answer: %s", strerror(-error));
 		return error;
@@ -234,12 +234,12 @@ int worker_thread_connect(struct worker_thread *worker, struct blkif_frontend *f
 
 int worker_thread_disconnect(struct worker_thread *worker, uint32_t device_id)
 {
-	return ask_plain(worker, MESSAGE_DISK_DISCONNECT, device_id, MESSAGE_DISK_DISCONNECTED);
+	return ask_plain(worker, MESSAGE_DISCONNECT, device_id, MESSAGE_DISCONNECTED);
 }
 
 int worker_thread_close(struct worker_thread *worker, uint32_t device_id)
 {
-	return ask_plain(worker, MESSAGE_DISK_CLOSE, device_id, MESSAGE_DISK_CLOSED);
+	return ask_plain(worker, MESSAGE_CLOSE, device_id, MESSAGE_CLOSED);
 }
 
 static int64_t now_ms(void)

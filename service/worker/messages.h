@@ -5,24 +5,26 @@
  * Theory of operation: one SOCK_SEQPACKET socket pair per worker. Each message is one `struct message`, a
  * packet of fixed size; both ends are built from the same tree and are installed together, so there is no
  * version. xvhostd asks, the worker answers each question exactly once and in its own time; questions about
- * different disks may be answered out of order, for one disk xvhostd waits for an answer before it asks again.
- * The worker also reports a disk that broke, or has another size. When the socket closes, the other side is gone: the worker then
- * finishes what it has taken and ends.
+ * different devices may be answered out of order, for one device xvhostd waits for an answer before it asks again. A device is a
+ * disk (vbd) or a network card (vif).
+ * The worker also reports a device that broke, or a disk that has another size. When the socket closes, the other side is gone: the
+ * worker then finishes what it has taken and ends.
  *
  *	xvhostd			worker
- *	DISK_OPEN	->			parse the target, open the backend
- *			<-	DISK_OPENED
- *	DISK_CONNECT	->			map the rings, bind the event channels, serve
- *			<-	DISK_CONNECTED
- *			<-	DISK_BROKEN	while connected: nothing more is taken from a ring, and why
- *			<-	DISK_RESIZED	while open: the disk has another size
- *	DISK_CHANGE	->			while connected: answer what was taken, close the backend, open another one
- *			<-	DISK_CHANGED
- *	DISK_DISCONNECT	->			answer what was taken, unbind, unmap
- *			<-	DISK_DISCONNECTED
- *	DISK_CLOSE	->			close the backend
- *			<-	DISK_CLOSED
- *	STOP		->			disconnect and close all disks, end
+ *	OPEN		->			parse the target, open the backend
+ *			<-	OPENED
+ *	CONNECT		->			map the rings, bind the event channels, serve
+ *			<-	CONNECTED
+ *			<-	BROKEN		while connected: nothing more is taken from a ring, and why
+ *			<-	RESIZED		a disk, while open: it has another size
+ *	CHANGE		->			a disk, while connected: answer what was taken, close the backend, open another one
+ *			<-	CHANGED
+ *	NET_SETTINGS	->			a card, while open: other settings; has no answer
+ *	DISCONNECT	->			answer what was taken, unbind, unmap
+ *			<-	DISCONNECTED
+ *	CLOSE		->			close the backend
+ *			<-	CLOSED
+ *	STOP		->			disconnect and close all devices, end
  *	MEMORY		->			what to do with the guest's memory; has no answer, and may come again
  */
 #ifndef MESSAGES_H
@@ -54,21 +56,33 @@ static inline bool is_disk_block(uint32_t bytes)
 	return is_power_of_2(bytes) && bytes >= DISK_BLOCK_MIN && bytes <= DISK_BLOCK_MAX;
 }
 
+#define NET_QUEUES_MAX 8u  /* of a card */
+#define NET_NAME_MAX 16	   /* bytes of an interface's or a bridge's name with the final 0 */
+#define NET_MTU_MIN 68u	   /* bytes; RFC 791 */
+#define NET_MTU_MAX 65521u /* bytes: with the Ethernet header, the largest packet that a ring can say */
+#define NET_XDP_HEADROOM_MAX 256u /* bytes: Linux's XDP_PACKET_HEADROOM; more is not given */
+
+enum device_class {
+	DEVICE_DISK = 1, /* vbd */
+	DEVICE_NET,	 /* vif */
+};
+
 enum message_type {
-	MESSAGE_DISK_OPEN = 1,
-	MESSAGE_DISK_OPENED,
-	MESSAGE_DISK_CONNECT,
-	MESSAGE_DISK_CONNECTED,
-	MESSAGE_DISK_BROKEN,
-	MESSAGE_DISK_DISCONNECT,
-	MESSAGE_DISK_DISCONNECTED,
-	MESSAGE_DISK_CLOSE,
-	MESSAGE_DISK_CLOSED,
+	MESSAGE_OPEN = 1,
+	MESSAGE_OPENED,
+	MESSAGE_CONNECT,
+	MESSAGE_CONNECTED,
+	MESSAGE_BROKEN,
+	MESSAGE_DISCONNECT,
+	MESSAGE_DISCONNECTED,
+	MESSAGE_CLOSE,
+	MESSAGE_CLOSED,
 	MESSAGE_STOP,
 	MESSAGE_MEMORY,
-	MESSAGE_DISK_RESIZED,
-	MESSAGE_DISK_CHANGE,
-	MESSAGE_DISK_CHANGED,
+	MESSAGE_RESIZED,
+	MESSAGE_CHANGE,
+	MESSAGE_CHANGED,
+	MESSAGE_NET_SETTINGS,
 	MESSAGE_TYPES, /* none: one more than the last */
 };
 
@@ -87,7 +101,7 @@ struct message_disk_open {
 	bool removable;	  /* the drive can be empty, which is the target "" or "empty" */
 };
 
-/* Answers DISK_OPEN and DISK_CHANGE: the disk as it is. With an error of DISK_OPEN, `text` says what and nothing else counts. */
+/* Answers OPEN and CHANGE: the disk as it is. With an error of OPEN, `text` says what and nothing else counts. */
 struct message_disk_opened {
 	int32_t error; /* 0 or a negative errno */
 	char text[ERROR_TEXT_MAX];
@@ -102,7 +116,7 @@ struct message_disk_opened {
 	uint32_t discard_alignment;   /* bytes, a multiple of block_bytes */
 	bool persistent;	      /* grants that the frontend leaves in place would stay mapped */
 	uint32_t queues_max;	      /* it can have at a time; 0: any number */
-	bool lost; /* of DISK_CHANGED with an error: the rings are not served any more. If not, the drive is empty */
+	bool lost; /* of CHANGED with an error: the rings are not served any more. If not, the drive is empty */
 };
 
 /* One ring, as the frontend describes it. */
@@ -122,7 +136,7 @@ struct message_disk_connect {
 	struct message_queue queues[DISK_QUEUES_MAX];
 };
 
-/* Answers DISK_CONNECT, or reports as DISK_BROKEN. */
+/* Answers CONNECT, or reports as BROKEN. */
 struct message_error {
 	int32_t error; /* 0 or a negative errno */
 	char text[ERROR_TEXT_MAX];
@@ -131,6 +145,52 @@ struct message_error {
 /* Reports: how large the disk is from now on. */
 struct message_disk_resized {
 	uint64_t size_bytes;
+};
+
+/* What may change while a card is connected. */
+struct message_net_settings {
+	uint64_t rate_bytes;	   /* that the guest may send in each interval; 0: no limit */
+	uint64_t rate_interval_us; /* with rate_bytes: at least 1 */
+	bool multicast_control;	   /* the guest gets those multicast packets only that it has asked for */
+	uint32_t xdp_headroom;	   /* bytes that are left free before each packet for the guest */
+};
+
+/* Asks: the card as the toolstack describes it. */
+struct message_net_open {
+	char target[TARGET_MAX];
+	char interface[NET_NAME_MAX]; /* what an interface of the host for it is to be called */
+	char bridge[NET_NAME_MAX];    /* "": the toolstack says nothing */
+	uint8_t mac[6];
+	uint32_t mtu;	     /* NET_MTU_MIN to NET_MTU_MAX */
+	uint32_t queues_max; /* that the guest is offered at most: 1 to NET_QUEUES_MAX */
+	struct message_net_settings settings;
+};
+
+/* Answers OPEN of a card. With an error `text` says what and nothing else counts. */
+struct message_net_opened {
+	int32_t error;
+	char text[ERROR_TEXT_MAX];
+	uint32_t takes;	     /* XVHOST_NET_...: of packets that the guest sends */
+	uint32_t queues_max; /* 1 to NET_QUEUES_MAX */
+};
+
+/* A pair of rings, as the frontend describes them. */
+struct message_net_queue {
+	uint32_t tx_ring_ref, rx_ring_ref;
+	uint32_t event_channel_tx,
+		event_channel_rx; /* the guest's ports; the same where they are not split */
+};
+
+/* Asks: the rings as the frontend describes them. */
+struct message_net_connect {
+	uint32_t queue_count;			    /* 1 to NET_QUEUES_MAX */
+	uint32_t guest_takes;			    /* XVHOST_NET_...: of packets that it receives */
+	bool scatter;				    /* it takes packets in more than one page (feature-sg) */
+	bool again;				    /* the rings were served before, and are not new */
+	uint32_t ctrl_ring_ref, event_channel_ctrl; /* with `ctrl` */
+	bool ctrl;
+	struct message_net_settings settings;
+	struct message_net_queue queues[NET_QUEUES_MAX];
 };
 
 /* Tells: how the guest's memory is to be reached. A worker that was told nothing has its own defaults. */
@@ -143,14 +203,19 @@ struct message_memory {
 
 struct message {
 	enum message_type type;
-	uint32_t device_id; /* the vbd's number within the guest; 0 for STOP and MEMORY */
+	enum device_class class; /* of the device; 0 for STOP and MEMORY */
+	uint32_t device_id;	 /* its number within the guest; 0 for STOP and MEMORY */
 	union {
-		struct message_disk_open open;	   /* DISK_OPEN, DISK_CHANGE */
-		struct message_disk_opened opened; /* DISK_OPENED, DISK_CHANGED */
+		struct message_disk_open open;	   /* OPEN, CHANGE */
+		struct message_disk_opened opened; /* OPENED, CHANGED */
 		struct message_disk_connect connect;
-		struct message_error error; /* DISK_CONNECTED, DISK_BROKEN */
+		struct message_error error; /* CONNECTED, BROKEN */
 		struct message_memory memory;
 		struct message_disk_resized resized;
+		struct message_net_open net_open;	  /* OPEN of a card */
+		struct message_net_opened net_opened;	  /* OPENED of a card */
+		struct message_net_connect net_connect;	  /* CONNECT of a card */
+		struct message_net_settings net_settings; /* NET_SETTINGS */
 	};
 };
 

@@ -79,7 +79,7 @@ static void answer_plain(struct worker *worker, enum message_type type, uint32_t
 
 static void on_open(struct worker *worker, const struct message *message)
 {
-	struct message reply = {.type = MESSAGE_DISK_OPENED, .device_id = message->device_id};
+	struct message reply = {.type = MESSAGE_OPENED, .device_id = message->device_id};
 	struct disk *disk = free_disk(worker);
 
 	if (disk) {
@@ -94,7 +94,7 @@ static void on_open(struct worker *worker, const struct message *message)
 
 static void on_connect(struct worker *worker, struct disk *disk, const struct message *message)
 {
-	struct message reply = {.type = MESSAGE_DISK_CONNECTED, .device_id = message->device_id};
+	struct message reply = {.type = MESSAGE_CONNECTED, .device_id = message->device_id};
 
 	if (message->connect.again && worker->killed_before) {
 		reply.error.error = -EIO;
@@ -112,7 +112,7 @@ static void on_disconnect(struct worker *worker, struct disk *disk)
 	if (disk->state == DISK_CONNECTED)
 		disk_release(disk);
 	else
-		answer_plain(worker, MESSAGE_DISK_DISCONNECTED, disk->device_id);
+		answer_plain(worker, MESSAGE_DISCONNECTED, disk->device_id);
 }
 
 /* unexpected - xvhostd asked for what can't be now: a fault in it. Nothing is done, so that it shows there. */
@@ -131,18 +131,18 @@ static void on_message(struct worker *worker, const struct message *message)
 		worker->stopping = true;
 	} else if (message->type == MESSAGE_MEMORY) {
 		guest_set_memory(&worker->guest, &message->memory);
-	} else if (message->type == MESSAGE_DISK_OPEN && state == DISK_FREE) {
+	} else if (message->type == MESSAGE_OPEN && state == DISK_FREE) {
 		on_open(worker, message);
-	} else if (message->type == MESSAGE_DISK_CONNECT && state == DISK_OPEN) {
+	} else if (message->type == MESSAGE_CONNECT && state == DISK_OPEN) {
 		on_connect(worker, disk, message);
-	} else if (message->type == MESSAGE_DISK_CHANGE && state == DISK_CONNECTED) {
+	} else if (message->type == MESSAGE_CHANGE && state == DISK_CONNECTED) {
 		disk_begin_change(disk, &message->open);
-	} else if (message->type == MESSAGE_DISK_DISCONNECT &&
+	} else if (message->type == MESSAGE_DISCONNECT &&
 		   (state == DISK_OPEN || state == DISK_CONNECTED)) {
 		on_disconnect(worker, disk);
-	} else if (message->type == MESSAGE_DISK_CLOSE && state == DISK_OPEN) {
+	} else if (message->type == MESSAGE_CLOSE && state == DISK_OPEN) {
 		disk_close(disk);
-		answer_plain(worker, MESSAGE_DISK_CLOSED, message->device_id);
+		answer_plain(worker, MESSAGE_CLOSED, message->device_id);
 	} else {
 		unexpected(message, disk);
 	}
@@ -189,7 +189,7 @@ __attribute__((format(printf, 4, 5))) static void report_broken(struct worker *w
 								int error, const char *format, ...)
 {
 	struct message message = {
-		.type = MESSAGE_DISK_BROKEN, .device_id = disk->device_id, .error.error = error};
+		.type = MESSAGE_BROKEN, .device_id = disk->device_id, .error.error = error};
 	va_list arguments;
 
 	if (disk->broken)
@@ -221,14 +221,14 @@ static void on_not_started(struct worker *worker, struct disk *disk, const struc
 /* on_released - no loop serves the disk any more. */
 static void on_released(struct worker *worker, struct disk *disk)
 {
-	struct message reply = {.type = MESSAGE_DISK_CHANGED, .device_id = disk->device_id};
+	struct message reply = {.type = MESSAGE_CHANGED, .device_id = disk->device_id};
 
 	if (disk->state == DISK_CHANGING) {
 		disk_end_change(disk, &worker->guest, &reply.opened);
 		answer(worker, &reply);
 	} else {
 		disk_disconnect(disk, &worker->guest);
-		answer_plain(worker, MESSAGE_DISK_DISCONNECTED, disk->device_id);
+		answer_plain(worker, MESSAGE_DISCONNECTED, disk->device_id);
 	}
 }
 
@@ -286,7 +286,7 @@ static void measure_disks(struct worker *worker)
 {
 	for (uint32_t i = 0; i < DISKS_MAX; i++) {
 		struct disk *disk = &worker->disks[i];
-		struct message message = {.type = MESSAGE_DISK_RESIZED, .device_id = disk->device_id};
+		struct message message = {.type = MESSAGE_RESIZED, .device_id = disk->device_id};
 
 		if (disk->state != DISK_FREE && disk_can_change(disk) &&
 		    disk_measure(disk, &message.resized.size_bytes))

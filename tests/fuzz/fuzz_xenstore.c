@@ -245,7 +245,7 @@ static void fake_open(struct fake *fake, struct message *message, enum mood mood
 		message->opened.physical_block_bytes = 512;
 		message->opened.flush = true;
 	}
-	answer(fake, message, MESSAGE_DISK_OPENED);
+	answer(fake, message, MESSAGE_OPENED);
 }
 
 /* check_rings - what a worker may rely on. */
@@ -278,11 +278,11 @@ static void fake_connect(struct fake *fake, struct message *message, enum mood m
 	} else {
 		fake->connected = true;
 	}
-	answer(fake, message, MESSAGE_DISK_CONNECTED);
+	answer(fake, message, MESSAGE_CONNECTED);
 	if (mood == BREAKS) {
 		message->error.error = -EPROTO;
 		snprintf(message->error.text, sizeof(message->error.text), "the fake is broken");
-		answer(fake, message, MESSAGE_DISK_BROKEN);
+		answer(fake, message, MESSAGE_BROKEN);
 	}
 }
 
@@ -308,7 +308,7 @@ static void fake_change(struct fake *fake, struct message *message, enum mood mo
 	message->opened.size_bytes = empty ? 0 : 2 << 20;
 	message->opened.block_bytes = 512;
 	message->opened.physical_block_bytes = 512;
-	answer(fake, message, MESSAGE_DISK_CHANGED);
+	answer(fake, message, MESSAGE_CHANGED);
 }
 
 /* fake_hear - do what a worker is asked. */
@@ -333,24 +333,24 @@ static void fake_hear(struct fake *fake, struct message *message)
 		return;
 	}
 	switch (message->type) {
-	case MESSAGE_DISK_OPEN:
+	case MESSAGE_OPEN:
 		fake_open(fake, message, mood);
 		break;
-	case MESSAGE_DISK_CONNECT:
+	case MESSAGE_CONNECT:
 		fake_connect(fake, message, mood);
 		break;
-	case MESSAGE_DISK_CHANGE:
+	case MESSAGE_CHANGE:
 		fake_change(fake, message, mood);
 		break;
-	case MESSAGE_DISK_DISCONNECT:
+	case MESSAGE_DISCONNECT:
 		must(fake->opened, "an open disk is disconnected");
 		fake->connected = false;
-		answer(fake, message, MESSAGE_DISK_DISCONNECTED);
+		answer(fake, message, MESSAGE_DISCONNECTED);
 		break;
-	case MESSAGE_DISK_CLOSE:
+	case MESSAGE_CLOSE:
 		must(fake->opened && !fake->connected, "a disk is closed that is not connected");
 		fake->opened = false;
-		answer(fake, message, MESSAGE_DISK_CLOSED);
+		answer(fake, message, MESSAGE_CLOSED);
 		break;
 	default:
 		must(message->type == MESSAGE_STOP, "message %d", (int)message->type);

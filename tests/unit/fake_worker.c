@@ -45,10 +45,10 @@ static bool is(uint32_t id, const char *target)
 static void answer(int fd, struct message *message, enum message_type type, int error, const char *text)
 {
 	message->type = type;
-	if (type == MESSAGE_DISK_OPENED || type == MESSAGE_DISK_CHANGED) {
+	if (type == MESSAGE_OPENED || type == MESSAGE_CHANGED) {
 		message->opened.error = error;
 		snprintf(message->opened.text, sizeof(message->opened.text), "%s", text);
-	} else if (type == MESSAGE_DISK_CONNECTED || type == MESSAGE_DISK_BROKEN) {
+	} else if (type == MESSAGE_CONNECTED || type == MESSAGE_BROKEN) {
 		message->error.error = error;
 		snprintf(message->error.text, sizeof(message->error.text), "%s", text);
 	}
@@ -66,9 +66,9 @@ static void open_disk(int fd, struct message *message)
 	if (is(id, "dies-opening"))
 		exit(3);
 	if (is(id, "bad")) {
-		answer(fd, message, MESSAGE_DISK_OPENED, -ENOENT, "no such disk");
+		answer(fd, message, MESSAGE_OPENED, -ENOENT, "no such disk");
 	} else if (is(id, "nonsense")) {
-		answer(fd, message, MESSAGE_DISK_CLOSED, 0, "");
+		answer(fd, message, MESSAGE_CLOSED, 0, "");
 	} else if (!is(id, "silent")) {
 		message->opened.size_bytes = FAKE_SIZE_BYTES;
 		message->opened.block_bytes = 512;
@@ -78,10 +78,10 @@ static void open_disk(int fd, struct message *message)
 		message->opened.discard = message->opened.discard_secure = is(id, "erases");
 		message->opened.discard_granularity = is(id, "erases") ? 65536 : 512;
 		message->opened.discard_alignment = is(id, "erases") ? 4096 : 0;
-		answer(fd, message, MESSAGE_DISK_OPENED, 0, "");
+		answer(fd, message, MESSAGE_OPENED, 0, "");
 	}
 	if (is(id, "opens-twice"))
-		answer(fd, message, MESSAGE_DISK_OPENED, 0, "");
+		answer(fd, message, MESSAGE_OPENED, 0, "");
 }
 
 static void change_disk(int fd, struct message *message)
@@ -100,7 +100,7 @@ static void change_disk(int fd, struct message *message)
 	message->opened.lost = error == -ENOMEM;
 	message->opened.size_bytes = error || target_of(id)[0] == '\0' ? 0 : 2 * FAKE_SIZE_BYTES;
 	message->opened.block_bytes = message->opened.physical_block_bytes = 512;
-	answer(fd, message, MESSAGE_DISK_CHANGED, error, error == 0 ? "" : "no such disk");
+	answer(fd, message, MESSAGE_CHANGED, error, error == 0 ? "" : "no such disk");
 }
 
 static void connect_disk(int fd, struct message *message)
@@ -115,12 +115,12 @@ static void connect_disk(int fd, struct message *message)
 	if (is(id, "dies-connecting"))
 		exit(4);
 	if (is(id, "fails-connecting") || !right) {
-		answer(fd, message, MESSAGE_DISK_CONNECTED, -EIO, "no such ring");
+		answer(fd, message, MESSAGE_CONNECTED, -EIO, "no such ring");
 		return;
 	}
-	answer(fd, message, MESSAGE_DISK_CONNECTED, 0, "");
+	answer(fd, message, MESSAGE_CONNECTED, 0, "");
 	if (is(id, "breaks"))
-		answer(fd, message, MESSAGE_DISK_BROKEN, -EPROTO, "nonsense\nin the ring");
+		answer(fd, message, MESSAGE_BROKEN, -EPROTO, "nonsense\nin the ring");
 	if (is(id, "dies-connected"))
 		exit(5);
 }
@@ -134,24 +134,24 @@ static void serve(int fd)
 		if (recv(fd, &message, sizeof(message), 0) != sizeof(message))
 			message.type = MESSAGE_STOP;
 		switch (message.type) {
-		case MESSAGE_DISK_OPEN:
+		case MESSAGE_OPEN:
 			stubborn = stubborn || strcmp(message.open.target, "stubborn") == 0;
 			open_disk(fd, &message);
 			break;
-		case MESSAGE_DISK_CONNECT:
+		case MESSAGE_CONNECT:
 			connect_disk(fd, &message);
 			break;
-		case MESSAGE_DISK_CHANGE:
+		case MESSAGE_CHANGE:
 			change_disk(fd, &message);
 			break;
-		case MESSAGE_DISK_DISCONNECT:
+		case MESSAGE_DISCONNECT:
 			if (!is(message.device_id, "hangs-disconnecting"))
-				answer(fd, &message, MESSAGE_DISK_DISCONNECTED, 0, "");
+				answer(fd, &message, MESSAGE_DISCONNECTED, 0, "");
 			break;
 		case MESSAGE_MEMORY:
 			break;
-		case MESSAGE_DISK_CLOSE:
-			answer(fd, &message, MESSAGE_DISK_CLOSED, 0, "");
+		case MESSAGE_CLOSE:
+			answer(fd, &message, MESSAGE_CLOSED, 0, "");
 			break;
 		default:
 			while (stubborn)

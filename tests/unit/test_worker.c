@@ -92,20 +92,20 @@ static void stop(bool by_message)
 static struct message open_disk(const char *parameters, bool read_only)
 {
 	struct message message = {
-		.type = MESSAGE_DISK_OPEN, .device_id = DEVICE, .open = {.read_only = read_only}};
+		.type = MESSAGE_OPEN, .device_id = DEVICE, .open = {.read_only = read_only}};
 
 	snprintf(message.open.target, sizeof(message.open.target), "file:path=%s%s", path, parameters);
 	send_message(&message);
-	return receive(MESSAGE_DISK_OPENED);
+	return receive(MESSAGE_OPENED);
 }
 
 static struct message connect_disk(void)
 {
-	struct message message = {.type = MESSAGE_DISK_CONNECT, .device_id = DEVICE};
+	struct message message = {.type = MESSAGE_CONNECT, .device_id = DEVICE};
 
 	small_ring_describe(&frontend, &message.connect);
 	send_message(&message);
-	return receive(MESSAGE_DISK_CONNECTED);
+	return receive(MESSAGE_CONNECTED);
 }
 
 static void plain(enum message_type ask, enum message_type expect)
@@ -219,8 +219,8 @@ START_TEST(write_and_read)
 			ck_assert_mem_eq(content + page * PAGE_BYTES, small_guest_page(FIRST + page),
 					 PAGE_BYTES);
 	}
-	plain(MESSAGE_DISK_DISCONNECT, MESSAGE_DISK_DISCONNECTED);
-	plain(MESSAGE_DISK_CLOSE, MESSAGE_DISK_CLOSED);
+	plain(MESSAGE_DISCONNECT, MESSAGE_DISCONNECTED);
+	plain(MESSAGE_CLOSE, MESSAGE_CLOSED);
 	stop(true);
 }
 END_TEST
@@ -282,7 +282,7 @@ END_TEST
 START_TEST(discard_off)
 {
 	struct message message = {
-		.type = MESSAGE_DISK_OPEN, .device_id = DEVICE, .open = {.discard_off = true}};
+		.type = MESSAGE_OPEN, .device_id = DEVICE, .open = {.discard_off = true}};
 	struct front_segment segment = {100, 0, 7, 0};
 	char content[PAGE_BYTES];
 	uint64_t id;
@@ -291,7 +291,7 @@ START_TEST(discard_off)
 	small_ring_init(&frontend, BLKIF_X86_64, 1);
 	snprintf(message.open.target, sizeof(message.open.target), "file:path=%s", path);
 	send_message(&message);
-	message = receive(MESSAGE_DISK_OPENED);
+	message = receive(MESSAGE_OPENED);
 	ck_assert_int_eq(message.opened.error, 0);
 	ck_assert(!message.opened.discard);
 	ck_assert_int_eq(connect_disk().error.error, 0);
@@ -322,7 +322,7 @@ START_TEST(connect_again)
 			ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
 			ck_assert_uint_eq(id, i);
 		}
-		plain(MESSAGE_DISK_DISCONNECT, MESSAGE_DISK_DISCONNECTED);
+		plain(MESSAGE_DISCONNECT, MESSAGE_DISCONNECTED);
 		ck_assert_int_eq(small_guest_mapped(), 0);
 		ck_assert_int_eq(small_guest_bound(), 0);
 		/* Asked while nobody is there: answered later, without a kick. */
@@ -339,7 +339,7 @@ END_TEST
 /* What was taken from a ring by a worker that was killed nobody knows. A new ring is another thing. */
 START_TEST(connect_again_after_a_kill)
 {
-	struct message message = {.type = MESSAGE_DISK_CONNECT, .device_id = DEVICE}, answer;
+	struct message message = {.type = MESSAGE_CONNECT, .device_id = DEVICE}, answer;
 
 	killed_before = true;
 	start();
@@ -348,13 +348,13 @@ START_TEST(connect_again_after_a_kill)
 	small_ring_describe(&frontend, &message.connect);
 	message.connect.again = true;
 	send_message(&message);
-	answer = receive(MESSAGE_DISK_CONNECTED);
+	answer = receive(MESSAGE_CONNECTED);
 	ck_assert_int_eq(answer.error.error, -EIO);
 	ck_assert_msg(strstr(answer.error.text, "the worker before was killed"), "%s", answer.error.text);
 	ck_assert_int_eq(small_guest_mapped(), 0);
 	message.connect.again = false;
 	send_message(&message);
-	ck_assert_int_eq(receive(MESSAGE_DISK_CONNECTED).error.error, 0);
+	ck_assert_int_eq(receive(MESSAGE_CONNECTED).error.error, 0);
 	stop(true);
 }
 END_TEST
@@ -409,21 +409,21 @@ START_TEST(resized)
 
 	start_connected(BLKIF_X86_64, 1);
 	ck_assert_int_eq(ftruncate(file, (DISK_SECTORS + 8) * 512 + 100), 0);
-	ck_assert_uint_eq(receive(MESSAGE_DISK_RESIZED).resized.size_bytes, (DISK_SECTORS + 8) * 512);
+	ck_assert_uint_eq(receive(MESSAGE_RESIZED).resized.size_bytes, (DISK_SECTORS + 8) * 512);
 	small_ring_put(&frontend, BLKIF_OP_WRITE, 1, DISK_SECTORS, 1, &segment);
 	push();
 	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_OKAY);
 	ck_assert_int_eq(ftruncate(file, 6 * 512), 0);
-	ck_assert_uint_eq(receive(MESSAGE_DISK_RESIZED).resized.size_bytes, 6 * 512);
+	ck_assert_uint_eq(receive(MESSAGE_RESIZED).resized.size_bytes, 6 * 512);
 	small_ring_put(&frontend, BLKIF_OP_WRITE, 2, 0, 1, &segment);
 	push();
 	ck_assert_int_eq(wait_answer(&id), BLKIF_RSP_ERROR);
 	ck_assert_int_eq(lseek(file, 0, SEEK_END), 6 * 512);
 	/* That is no disk: it is left as it was. */
 	ck_assert_int_eq(ftruncate(file, 100), 0);
-	plain(MESSAGE_DISK_DISCONNECT, MESSAGE_DISK_DISCONNECTED);
+	plain(MESSAGE_DISCONNECT, MESSAGE_DISCONNECTED);
 	ck_assert_int_eq(ftruncate(file, 12 * 512), 0);
-	ck_assert_uint_eq(receive(MESSAGE_DISK_RESIZED).resized.size_bytes, 12 * 512);
+	ck_assert_uint_eq(receive(MESSAGE_RESIZED).resized.size_bytes, 12 * 512);
 	stop(true);
 }
 END_TEST
@@ -446,13 +446,13 @@ START_TEST(bad_targets)
 		{"file:path=/dev/null", "neither a regular file nor a block device", -EINVAL},
 		{"file:path=/x,direct=perhaps", "parameter direct of backend file is 'perhaps'", -EINVAL},
 	};
-	struct message message = {.type = MESSAGE_DISK_OPEN, .device_id = DEVICE}, opened;
+	struct message message = {.type = MESSAGE_OPEN, .device_id = DEVICE}, opened;
 
 	start();
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(message.open.target, sizeof(message.open.target), "%s", rows[i].target);
 		send_message(&message);
-		opened = receive(MESSAGE_DISK_OPENED);
+		opened = receive(MESSAGE_OPENED);
 		ck_assert_int_eq(opened.opened.error, rows[i].error);
 		ck_assert_msg(strstr(opened.opened.text, rows[i].text), "%s", opened.opened.text);
 	}
@@ -472,7 +472,7 @@ END_TEST
 /* Rings that can't be connected leave nothing behind and do not hinder a good one. */
 START_TEST(bad_rings)
 {
-	struct message message = {.type = MESSAGE_DISK_CONNECT, .device_id = DEVICE}, answer;
+	struct message message = {.type = MESSAGE_CONNECT, .device_id = DEVICE}, answer;
 
 	start();
 	small_ring_init(&frontend, BLKIF_X86_64, 2);
@@ -480,14 +480,14 @@ START_TEST(bad_rings)
 	small_ring_describe(&frontend, &message.connect);
 	message.connect.queues[0].ring_refs[1] = SMALL_GUEST_BAD_GREF;
 	send_message(&message);
-	answer = receive(MESSAGE_DISK_CONNECTED);
+	answer = receive(MESSAGE_CONNECTED);
 	ck_assert_int_eq(answer.error.error, -EINVAL);
 	ck_assert_msg(strstr(answer.error.text, "can't map the ring's 2 pages"), "%s", answer.error.text);
 
 	small_ring_describe(&frontend, &message.connect);
 	message.connect.queues[0].event_channel = 9999;
 	send_message(&message);
-	answer = receive(MESSAGE_DISK_CONNECTED);
+	answer = receive(MESSAGE_CONNECTED);
 	ck_assert_int_eq(answer.error.error, -EINVAL);
 	ck_assert_msg(strstr(answer.error.text, "can't bind event-channel 9999"), "%s", answer.error.text);
 
@@ -504,25 +504,25 @@ END_TEST
 /* What one disk fails to connect, again and again, leaves nothing that is mistaken for another disk's. */
 START_TEST(failed_beside_a_good_one)
 {
-	struct message other = {.type = MESSAGE_DISK_OPEN, .device_id = DEVICE + 16}, bad, answer;
+	struct message other = {.type = MESSAGE_OPEN, .device_id = DEVICE + 16}, bad, answer;
 
 	start();
 	small_ring_init(&frontend, BLKIF_X86_64, 1);
 	snprintf(other.open.target, sizeof(other.open.target), "file:path=%s", path);
 	send_message(&other);
-	ck_assert_int_eq(receive(MESSAGE_DISK_OPENED).opened.error, 0);
+	ck_assert_int_eq(receive(MESSAGE_OPENED).opened.error, 0);
 	ck_assert_int_eq(open_disk("", false).opened.error, 0);
-	bad = (struct message){.type = MESSAGE_DISK_CONNECT, .device_id = DEVICE + 16};
+	bad = (struct message){.type = MESSAGE_CONNECT, .device_id = DEVICE + 16};
 	small_ring_describe(&frontend, &bad.connect);
 	bad.connect.queues[0].event_channel = 9999;
 	for (int i = 0; i < 20; i++) {
 		send_message(&bad);
-		ck_assert_int_eq(receive(MESSAGE_DISK_CONNECTED).error.error, -EINVAL);
+		ck_assert_int_eq(receive(MESSAGE_CONNECTED).error.error, -EINVAL);
 	}
 	ck_assert_int_eq(connect_disk().error.error, 0);
-	bad = (struct message){.type = MESSAGE_DISK_DISCONNECT, .device_id = DEVICE};
+	bad = (struct message){.type = MESSAGE_DISCONNECT, .device_id = DEVICE};
 	send_message(&bad);
-	answer = receive(MESSAGE_DISK_DISCONNECTED);
+	answer = receive(MESSAGE_DISCONNECTED);
 	ck_assert_uint_eq(answer.device_id, DEVICE);
 	stop(true);
 }
@@ -538,10 +538,10 @@ START_TEST(broken_ring)
 	frontend.request_producer += 1000;
 	front_ring_push(&frontend);
 	small_guest_kick();
-	told = receive(MESSAGE_DISK_BROKEN);
+	told = receive(MESSAGE_BROKEN);
 	ck_assert_uint_eq(told.device_id, DEVICE);
 	ck_assert_int_eq(told.error.error, -EPROTO);
-	plain(MESSAGE_DISK_DISCONNECT, MESSAGE_DISK_DISCONNECTED);
+	plain(MESSAGE_DISCONNECT, MESSAGE_DISCONNECTED);
 	/* A new ring in its place works. */
 	small_ring_init(&frontend, BLKIF_X86_64, 1);
 	ck_assert_int_eq(connect_disk().error.error, 0);
@@ -555,8 +555,8 @@ END_TEST
 /* Messages that can't be: they are logged, and nothing else happens. */
 START_TEST(unexpected_messages)
 {
-	static const enum message_type types[] = {MESSAGE_DISK_CONNECT, MESSAGE_DISK_DISCONNECT,
-						  MESSAGE_DISK_CLOSE, MESSAGE_DISK_OPENED, 99};
+	static const enum message_type types[] = {MESSAGE_CONNECT, MESSAGE_DISCONNECT,
+						  MESSAGE_CLOSE, MESSAGE_OPENED, 99};
 
 	start();
 	small_ring_init(&frontend, BLKIF_X86_64, 1);
