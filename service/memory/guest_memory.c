@@ -238,6 +238,16 @@ void guest_memory_set(struct guest_memory *guest, const struct guest_memory_sett
 
 /* ---- open and close ---- */
 
+bool guest_memory_is_pv(const struct guest_memory *guest)
+{
+	const struct platform *platform = guest->platform;
+
+	if (guest->reached)
+		return guest->pv;
+	return platform->device_model_possible &&
+	       platform->device_model_possible(platform, guest->domid) == -EINVAL;
+}
+
 /* open_model - and see by it what kind of guest this is. */
 static int open_model(struct guest_memory *guest, char reason[MEMORY_REASON_MAX])
 {

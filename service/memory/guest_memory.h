@@ -37,4 +37,7 @@ void guest_memory_close(struct guest_memory *guest);
 /* guest_memory_set - other settings. When the guest's memory is in use, only the budget becomes another. Control thread. */
 void guest_memory_set(struct guest_memory *guest, const struct guest_memory_settings *settings);
 
+/* guest_memory_is_pv - such that it has no device model. False if that can't be told. Control thread. */
+bool guest_memory_is_pv(const struct guest_memory *guest);
+
 #endif

@@ -158,6 +158,8 @@ struct platform {
 	 */
 	int (*device_model_open)(const struct platform *platform, uint16_t domid,
 				 struct device_model **model);
+	/* Can this guest have one? 0 or -EINVAL, or the error of having asked. Changes nothing. */
+	int (*device_model_possible)(const struct platform *platform, uint16_t domid);
 	/*
 	 * What processes that were killed have left of this guest's device models ends, as if they had closed them: else the
 	 * guest would wait for them for ever. Those of living processes stay. device_model_open does this, too.

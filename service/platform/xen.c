@@ -249,6 +249,7 @@ const struct platform platform_xen = {
 	.foreign_unmap = xen_foreign_unmap,
 	.foreign_map_grant_frames = xen_foreign_map_grant_frames,
 	.device_model_open = xen_device_model_open,
+	.device_model_possible = xen_device_model_possible,
 	.device_model_clean_up = xen_device_model_clean_up,
 	.device_model_close = xen_device_model_close,
 	.device_model_modified = xen_device_model_modified,

@@ -45,6 +45,7 @@ int xen_foreign_map_grant_frames(struct foreign *foreign, uint16_t domid, void *
 
 /* xen_device_model.c */
 int xen_device_model_open(const struct platform *platform, uint16_t domid, struct device_model **model);
+int xen_device_model_possible(const struct platform *platform, uint16_t domid);
 int xen_device_model_clean_up(const struct platform *platform, uint16_t domid);
 void xen_device_model_close(struct device_model *model);
 int xen_device_model_modified(struct device_model *model, const uint64_t *frames, uint32_t count);

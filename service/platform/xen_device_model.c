@@ -237,6 +237,23 @@ static int clean_up_server(uint16_t domid, unsigned server, int record)
 	return error;
 }
 
+/* Xen answers questions of any device model, even if the guest has none, but not for a PV guest. */
+int xen_device_model_possible(const struct platform *platform, uint16_t domid)
+{
+	xentoollog_logger *logger = quiet_logger();
+	xendevicemodel_handle *handle = xendevicemodel_open(logger, 0);
+	unsigned processors;
+	int error = 0;
+
+	(void)platform;
+	if (!handle || xendevicemodel_nr_vcpus(handle, domid, &processors) < 0)
+		error = error_number();
+	if (handle)
+		xendevicemodel_close(handle);
+	xtl_logger_destroy(logger);
+	return error;
+}
+
 int xen_device_model_clean_up(const struct platform *platform, uint16_t domid)
 {
 	int error = 0;

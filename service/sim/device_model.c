@@ -49,6 +49,17 @@ static int device_model_open(const struct platform *platform, uint16_t domid, st
 	return 0;
 }
 
+static int device_model_possible(const struct platform *platform, uint16_t domid)
+{
+	struct sim_guest *guest = sim_guest_hold(platform->context, domid);
+	int error = guest && guest->options.pv ? -EINVAL : 0;
+
+	if (!guest)
+		return -ESRCH;
+	sim_guest_drop(guest);
+	return error;
+}
+
 /* Nobody is killed who has one. */
 static int device_model_clean_up(const struct platform *platform, uint16_t domid)
 {
@@ -153,6 +164,7 @@ void sim_invalidate(struct sim_guest *guest)
 void sim_device_model_platform(struct platform *platform)
 {
 	platform->device_model_open = device_model_open;
+	platform->device_model_possible = device_model_possible;
 	platform->device_model_clean_up = device_model_clean_up;
 	platform->device_model_close = device_model_close;
 	platform->device_model_modified = device_model_modified;

@@ -100,14 +100,21 @@ int disk_make_queue(struct disk *disk, const struct guest *guest, uint32_t index
 	return error;
 }
 
-/* choose_memory - the way to the memory of a queue's requests, whose ring is mapped. */
+/*
+ * choose_memory - the way to the memory of a queue's requests, whose ring is mapped. A PV guest that leaves its grants in place is
+ * served by these alone: its frames would be mapped to be read only.
+ */
 static int choose_memory(struct disk *disk, const struct guest *guest, uint32_t index,
 			 char text[ERROR_TEXT_MAX])
 {
 	struct disk_queue *queue = &disk->queues[index];
-	char way[MEMORY_TEXT_MAX];
-	int error = memory_choose(queue->loop->memory, disk_access(disk, guest), &queue->cached, way);
+	enum memory_access access = disk_access(disk, guest);
+	char way[MEMORY_TEXT_MAX] = "grants that a PV guest leaves in place";
+	int error = 0;
 
+	queue->cached = false;
+	if (access != MEMORY_AUTO || !disk->rings.persistent || !guest_memory_is_pv(guest->memory))
+		error = memory_choose(queue->loop->memory, access, &queue->cached, way);
 	if (error < 0)
 		snprintf(text, ERROR_TEXT_MAX, "%s", way);
 	else if (index == 0)

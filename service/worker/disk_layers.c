@@ -222,6 +222,23 @@ static void describe_discard(const struct disk_layer *layer, struct message_disk
 	answer->discard_alignment = alignment % block == 0 ? alignment % answer->discard_granularity : 0;
 }
 
+/*
+ * wants_persistent - is the guest to be asked to leave its grants in place? That costs it a copy of all data, so where frames are
+ * mapped it is not worth it. But a PV guest's frames are mapped to be read only, and a copy costs less than to map and unmap
+ * a grant. What is for direct I/O is copied by us in any case.
+ */
+static bool wants_persistent(const struct disk *disk, const struct guest *guest)
+{
+	enum memory_access access = disk_access(disk, guest);
+
+	if (access == MEMORY_GRANT || !guest->platform->foreign_open)
+		return true;
+	for (uint32_t i = 0; i < disk->layer_count; i++)
+		if (disk->layers[i].properties.flags & XVHOST_DISK_DIRECT)
+			return false;
+	return access == MEMORY_AUTO && guest_memory_is_pv(guest->memory);
+}
+
 /* describe - an open disk. */
 static void describe(const struct disk *disk, const struct guest *guest, struct message_disk_opened *answer)
 {
@@ -233,7 +250,7 @@ static void describe(const struct disk *disk, const struct guest *guest, struct 
 									: properties->block_bytes;
 	answer->read_only = properties->flags & XVHOST_DISK_READ_ONLY;
 	answer->flush = properties->flags & XVHOST_DISK_FLUSH;
-	answer->persistent = disk_access(disk, guest) == MEMORY_GRANT || !guest->platform->foreign_open;
+	answer->persistent = wants_persistent(disk, guest);
 	describe_discard(&disk->layers[0], answer);
 	answer->queues_max = disk->layers[0].seen.queues_max;
 }

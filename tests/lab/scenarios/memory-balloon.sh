@@ -19,7 +19,7 @@ truncate -s 12M /srv/pv.img /srv/pvh.img
 head -c ${ALL_MIB}M /dev/urandom >/srv/read.img
 sum=$(head -c ${READ_MIB}M /srv/read.img | cksum)
 sum_all=$(cksum </srv/read.img)
-memory_config "idle_s = $IDLE_S"
+memory_config "idle_s = $IDLE_S" 'access = foreign'
 xvhostd_start
 for name in pv pvh; do
 	guest_launch $name "$(xvhost_disk xvda rw file:path=/srv/$name.img)" \

@@ -18,7 +18,7 @@ cp /usr/libexec/xvhost/tests/lab_revoke.ko /srv/module.img
 truncate -s %512 /srv/module.img
 xvhostd_start
 for name in good pv pvh; do
-	guest_launch $name "$(xvhost_disk xvda rw file:path=/srv/$name.img)" \
+	guest_launch $name "$(xvhost_disk xvda rw memory=foreign,file:path=/srv/$name.img)" \
 		"$(xvhost_disk xvdb ro file:path=/srv/module.img)"
 done
 for name in good pv pvh; do

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # Each way to a guest's memory carries data, is taken when it should be, and is told in the log with the reason: frames by
-# privcmd, grants, frames by the kernel module; per host and per disk; for direct I/O, too.
+# privcmd, grants, grants that stay, frames by the kernel module; per host and per disk; for direct I/O, too.
 #
 # lab: timeout=700
 # lab: guest=pv type=pv memory=128M
@@ -10,6 +10,7 @@
 
 A=51712 B=51728 C=51744 D=51760 # xvda to xvdd
 PV_FRAMES='cached frames where we read and grants where we write, for a PV guest, by'
+PV_STAY='grants that a PV guest leaves in place'
 GRANTS='grants \(memory=grant\)'
 
 # data: both guests write to each of their disks and read it again; what they read is in the images.
@@ -18,8 +19,8 @@ data()
 	local name disk disks jobs
 
 	for name in pv pvh; do
-		disks=(a b)
-		[[ $name == pv ]] || disks=(a b c d)
+		disks=(a b c)
+		[[ $name == pv ]] || disks+=(d)
 		jobs=''
 		for disk in "${disks[@]}"; do
 			jobs+=" --name=$disk --filename=/dev/xvd$disk"
@@ -52,13 +53,14 @@ restart()
 
 step "without the kernel module: frames by privcmd, where nothing else is asked for"
 for name in pv pvh; do
-	truncate -s 2M /srv/$name.{a,b}
+	truncate -s 2M /srv/$name.{a,b,c}
 done
-truncate -s 2M /srv/pvh.{c,d}
+truncate -s 2M /srv/pvh.d
 loop=$(loop_disk /srv/pvh.d)
 xvhostd_start
 guest_launch pv "$(xvhost_disk xvda rw file:path=/srv/pv.a)" \
-	"$(xvhost_disk xvdb rw memory=grant,file:path=/srv/pv.b)"
+	"$(xvhost_disk xvdb rw memory=grant,file:path=/srv/pv.b)" \
+	"$(xvhost_disk xvdc rw memory=foreign,file:path=/srv/pv.c)"
 guest_launch pvh "$(xvhost_disk xvda rw file:path=/srv/pvh.a)" \
 	"$(xvhost_disk xvdb rw memory=grant,file:path=/srv/pvh.b)" \
 	"$(xvhost_disk xvdc rw memory=foreign,file:path=/srv/pvh.c)" \
@@ -66,8 +68,9 @@ guest_launch pvh "$(xvhost_disk xvda rw file:path=/srv/pvh.a)" \
 guest_wait_up pv
 guest_wait_up pvh
 data
-memory_expect_way pv $A "$PV_FRAMES privcmd \(.*not loaded\)"
+memory_expect_way pv $A "$PV_STAY"
 memory_expect_way pv $B "$GRANTS"
+memory_expect_way pv $C "$PV_FRAMES privcmd \(.*not loaded\)"
 for disk in $A $C $D; do
 	memory_expect_way pvh $disk 'cached frames, by privcmd \(.*not loaded\)'
 done
@@ -81,6 +84,7 @@ memory_expect_way pv $A "$GRANTS"
 for disk in $A $B $D; do
 	memory_expect_way pvh $disk "$GRANTS"
 done
+memory_expect_way pv $C "$PV_FRAMES privcmd \(.*not loaded\)"
 memory_expect_way pvh $C 'cached frames, by privcmd \(.*not loaded\)'
 expect_registered 1
 
@@ -88,8 +92,9 @@ step "with the kernel module: frames by it"
 remap_load
 restart
 data
-memory_expect_way pv $A "$PV_FRAMES remap \(/dev/xen/remap is there\)"
+memory_expect_way pv $A "$PV_STAY"
 memory_expect_way pv $B "$GRANTS"
+memory_expect_way pv $C "$PV_FRAMES remap \(/dev/xen/remap is there\)"
 for disk in $A $C $D; do
 	memory_expect_way pvh $disk 'cached frames, by remap \(/dev/xen/remap is there\)'
 done
