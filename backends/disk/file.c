@@ -12,9 +12,7 @@
  * reads directly, and throws away what it has before it writes directly.
  *
  * Few file systems let io_uring write to the page cache without waiting; for the others it gives each write to a thread of the
- * kernel's, and the loop is woken for each. Where guests write several at a time a queue has a thread of its own for them, the writer
- * (file_thread.h). It changes no order: a flush makes durable what is completed, and what the thread has is not. A write that
- * hangs keeps those of its queue back, and nobody else.
+ * kernel's. A thread of ours for them was tried (docs/performance.md).
  *
  * A discard goes piece by piece, for the kernel or the device may take any time, and between two of them a disk that is
  * disconnected can leave the rest. How a piece is discarded is file_discard.h's. What turns out to be impossible is not tried again,
@@ -35,27 +33,12 @@
 
 #include "file_internal.h"
 
-#define PAGE_BYTES 4096u
 #define DISCARD_PIECE_BYTES (UINT64_C(256) << 20)
-
-/* The threads of a queue; those that the disk needs. A discard may take any time, and writes don't wait for it. */
-enum file_thread_index {
-	FILE_WRITER = 0,
-	FILE_TRIMMER,
-	FILE_THREADS,
-};
-
-struct file_queue {
-	struct file_thread *threads[FILE_THREADS]; /* each with the watch of its index */
-	uint32_t writes;			   /* that are under way */
-	bool several;	     /* since there was none, there was more than one of them at a time */
-	bool several_before; /* and the time before */
-};
 
 /* What a request carries along. */
 struct file_request {
 	uint64_t done_bytes;
-	struct file_piece piece; /* while a thread has it */
+	struct file_piece piece; /* while the trimmer has it */
 };
 
 static const struct xvhost_parameter file_parameters[] = {
@@ -164,16 +147,6 @@ static bool is_stopping(const struct xvhost_queue *queue)
 	       (queue->flags & XVHOST_QUEUE_STOPPING);
 }
 
-/* put_piece - what is to be done for the request, by a thread of its queue. */
-static void put_piece(struct xvhost_request *request, enum file_thread_index index)
-{
-	const struct file_queue *mine = request->queue->state;
-	struct file_request *scratch = request->scratch;
-
-	scratch->piece.request = request;
-	file_thread_put(mine->threads[index], &scratch->piece);
-}
-
 /* ---- discards ---- */
 
 /* needs_trimmer - a discard of this kind is done by an ioctl. */
@@ -210,16 +183,19 @@ static int32_t trim(const struct xvhost_request *request)
 		       : 0;
 }
 
-/* start_piece - by the trimmer, or by io_uring. */
+/* start_piece - by the trimmer, the thread of the queue, or by io_uring. */
 static void start_piece(struct xvhost_request *request, const uint64_t range[2])
 {
 	const struct file *file = request->queue->disk->state;
+	struct file_request *mine = request->scratch;
 
-	if (needs_trimmer(file, request->operation))
-		put_piece(request, FILE_TRIMMER);
-	else
+	if (!needs_trimmer(file, request->operation)) {
 		request->queue->disk->host->fallocate(
 			request, file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, range[0], range[1]);
+		return;
+	}
+	mine->piece.request = request;
+	file_thread_put(request->queue->state, &mine->piece);
 }
 
 /* start_discard - the next piece, if there is one and nobody waits for the queue to stop. */
@@ -276,60 +252,6 @@ static int fd_for(const struct file *file, const struct xvhost_request *request)
 	return file->fd;
 }
 
-/* write_piece - the writer's: what is left of a request, or some of that. */
-static int32_t write_piece(const struct xvhost_request *request)
-{
-	const struct file_request *mine = request->scratch;
-	const struct iovec *iov = request->iov;
-	int fd = fd_for(request->queue->disk->state, request);
-	off_t offset = (off_t)(request->offset + mine->done_bytes);
-	ssize_t result;
-
-	do
-		result = request->iov_count == 1 ? pwrite(fd, iov->iov_base, iov->iov_len, offset)
-						 : pwritev(fd, iov, (int)request->iov_count, offset);
-	while (result < 0 && errno == EINTR);
-	return result < 0 ? -errno : (int32_t)result;
-}
-
-/*
- * wants_writer - of a write that would wait in io_uring, which then gives it to a thread of the kernel's. For one at a time that is
- * cheaper than a thread of ours, for more of them dearer; the guest goes on as it did. What is no whole page may have to be read
- * first: of a block device the kernel reads several at a time.
- */
-static bool wants_writer(const struct xvhost_request *request)
-{
-	const struct file_queue *mine = request->queue->state;
-
-	return (mine->several || mine->several_before) &&
-	       (request->offset | request->length) % PAGE_BYTES == 0;
-}
-
-static void start_write(struct xvhost_request *request, uint64_t offset)
-{
-	const struct file *file = request->queue->disk->state;
-	int fd = fd_for(file, request);
-
-	if (fd == file->waiting_fd && wants_writer(request))
-		put_piece(request, FILE_WRITER);
-	else
-		request->queue->disk->host->write(request, fd, request->iov, request->iov_count, offset);
-}
-
-static void write_begins(struct file_queue *queue)
-{
-	if (queue->writes++ > 0)
-		queue->several = true;
-}
-
-static void write_ends(struct file_queue *queue)
-{
-	if (--queue->writes > 0)
-		return;
-	queue->several_before = queue->several;
-	queue->several = false;
-}
-
 /* start - begin, or go on with, what the request asks for. */
 static void start(struct xvhost_request *request)
 {
@@ -343,7 +265,7 @@ static void start(struct xvhost_request *request)
 		host->read(request, fd_for(file, request), request->iov, request->iov_count, offset);
 		break;
 	case XVHOST_WRITE:
-		start_write(request, offset);
+		host->write(request, fd_for(file, request), request->iov, request->iov_count, offset);
 		break;
 	case XVHOST_FLUSH:
 		host->sync(request, file->fd);
@@ -363,8 +285,6 @@ static void file_submit(struct xvhost_request *request)
 	struct file_request *mine = request->scratch;
 
 	mine->done_bytes = 0;
-	if (request->operation == XVHOST_WRITE)
-		write_begins(request->queue->state);
 	start(request);
 }
 
@@ -418,8 +338,6 @@ static void file_io_done(struct xvhost_request *request, int32_t result)
 		start(request);
 		return;
 	}
-	if (request->operation == XVHOST_WRITE)
-		write_ends(request->queue->state);
 	if (result == 0 && request->operation != XVHOST_FLUSH)
 		no_progress(request);
 	else
@@ -430,45 +348,34 @@ static void file_io_done(struct xvhost_request *request, int32_t result)
 
 static void file_queue_stop(struct xvhost_queue *queue)
 {
-	struct file_queue *mine = queue->state;
 	struct file *file = queue->disk->state;
 
-	for (uint32_t i = 0; i < FILE_THREADS; i++)
-		if (mine->threads[i])
-			file_thread_stop(&file->threads, mine->threads[i]);
-	free(mine);
+	if (queue->state)
+		file_thread_stop(&file->threads, queue->state);
 }
 
 static int file_queue_start(struct xvhost_queue *queue)
 {
 	struct file *file = queue->disk->state;
-	struct file_queue *mine = calloc(1, sizeof(*mine));
+	struct file_thread *trimmer = NULL;
 	int error = 0;
 
-	if (!mine)
-		return -ENOMEM;
-	queue->state = mine;
-	if (file->waiting_fd >= 0)
-		error = file_thread_start(&file->threads, queue, FILE_WRITER, write_piece,
-					  &mine->threads[FILE_WRITER]);
-	if (error == 0 && (file->discard.way == FILE_DISCARD_IOCTL || file->discard.secure))
-		error = file_thread_start(&file->threads, queue, FILE_TRIMMER, trim,
-					  &mine->threads[FILE_TRIMMER]);
-	if (error < 0)
-		file_queue_stop(queue);
+	if (file->discard.way == FILE_DISCARD_IOCTL || file->discard.secure)
+		error = file_thread_start(&file->threads, queue, trim, &trimmer);
+	queue->state = trimmer;
 	return error;
 }
 
-/* file_ready - a thread has done something. */
+/* file_ready - the trimmer has done something. */
 static void file_ready(struct xvhost_queue *queue, uint32_t index, int32_t events)
 {
-	const struct file_queue *mine = queue->state;
 	struct file_piece *piece, *next;
 
+	(void)index;
 	/* That the queue is to stop is seen by its flags. */
 	if (events == 0)
 		return;
-	for (piece = file_thread_take(mine->threads[index]); piece; piece = next) {
+	for (piece = file_thread_take(queue->state); piece; piece = next) {
 		next = piece->next;
 		file_io_done(piece->request, piece->result);
 	}

@@ -6,13 +6,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/fs.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -201,25 +199,6 @@ static int open_path(struct xvhost_disk *disk, const struct file_config *config,
 	return -error;
 }
 
-/* writes_at_once - io_uring need not hand a write to the page cache of this file system to a thread of the kernel's. */
-static bool writes_at_once(int fd)
-{
-	struct statfs status;
-
-	return fstatfs(fd, &status) == 0 &&
-	       (status.f_type == XFS_SUPER_MAGIC || status.f_type == BTRFS_SUPER_MAGIC);
-}
-
-/* waiting_fd_of - an open file, if guests write to it by the page cache. */
-static int waiting_fd_of(const struct file *file, int flags)
-{
-	if ((flags & O_ACCMODE) == O_RDONLY || writes_at_once(file->fd))
-		return -1;
-	if (!(flags & O_DIRECT))
-		return file->fd;
-	return file->cut_fd != file->fd ? file->cut_fd : -1;
-}
-
 /* look_at - an open file: its blocks and its size, and what direct I/O asks for. */
 static int look_at(struct xvhost_disk *disk, const struct file_config *config, int flags, struct file *file,
 		   uint32_t *physical_bytes)
@@ -236,8 +215,6 @@ static int look_at(struct xvhost_disk *disk, const struct file_config *config, i
 		error = check_direct(disk, config->path, file->fd, file->block_bytes, &cut_fails);
 	if (error == 0 && cut_fails)
 		error = open_again(disk, config->path, file->fd, flags & ~O_DIRECT, &file->cut_fd);
-	if (error == 0)
-		file->waiting_fd = waiting_fd_of(file, flags);
 	return error;
 }
 

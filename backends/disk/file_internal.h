@@ -24,8 +24,7 @@ struct file_config {
 /* One open disk. */
 struct file {
 	int fd;
-	int cut_fd;	/* for memory that is cut within blocks; fd, unless that can't have it */
-	int waiting_fd; /* that of these which io_uring can't write to without waiting; -1: none */
+	int cut_fd; /* for memory that is cut within blocks; fd, unless that can't have it */
 	uint32_t block_bytes;
 	uint64_t size_bytes; /* when it was opened */
 	struct file_discard discard;

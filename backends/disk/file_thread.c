@@ -5,33 +5,23 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "file_thread.h"
 
-#define UNTOLD_MAX 16 /* pieces that are done before the loop is rung for */
+#define WATCH 0 /* of the queue, for the bell */
 
 /* A list of them, in the order in which they came. */
 struct pieces {
 	struct file_piece *first, *last;
 };
 
-/* What is done, and the loop does not know of. */
-struct untold {
-	struct pieces pieces;
-	uint32_t count;
-	struct timespec since; /* when it began to do them, by the clock's tick */
-};
-
 struct file_thread {
 	struct file_thread *next; /* of those without a queue */
 	struct xvhost_queue *queue;
-	uint32_t watch;
 	int bell; /* eventfd: something is done */
 	file_carry_out *carry_out;
 	pthread_t thread;
@@ -55,45 +45,20 @@ static void append(struct pieces *pieces, struct pieces more)
 
 /* ---- the thread ---- */
 
-/* tell - hand over what is done, and ring for it. */
-static void tell(struct file_thread *thread, struct untold *untold)
+/* tell - hand over a piece that is done, and ring for it. */
+static void tell(struct file_thread *thread, struct file_piece *piece)
 {
 	bool ring;
 
-	if (untold->count == 0)
-		return;
+	piece->next = NULL;
 	pthread_mutex_lock(&thread->lock);
-	append(&thread->done, untold->pieces);
+	append(&thread->done, (struct pieces){piece, piece});
 	ring = !thread->rung;
 	thread->rung = true;
 	pthread_mutex_unlock(&thread->lock);
-	untold->pieces = (struct pieces){0};
-	untold->count = 0;
 	/* The bell can't be full: it is rung once for each time that the loop has looked. */
 	if (ring && write(thread->bell, &(uint64_t){1}, sizeof(uint64_t)) < 0)
 		abort();
-}
-
-static struct timespec tick(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return now;
-}
-
-/* note_done - one more piece. If storage is slow, what is done is told after each that took longer than a tick. */
-static void note_done(struct file_thread *thread, struct file_piece *piece, struct untold *untold)
-{
-	struct timespec now = tick();
-
-	piece->next = NULL;
-	append(&untold->pieces, (struct pieces){piece, piece});
-	if (++untold->count < UNTOLD_MAX && now.tv_nsec == untold->since.tv_nsec &&
-	    now.tv_sec == untold->since.tv_sec)
-		return;
-	tell(thread, untold);
-	untold->since = now;
 }
 
 /* wait_for_pieces - all that are there, as a list. NULL: there will be none any more. */
@@ -115,30 +80,23 @@ static struct file_piece *wait_for_pieces(struct file_thread *thread)
 static void *thread_main(void *argument)
 {
 	struct file_thread *thread = argument;
-	struct untold untold = {0};
 	struct file_piece *piece, *next;
 
 	while ((piece = wait_for_pieces(thread))) {
-		untold.since = tick();
 		for (; piece; piece = next) {
 			next = piece->next;
 			piece->result = thread->carry_out(piece->request);
-			note_done(thread, piece, &untold);
+			tell(thread, piece);
 		}
-		tell(thread, &untold);
 	}
 	return NULL;
 }
 
 /* ---- the loop's side ---- */
 
-/*
- * start_thread - signals are for the others. What wakes it shall not be interrupted by it: the loop has more for it, which it
- * then finds together. An administrator's scheduling is kept.
- */
+/* start_thread - signals are for the others. */
 static int start_thread(struct file_thread *thread)
 {
-	const struct sched_param parameters = {0};
 	sigset_t all, before;
 	int error;
 
@@ -146,8 +104,6 @@ static int start_thread(struct file_thread *thread)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = -pthread_create(&thread->thread, NULL, thread_main, thread);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error == 0 && sched_getscheduler(0) == SCHED_OTHER)
-		pthread_setschedparam(thread->thread, SCHED_BATCH, &parameters);
 	return error;
 }
 
@@ -194,8 +150,8 @@ static void end(struct file_thread *thread)
 	free(thread);
 }
 
-int file_thread_start(struct file_threads *threads, struct xvhost_queue *queue, uint32_t watch,
-		      file_carry_out *carry_out, struct file_thread **started)
+int file_thread_start(struct file_threads *threads, struct xvhost_queue *queue, file_carry_out *carry_out,
+		      struct file_thread **started)
 {
 	struct file_thread *thread;
 	int error;
@@ -210,9 +166,8 @@ int file_thread_start(struct file_threads *threads, struct xvhost_queue *queue, 
 		return error;
 	/* It looks at these when it has got a piece. */
 	thread->queue = queue;
-	thread->watch = watch;
 	thread->carry_out = carry_out;
-	queue->disk->host->watch(queue, watch, thread->bell, POLLIN);
+	queue->disk->host->watch(queue, WATCH, thread->bell, POLLIN);
 	*started = thread;
 	return 0;
 }
@@ -268,6 +223,6 @@ struct file_piece *file_thread_take(struct file_thread *thread)
 	thread->done = (struct pieces){0};
 	thread->rung = false;
 	pthread_mutex_unlock(&thread->lock);
-	thread->queue->disk->host->watch(thread->queue, thread->watch, thread->bell, POLLIN);
+	thread->queue->disk->host->watch(thread->queue, WATCH, thread->bell, POLLIN);
 	return first;
 }

@@ -3,11 +3,9 @@
  * file_thread.h - a thread of a queue, for system calls that wait
  *
  * Theory of operation: the loop puts pieces of requests on a list, the thread takes all that are there and carries out one after
- * the other. What is done it puts on another list and rings home by an eventfd, which the loop watches. Waking somebody costs more
- * than a write to the page cache, so it is done seldom: the thread is woken only where it sleeps, and the loop is rung for when nothing is
- * left to do, or some are done, or they took long; and not again before it has looked.
+ * the other. What is done it puts on another list and rings home by an eventfd, which the loop watches.
  *
- * A loop may not wait for the end of a thread. So a queue that stops leaves its threads to the disk's next one, and they end with the
+ * A loop may not wait for the end of a thread. So a queue that stops leaves its thread to the disk's next one, and they end with the
  * disk, which the control thread closes.
  */
 #ifndef FILE_THREAD_H
@@ -40,9 +38,9 @@ typedef int32_t file_carry_out(const struct xvhost_request *request);
 void file_threads_init(struct file_threads *threads);
 void file_threads_end(struct file_threads *threads);
 
-/* file_thread_start - for a queue that is starting, with this one of its watches. Returns 0 or a negative errno. */
-int file_thread_start(struct file_threads *threads, struct xvhost_queue *queue, uint32_t watch,
-		      file_carry_out *carry_out, struct file_thread **started);
+/* file_thread_start - for a queue that is starting, with its watch 0. Returns 0 or a negative errno. */
+int file_thread_start(struct file_threads *threads, struct xvhost_queue *queue, file_carry_out *carry_out,
+		      struct file_thread **started);
 
 /* file_thread_stop - the queue has nothing more to do for it. */
 void file_thread_stop(struct file_threads *threads, struct file_thread *thread);
