@@ -372,7 +372,7 @@ struct xvhost_packet;
 enum {
 	XVHOST_NET_BYTES_MAX = 65535, /* of a packet */
 	XVHOST_NET_BYTES_MIN = 14,    /* of a packet: the Ethernet header */
-	XVHOST_NET_IOVECS_MAX = 20,   /* of a packet that is transmitted */
+	XVHOST_NET_IOVECS_MAX = 20,   /* of a packet, in both directions */
 	XVHOST_NET_HEADER_BYTES =
 		128 /* so many of the first bytes of a packet that is transmitted are not the guest's memory */
 };
@@ -408,7 +408,7 @@ enum xvhost_gso {
  * iovecs, and nothing else.
  *
  * One that is received is the backend's, and so is all that it points to; from host->receive, if that takes it, until
- * `delivered` it must stay as it is.
+ * `delivered` it must stay as it is. Its length is the sum of the iovecs, too, and within the same limits.
  */
 struct xvhost_packet {
 	struct xvhost_net_queue *queue;

@@ -39,12 +39,17 @@
 #define NETIF_RING_SIZE 256u /* slots in each of the rings, which have one page */
 #define NETIF_SLOTS_MAX                                                                                      \
 	18u /* of a packet from the guest: XEN_NETIF_NR_SLOTS_MIN; one of more is dropped ... */
-#define NETIF_SLOTS_BROKEN 20u	   /* ... and one of more than these breaks the ring */
-#define NETIF_EXTRAS_MAX 4u	   /* extra infos of a packet, one of each type; more break the ring */
+#define NETIF_SLOTS_BROKEN 20u	  /* ... and one of more than these breaks the ring */
+#define NETIF_EXTRAS_MAX 4u	  /* extra infos of a packet, one of each type; more break the ring */
+#define NETIF_OPERATIONS_MAX 256u /* of a queue, besides those of packets that are transmitted */
+#define NETIF_NUMBERS_MAX (NETIF_RING_SIZE + NETIF_OPERATIONS_MAX)
 #define NETIF_RECEIVED_MAX 64u	   /* packets for the guest that one queue takes in one turn */
 #define NETIF_PACKETS_PER_TURN 64u /* from the guest, the same */
 #define NETIF_MULTICAST_MAX 64u	   /* addresses that a guest can ask for, as in Linux's netback */
+#define NETIF_GENERATION_MASK 0xfffffu
+#define NETIF_MAPPINGS_MAX (NETIF_RING_SIZE + NETIF_RECEIVED_MAX) /* of a queue, for memory_open */
 
+struct netif_multicast;
 struct netif_queue;
 
 /* What was done, for the log, xvhostctl and tests. Packets and bytes are the guest's: tx is from the guest. */
@@ -77,12 +82,19 @@ struct netif_queue_parameters {
 	void *tx_page, *rx_page; /* the rings, mapped */
 	uint32_t guest_takes;	 /* XVHOST_NET_... */
 	bool scatter;		 /* the guest takes packets in more than one page */
-	bool map_tx,
-		map_rx; /* its memory is reached by the cache, to read and to write; if not, Xen copies */
+	bool cached;		 /* what is mapped may go by the cache, as memory_choose has said */
+	bool map_tx, map_rx;	 /* its memory is mapped, to read and to write; if not, Xen copies */
+	struct netif_multicast
+		*multicast; /* that all of the card's queues share; NULL: the queue has its own */
 	const struct message_net_settings *settings;
 	struct log_limit *limit; /* of what the guest can cause */
 	void *owner;		 /* whoever serves it keeps what he wants here: netif_owner */
 };
+
+/* netif_multicast_create, _free - the multicast addresses that a guest asks for, on any queue of its card; none at first.
+ * Returns NULL if there is no memory. Control thread. */
+struct netif_multicast *netif_multicast_create(void);
+void netif_multicast_free(struct netif_multicast *multicast);
 
 /* netif_turn_init, _free - for at most so many queues. Returns 0 or -ENOMEM. Control thread. */
 int netif_turn_init(struct netif_turn *turn, struct memory *memory, uint32_t queues_max);
@@ -104,7 +116,7 @@ void netif_queue_release(struct netif_queue *queue);
 /* netif_queue_stop - tell the backend that was told of the start. The queue is idle. */
 void netif_queue_stop(struct netif_queue *queue);
 
-/* netif_queue_set - other settings. */
+/* netif_queue_set - other settings. Packets that were received before are delivered as it was then. */
 void netif_queue_set(struct netif_queue *queue, const struct message_net_settings *settings);
 
 /* netif_queue_idle - nothing of it is under way: no packet, and no operation of its backend's. */
@@ -113,7 +125,7 @@ bool netif_queue_idle(const struct netif_queue *queue);
 /* netif_queue_broken - nothing more is taken, for good; the log says why. */
 bool netif_queue_broken(const struct netif_queue *queue);
 
-/* netif_queue_ready - there may be something to take, or room for the backend, without another event. */
+/* netif_queue_ready - there may be something to take, to finish, or room for the backend, without another event. */
 bool netif_queue_ready(const struct netif_queue *queue);
 
 /* netif_event - one of its ports was pending. */
@@ -132,6 +144,13 @@ void netif_publish(struct netif_queue *queue, bool *notify_tx, bool *notify_rx);
 /* netif_ask - true if something has come meanwhile, so that the queue needs another turn. */
 bool netif_ask(struct netif_queue *queue);
 
+/*
+ * netif_rate_wait_ns - packets wait in the ring since those before have used up the rate: how long still? 0: none waits. When
+ * the time has passed netif_rate_passed is called, and the queue is ready; earlier or later does no harm.
+ */
+uint64_t netif_rate_wait_ns(const struct netif_queue *queue);
+void netif_rate_passed(struct netif_queue *queue);
+
 const struct netif_counters *netif_counters(const struct netif_queue *queue);
 void *netif_owner(const struct netif_queue *queue);
 
@@ -143,8 +162,8 @@ bool netif_receive(struct xvhost_net_queue *queue, struct xvhost_packet *packet)
 void netif_dropped(struct xvhost_net_queue *queue, uint32_t count);
 
 /*
- * netif_begin - the backend starts the operation of this number, which must not be under way. Returns its generation, with
- * which netif_done is to be called. netif_done ends it and tells the backend.
+ * netif_begin - the backend starts the operation of this number, which must not be under way. Returns its generation, of
+ * NETIF_GENERATION_MASK, with which netif_done is to be called. netif_done ends it and tells the backend.
  */
 uint32_t netif_begin(struct xvhost_net_queue *seen, uint32_t number);
 void netif_done(struct netif_queue *queue, uint32_t number, uint32_t generation, int32_t result);

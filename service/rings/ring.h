@@ -134,4 +134,14 @@ static inline void ring_ask_notification(struct ring *ring)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+/*
+ * ring_ask_more - ask to be notified of the first request beyond `producer`, which ring_pending has said: for who needs more
+ * requests than there are. The caller then looks with ring_pending once more.
+ */
+static inline void ring_ask_more(struct ring *ring, uint32_t producer)
+{
+	__atomic_store_n(&ring->header->request_event, producer + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 #endif

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * netif_receive.c - packets for the guest
+ *
+ * The slots of a packet are taken from the rx ring when it is received, and all of them are answered in the ring's order: each response
+ * lies in the slot of its request, which is what frontends rely on. The first slot is followed by an extra info, for GSO, which takes a
+ * slot, too; what its page would have held stays unused.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <xen/io/netif.h>
+
+#include "rings/netif_internal.h"
+#include "rings/netif_multicast.h"
+
+/* Where in a packet of a backend's the next bytes are. */
+struct reader {
+	const struct iovec *iov;
+	size_t offset;
+};
+
+/* next_piece - up to `bytes` that lie together; there is at least one more byte. */
+static uint8_t *next_piece(struct reader *reader, uint32_t *bytes)
+{
+	uint8_t *piece;
+	size_t left;
+
+	while ((left = reader->iov->iov_len - reader->offset) == 0) {
+		reader->iov++;
+		reader->offset = 0;
+	}
+	piece = (uint8_t *)reader->iov->iov_base + reader->offset;
+	if (left < *bytes)
+		*bytes = (uint32_t)left;
+	reader->offset += *bytes;
+	return piece;
+}
+
+static void read_bytes(struct reader *reader, uint8_t *to, uint32_t bytes)
+{
+	while (bytes > 0) {
+		uint32_t piece = bytes;
+		const uint8_t *from = next_piece(reader, &piece);
+
+		memcpy(to, from, piece);
+		to += piece;
+		bytes -= piece;
+	}
+}
+
+/* ---- taking ---- */
+
+/* is_filtered - a multicast packet that the guest has not asked for. */
+static bool is_filtered(const struct netif_queue *queue, const struct xvhost_packet *packet)
+{
+	static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	struct reader reader = {.iov = packet->iov};
+	uint8_t address[6];
+
+	if (!queue->multicast_control)
+		return false;
+	read_bytes(&reader, address, sizeof(address));
+	return address[0] & 1 && memcmp(address, broadcast, sizeof(address)) != 0 &&
+	       !netif_multicast_has(queue->multicast, address);
+}
+
+/* takes - does the guest take this kind of packet? */
+static bool takes(const struct netif_queue *queue, const struct xvhost_packet *packet)
+{
+	uint32_t kind = queue->seen.guest_takes;
+
+	switch (packet->gso) {
+	case XVHOST_GSO_NONE:
+		return !(packet->flags & XVHOST_PACKET_CHECKSUM_BLANK) ||
+		       kind & (XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6);
+	case XVHOST_GSO_TCPV4:
+		return kind & XVHOST_NET_GSO_TCPV4;
+	case XVHOST_GSO_TCPV6:
+		return kind & XVHOST_NET_GSO_TCPV6;
+	default:
+		return false;
+	}
+}
+
+/* check - 0, or why the guest can't get it however many slots there are. */
+static int check(const struct netif_queue *queue, const struct xvhost_packet *packet, uint32_t data_count)
+{
+	uint64_t bytes = 0;
+
+	if (packet->length < XVHOST_NET_BYTES_MIN || packet->length > XVHOST_NET_BYTES_MAX ||
+	    packet->iov_count > XVHOST_NET_IOVECS_MAX)
+		return -EINVAL;
+	for (uint32_t i = 0; i < packet->iov_count; i++)
+		bytes += packet->iov[i].iov_len;
+	if (bytes != packet->length)
+		return -EINVAL;
+	if (!takes(queue, packet))
+		return -EOPNOTSUPP;
+	if (data_count > 1 && !queue->scatter)
+		return -EMSGSIZE;
+	return is_filtered(queue, packet) ? -EADDRNOTAVAIL : 0;
+}
+
+/* want_room - netif_receive has no room for what the backend has. */
+static bool want_room(struct netif_queue *queue, bool at_once)
+{
+	queue->room_wanted = true;
+	queue->room_at_once = at_once;
+	queue->room_asked = false;
+	queue->room_producer = queue->rx_known;
+	return false;
+}
+
+/* has_slots - has the guest given so many? May find the ring broken. */
+static bool has_slots(struct netif_queue *queue, uint32_t needed)
+{
+	uint32_t producer;
+
+	if (queue->rx_known - queue->rx.request_consumer >= needed)
+		return true;
+	if (ring_pending(&queue->rx, &producer) < 0) {
+		netif_break_counter(queue, &queue->rx, producer);
+		return false;
+	}
+	queue->rx_known = producer;
+	return producer - queue->rx.request_consumer >= needed || want_room(queue, false);
+}
+
+/* take_slots - copy them, and look at the copies only. */
+static void take_slots(struct netif_queue *queue, struct netif_batch *batch, uint32_t data_count, bool extra)
+{
+	netif_rx_request_t request;
+
+	for (uint32_t i = 0; i < data_count + extra; i++) {
+		ring_take(&queue->rx, &request);
+		batch->ids[batch->id_count++] = request.id;
+		if (!extra || i != 1)
+			batch->grefs[batch->data_count++] = request.gref;
+	}
+}
+
+bool netif_receive(struct xvhost_net_queue *seen, struct xvhost_packet *packet)
+{
+	struct netif_queue *queue = netif_queue_of(seen);
+	struct netif_batch *batch = &queue->batches[queue->batch];
+	struct netif_delivery *delivery = &batch->deliveries[batch->count];
+	uint32_t slot_bytes = PAGE_BYTES - queue->headroom;
+	uint32_t data_count = (packet->length + slot_bytes - 1) / slot_bytes;
+	bool extra = packet->gso != XVHOST_GSO_NONE;
+	int error;
+
+	if (!queue->started || queue->released || queue->broken)
+		return false;
+	if (batch->count == NETIF_RECEIVED_MAX)
+		return want_room(queue, true);
+	error = check(queue, packet, data_count);
+	if (error == 0 && !has_slots(queue, data_count + extra))
+		return false;
+	delivery->seen = packet;
+	delivery->error = error;
+	delivery->headroom = queue->headroom;
+	delivery->extra = extra;
+	delivery->first_id = (uint16_t)batch->id_count;
+	delivery->first_data = (uint16_t)batch->data_count;
+	delivery->data_count = error == 0 ? (uint8_t)data_count : 0;
+	if (error == 0)
+		take_slots(queue, batch, data_count, extra);
+	batch->count++;
+	netif_add_finished(queue);
+	return true;
+}
+
+void netif_dropped(struct xvhost_net_queue *queue, uint32_t count)
+{
+	netif_queue_of(queue)->counters.rx_dropped += count;
+}
+
+bool netif_room_due(const struct netif_queue *queue)
+{
+	return queue->room_wanted &&
+	       (queue->room_at_once || __atomic_load_n(&queue->rx.header->request_producer,
+						       __ATOMIC_ACQUIRE) != queue->room_producer);
+}
+
+bool netif_ask_room(struct netif_queue *queue)
+{
+	if (!queue->room_wanted)
+		return false;
+	if (!queue->room_asked) {
+		ring_ask_more(&queue->rx, queue->room_producer);
+		queue->room_asked = true;
+	}
+	return netif_room_due(queue);
+}
+
+/* ---- bringing them to the guest ---- */
+
+static uint32_t slot_bytes_of(const struct netif_delivery *delivery)
+{
+	return PAGE_BYTES - delivery->headroom;
+}
+
+static void collect_mapping(struct netif_queue *queue, struct netif_batch *batch,
+			    struct netif_delivery *delivery)
+{
+	struct netif_turn *turn = queue->turn;
+
+	delivery->mapping = (struct memory_mapping){
+		.grefs = batch->grefs + delivery->first_data,
+		.count = delivery->data_count,
+		.writable = true,
+		.cached = queue->cached,
+		.sharer = queue,
+		.pages = batch->pages + delivery->first_data,
+	};
+	turn->mappings[turn->mapping_count++] = &delivery->mapping;
+}
+
+/* collect_copies - a piece ends where the slot does, or the backend's iovec. */
+static void collect_copies(struct netif_turn *turn, const struct netif_batch *batch,
+			   const struct netif_delivery *delivery)
+{
+	struct reader reader = {.iov = delivery->seen->iov};
+	uint32_t left = delivery->seen->length, room = slot_bytes_of(delivery), used = 0;
+	uint32_t slot = delivery->first_data;
+
+	while (left > 0) {
+		uint32_t bytes = left < room - used ? left : room - used;
+		uint8_t *own = next_piece(&reader, &bytes);
+
+		turn->copies[turn->copy_count++] = (struct grant_copy){
+			.gref = batch->grefs[slot],
+			.offset = (uint16_t)(delivery->headroom + used),
+			.length = (uint16_t)bytes,
+			.to_guest = true,
+			.own = own,
+		};
+		left -= bytes;
+		used += bytes;
+		if (used == room) {
+			used = 0;
+			slot++;
+		}
+	}
+}
+
+void netif_receive_collect(struct netif_queue *queue)
+{
+	struct netif_batch *batch = &queue->batches[queue->batch];
+
+	queue->batch ^= 1;
+	assert(queue->batches[queue->batch].count == 0);
+	for (uint32_t i = 0; i < batch->count; i++) {
+		struct netif_delivery *delivery = &batch->deliveries[i];
+		uint32_t before = queue->turn->copy_count;
+
+		if (delivery->data_count == 0)
+			continue;
+		if (queue->map_rx)
+			collect_mapping(queue, batch, delivery);
+		else
+			collect_copies(queue->turn, batch, delivery);
+		delivery->copy_count = queue->turn->copy_count - before;
+	}
+}
+
+const struct grant_copy *netif_receive_copied(struct netif_queue *queue, const struct grant_copy *copies)
+{
+	struct netif_batch *batch = &queue->batches[queue->batch ^ 1];
+
+	for (uint32_t i = 0; i < batch->count; i++) {
+		struct netif_delivery *delivery = &batch->deliveries[i];
+
+		if (delivery->data_count == 0)
+			continue;
+		for (uint32_t k = 0; k < delivery->copy_count; k++, copies++)
+			if (copies->error < 0)
+				delivery->error = copies->error;
+	}
+	return copies;
+}
+
+void netif_receive_fill(struct netif_delivery *delivery)
+{
+	struct reader reader = {.iov = delivery->seen->iov};
+	uint32_t left = delivery->seen->length, room = slot_bytes_of(delivery);
+
+	for (uint32_t i = 0; i < delivery->mapping.count; i++) {
+		uint32_t bytes = left < room ? left : room;
+
+		read_bytes(&reader, (uint8_t *)delivery->mapping.pages[i] + delivery->headroom, bytes);
+		left -= bytes;
+	}
+}
+
+/* ---- answering ---- */
+
+/* put_extra - the extra info of GSO, in the place of a response. */
+static void put_extra(struct netif_queue *queue, const struct xvhost_packet *packet)
+{
+	const netif_extra_info_t extra = {
+		.type = XEN_NETIF_EXTRA_TYPE_GSO,
+		.u.gso = {.size = packet->gso_bytes,
+			  .type = packet->gso == XVHOST_GSO_TCPV4 ? XEN_NETIF_GSO_TYPE_TCPV4
+								  : XEN_NETIF_GSO_TYPE_TCPV6},
+	};
+
+	ring_answer(&queue->rx, &extra, sizeof(extra));
+}
+
+/* first_flags - of the first slot's response, apart from those that say what follows. */
+static uint16_t first_flags(const struct xvhost_packet *packet)
+{
+	if (packet->flags & XVHOST_PACKET_CHECKSUM_BLANK)
+		return NETRXF_csum_blank | NETRXF_data_validated;
+	return packet->flags & XVHOST_PACKET_CHECKSUM_GOOD ? NETRXF_data_validated : 0;
+}
+
+/* answer - all slots of a packet. One that could not be delivered looks the same but for the status, so that the frontend finds its
+ * end. */
+static void answer(struct netif_queue *queue, const struct netif_batch *batch,
+		   const struct netif_delivery *delivery)
+{
+	const struct xvhost_packet *packet = delivery->seen;
+	uint32_t left = packet->length, room = slot_bytes_of(delivery);
+	const uint16_t *id = batch->ids + delivery->first_id;
+
+	for (uint32_t i = 0; i < delivery->data_count; i++) {
+		uint32_t bytes = left < room ? left : room;
+		netif_rx_response_t response = {
+			.id = *id++,
+			.offset = delivery->headroom,
+			.flags = i == 0 ? first_flags(packet) : 0,
+			.status = delivery->error < 0 ? NETIF_RSP_ERROR : (int16_t)bytes,
+		};
+
+		left -= bytes;
+		if (left > 0)
+			response.flags |= NETRXF_more_data;
+		if (i == 0 && delivery->extra)
+			response.flags |= NETRXF_extra_info;
+		ring_answer(&queue->rx, &response, sizeof(response));
+		if (i == 0 && delivery->extra) {
+			put_extra(queue, packet);
+			id++;
+		}
+	}
+}
+
+static void count(struct netif_queue *queue, const struct netif_delivery *delivery)
+{
+	if (delivery->error == 0) {
+		queue->counters.rx_packets++;
+		queue->counters.rx_bytes += delivery->seen->length;
+		return;
+	}
+	queue->counters.rx_dropped++;
+	if (delivery->error != -EADDRNOTAVAIL)
+		log_limited(queue->limit, LOG_LEVEL_WARNING,
+			    "%s: queue %" PRIu32 ": a packet of %" PRIu32 " bytes for the guest is lost: %s",
+			    queue->name, queue->seen.index, delivery->seen->length,
+			    strerror(-delivery->error));
+}
+
+void netif_receive_answer(struct netif_queue *queue)
+{
+	struct netif_batch *batch = &queue->batches[queue->batch ^ 1];
+	uint32_t taken = batch->count;
+
+	for (uint32_t i = 0; i < taken; i++) {
+		struct netif_delivery *delivery = &batch->deliveries[i];
+
+		if (queue->broken)
+			delivery->error = -EPROTO;
+		else
+			answer(queue, batch, delivery);
+		count(queue, delivery);
+	}
+	/* The backend may have more to be received, which goes to the other batch. */
+	for (uint32_t i = 0; i < taken; i++)
+		queue->backend->delivered(batch->deliveries[i].seen, batch->deliveries[i].error);
+	batch->count = batch->id_count = batch->data_count = 0;
+}
