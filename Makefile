@@ -3,7 +3,7 @@
 # Builds, tests and installs xvhost; `make help` lists the targets.
 #
 # A new source file in a folder of service/ needs no word here. A new backend needs a line in
-# backends/disk/Makefile and one in backends/disk/Kconfig. All that is made lies below $(O):
+# backends/disk/Makefile and one in backends/disk/Kconfig, or in those of backends/net/. All that is made lies below $(O):
 #     bin/ backends/ man/ share/ programs, loadable backends, manual pages, other files to install
 #     lib/ tests/                what tests are linked with, and tests
 #     accel/                     the library for xvhost-accel
@@ -138,16 +138,24 @@ daemon-objects := $(filter-out $(main-objects),$(call objects,service/daemon))
 worker-objects := $(filter-out $(main-objects),$(call objects,service/worker service/rings service/memory))
 sim-objects := $(call objects,service/sim)
 
-# Fills backend-y and backend-m, and backend- with those that are not built.
+# They fill backend-y and backend-m, and backend- with those that are not built; net-backend-... in the same way. Disk and net
+# backends may have the same names, so the loadable ones of the second kind lie in a folder of their own.
 include backends/disk/Makefile
-all-backends := $(backend-y) $(backend-m) $(backend-n) $(backend-)
+include backends/net/Makefile
+all-backends := $(backend-y) $(backend-m) $(backend-n) $(backend-) \
+	$(addprefix net/,$(net-backend-y) $(net-backend-m) $(net-backend-n) $(net-backend-))
 backend-sources = $(foreach b,$1,$b $($b-parts))
-builtin-objects := $(patsubst %,$(O)/obj/backends/disk/%.o,$(call backend-sources,$(backend-y)))
-module-objects := $(patsubst %,$(O)/obj/backends/disk/%.module.o,$(call backend-sources,$(backend-m)))
+net-backend-sources = $(foreach b,$1,$b $(net-$b-parts))
+builtin-disk-objects := $(patsubst %,$(O)/obj/backends/disk/%.o,$(call backend-sources,$(backend-y)))
+builtin-net-objects := $(patsubst %,$(O)/obj/backends/net/%.o,$(call net-backend-sources,$(net-backend-y)))
+builtin-objects := $(builtin-disk-objects) $(builtin-net-objects)
+module-objects := $(patsubst %,$(O)/obj/backends/disk/%.module.o,$(call backend-sources,$(backend-m))) \
+	$(patsubst %,$(O)/obj/backends/net/%.module.o,$(call net-backend-sources,$(net-backend-m)))
 packages += $(foreach b,$(backend-y),$($b-packages))
 backend-libs := $(foreach b,$(backend-y),$($b-libs))
-modules := $(backend-m:%=$(O)/backends/%.so)
+modules := $(backend-m:%=$(O)/backends/%.so) $(net-backend-m:%=$(O)/backends/net/%.so)
 symbol = xvhost_backend_$(subst -,_,$1)
+net-symbol = xvhost_net_backend_$(subst -,_,$1)
 builtin-list := $(O)/obj/builtin_backends
 
 programs := $(O)/bin/xvhostd $(O)/bin/xvhost-worker $(O)/bin/xvhost-try
@@ -181,7 +189,7 @@ $(foreach b,$(backend-y) $(backend-m),$(foreach p,$($b-packages),\
 	$(if $(shell pkg-config --exists $p && echo yes),,$(call missing-for-backend,$b,$p))))
 $(call remember,flags,$(c-flags) $(includes) $(pic) $(module-pic) $(ld-flags) $(shell $(CC) --version 2>&1))
 $(call remember,paths,$(path-defines) $(fill-in))
-$(call remember,builtin,$(backend-y) without $(backend-m))
+$(call remember,builtin,$(backend-y) without $(backend-m) net $(net-backend-y) without $(net-backend-m))
 $(foreach l,common daemon worker sim,$(call remember,lib$l,$($l-objects)))
 
 everything := $(main-objects) $(try-objects) $(common-objects) $(daemon-objects) $(worker-objects) $(sim-objects) \
@@ -207,7 +215,8 @@ $(path-objects): defines = $(path-defines)
 
 # Backends know the public headers only. A loadable one is compiled in its own way, to its own object.
 $(builtin-objects) $(module-objects): includes = -Iinclude
-$(builtin-objects): defines = -DXVHOST_BUILT_IN=$(call symbol,$(basename $(@F)))
+$(builtin-disk-objects): defines = -DXVHOST_BUILT_IN=$(call symbol,$(basename $(@F)))
+$(builtin-net-objects): defines = -DXVHOST_BUILT_IN=$(call net-symbol,$(basename $(@F)))
 $(module-objects): pic := $(module-pic)
 $(module-objects): $(O)/obj/%.module.o: %.c $(O)/settings/flags
 	$(call say,CC,$<)
@@ -217,6 +226,10 @@ $(foreach b,$(backend-m),$(eval $(O)/backends/$b.so: $($b-parts:%=$(O)/obj/backe
 $(O)/backends/%.so: $(O)/obj/backends/disk/%.module.o
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ld-flags) -shared $(no-undefined) -o $@ $^ $(if $($*-packages),$(call pkg-libs,$($*-packages))) $($*-libs)
+$(foreach b,$(net-backend-m),$(eval $(O)/backends/net/$b.so: $(net-$b-parts:%=$(O)/obj/backends/net/%.module.o)))
+$(O)/backends/net/%.so: $(O)/obj/backends/net/%.module.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ld-flags) -shared $(no-undefined) -o $@ $^
 
 $(accel-objects): pic := $(module-pic)
 $(accel-library): $(accel-objects)
@@ -226,17 +239,22 @@ $(accel-command): $(O)/share/%: service/accel/% $(O)/settings/paths
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D) && $(fill-in) $< >$@
 
-# The list that service/worker/backends.h declares. A backend that is loadable no longer leaves its object behind.
+# The lists that service/worker/backends.h declares. A backend that is loadable no longer leaves its object behind.
+define builtin-table
+	for symbol in $1; do \
+		echo "extern const struct $2 *$$symbol(void);"; \
+	done; \
+	echo 'const struct $2 *(*const $3[])(void) = {'; \
+	printf '\t%s,\n' $1 NULL; \
+	echo '};'
+endef
 $(builtin-list).c: $(O)/settings/builtin
 	$(call say,GEN,$@)
-	$(Q)mkdir -p $(@D) && rm -f $(filter-out $(modules),$(wildcard $(O)/backends/*.so))
+	$(Q)mkdir -p $(@D) && rm -f $(filter-out $(modules),$(wildcard $(O)/backends/*.so $(O)/backends/net/*.so))
 	$(Q){ echo '/* Made by the Makefile. */'; echo '#include "worker/backends.h"'; echo; \
-	for symbol in $(foreach b,$(backend-y),$(call symbol,$b)); do \
-		echo "extern const struct xvhost_disk_backend *$$symbol(void);"; \
-	done; \
-	echo 'const struct xvhost_disk_backend *(*const builtin_backends[])(void) = {'; \
-	printf '\t%s,\n' $(foreach b,$(backend-y),$(call symbol,$b)) NULL; \
-	echo '};'; } >$@
+	$(call builtin-table,$(foreach b,$(backend-y),$(call symbol,$b)),xvhost_disk_backend,builtin_backends); echo; \
+	$(call builtin-table,$(foreach b,$(net-backend-y),$(call net-symbol,$b)),xvhost_net_backend,builtin_net_backends); \
+	} >$@
 $(builtin-list).o: $(builtin-list).c $(O)/settings/flags
 	$(call say,CC,$<)
 	$(Q)$(compile)
@@ -292,7 +310,7 @@ page-entries = $(foreach f,$1,644:$f:$(MANDIR)/man$(patsubst .%,%,$(suffix $f))/
 dev-pages := $(patsubst %.scd,$(O)/man/%,$(notdir $(wildcard service/try/*.scd backends/*/*.[1-8].scd)))
 dev-installed := \
 	755:$(O)/bin/xvhost-try:$(BINDIR)/xvhost-try \
-	$(foreach f,$(modules),644:$f:$(BACKENDDIR)/$(notdir $f)) \
+	$(foreach f,$(modules),644:$f:$(BACKENDDIR)/$(f:$(O)/backends/%=%)) \
 	755:$(accel-command):$(BINDIR)/xvhost-accel \
 	644:$(accel-library):$(LIBDIR)/xvhost/$(notdir $(accel-library)) \
 	$(foreach f,$(wildcard include/xvhost/*.h),644:$f:$(INCLUDEDIR)/xvhost/$(notdir $f)) \
@@ -317,7 +335,7 @@ install-entries = set -e; for entry in $1; do \
 define remove-entries
 	$(Q)for entry in $1; do rm -fv "$(DESTDIR)$${entry##*:}"; done
 	$(Q)rm -fv $(all-backends:%="$(DESTDIR)$(BACKENDDIR)/%.so")
-	$(Q)rmdir --ignore-fail-on-non-empty $(wildcard $(addprefix $(DESTDIR),$(BACKENDDIR) $(LIBDIR)/xvhost \
+	$(Q)rmdir --ignore-fail-on-non-empty $(wildcard $(addprefix $(DESTDIR),$(BACKENDDIR)/net $(BACKENDDIR) $(LIBDIR)/xvhost \
 		$(LIBEXECDIR) $(INCLUDEDIR)/xvhost $(DOCDIR)/examples $(DOCDIR))) 2>/dev/null || true
 endef
 

@@ -12,16 +12,27 @@
 
 struct listing {
 	const char *directory;
+	enum backend_kind kind;
 	bool complete;
 };
 
 static void list_one(void *context, const char *name, bool built_in)
 {
 	struct listing *listing = context;
-	const struct xvhost_disk_backend *backend;
+	const struct xvhost_disk_backend *disk;
+	const struct xvhost_net_backend *net;
+	const struct backend_head *backend;
 	char text[ERROR_TEXT_MAX];
+	int error;
 
-	if (backends_find(listing->directory, name, &backend, text) == 0) {
+	if (listing->kind == BACKEND_DISK) {
+		error = backends_find(listing->directory, name, &disk, text);
+		backend = head_of_disk(disk);
+	} else {
+		error = backends_find_net(listing->directory, name, &net, text);
+		backend = head_of_net(net);
+	}
+	if (error == 0) {
 		printf("%-12s %-8s %-9s %s\n", backend->name, backend->version,
 		       built_in ? "built in" : "loadable", backend->description);
 	} else {
@@ -32,9 +43,12 @@ static void list_one(void *context, const char *name, bool built_in)
 
 bool list_backends(const char *directory)
 {
-	struct listing listing = {directory, true};
+	struct listing listing = {directory, BACKEND_DISK, true};
 
-	backends_each(directory, list_one, &listing);
+	backends_each(listing.kind, directory, list_one, &listing);
+	printf("\nFor network cards, which are not tried here:\n");
+	listing.kind = BACKEND_NET;
+	backends_each(listing.kind, directory, list_one, &listing);
 	return listing.complete;
 }
 
@@ -113,7 +127,7 @@ static void list_parameter(const struct xvhost_parameter *parameter)
 	printf("\n      %s\n", parameter->help ? parameter->help : "");
 }
 
-void list_parameters(const struct xvhost_disk_backend *backend)
+void list_parameters(const struct backend_head *backend)
 {
 	printf("%s %s - %s\n", backend->name, backend->version, backend->description);
 	if (backend->parameter_count == 0)

@@ -2,6 +2,7 @@
 /*
  * main.c - xvhost-try: the tool of those who write backends
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,19 +12,27 @@
 #include "try/options.h"
 #include "try/run.h"
 #include "try/subject.h"
+#include "worker/backends.h"
 
+/* describe - the disk backend that is named, the net backend of that name, or both. */
 static int describe(const struct try_options *options)
 {
+	const struct xvhost_net_backend *net;
 	struct subject subject;
-	char text[ERROR_TEXT_MAX];
+	char text[ERROR_TEXT_MAX], net_text[ERROR_TEXT_MAX];
 	int error = subject_find(options->target, options->backend_directory, &subject, text);
+	int net_error = backends_find_net(options->backend_directory, options->target, &net, net_text);
 
-	if (error < 0) {
-		fprintf(stderr, "xvhost-try: %s\n", text);
-		return subject_status(error);
-	}
-	list_parameters(subject.backend);
-	return TRY_GOOD;
+	if (error == 0)
+		list_parameters(head_of_disk(subject.backend));
+	if (error == 0 && net_error == 0)
+		printf("\nFor network cards:\n");
+	if (net_error == 0)
+		list_parameters(head_of_net(net));
+	if (error == 0 || net_error == 0)
+		return TRY_GOOD;
+	fprintf(stderr, "xvhost-try: %s\n", net_error == -ELIBBAD ? net_text : text);
+	return subject_status(net_error == -ELIBBAD ? net_error : error);
 }
 
 /* run - what was asked for. */

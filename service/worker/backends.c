@@ -17,109 +17,42 @@
 
 #include "log.h"
 
-#define LOADED_MAX 32	       /* different backends that one worker uses */
-#define REQUEST_SIZE_MAX 4096u /* as backend.h says */
+#define LOADED_MAX 32 /* different backends of each kind that one worker uses */
 
-/* What was found before. Used by control threads only, of which a process may have several: see sim/host.c. */
+static const struct backend_head *builtin_disk(size_t number)
+{
+	return builtin_backends[number] ? head_of_disk(builtin_backends[number]()) : NULL;
+}
+
+static const struct backend_head *builtin_net(size_t number)
+{
+	return builtin_net_backends[number] ? head_of_net(builtin_net_backends[number]()) : NULL;
+}
+
+/* The backends of one kind. What was found before is used by control threads only, of which a process may have several: see
+ * sim/host.c. */
+static struct backends {
+	const char *noun, *devices; /* for messages */
+	const char *folder;	    /* of the loadable ones, below their directory */
+	const char *symbol, *macro; /* what their files have, and what makes it */
+	const struct backend_head *(*builtin)(size_t number); /* NULL: no more */
+	const struct backend_head *known[LOADED_MAX];
+	uint32_t known_count;
+} kinds[BACKEND_KINDS] = {
+	[BACKEND_DISK] = {.noun = "backend",
+			  .devices = "disks",
+			  .folder = "",
+			  .symbol = XVHOST_BACKEND_SYMBOL_NAME,
+			  .macro = "XVHOST_DISK_BACKEND",
+			  .builtin = builtin_disk},
+	[BACKEND_NET] = {.noun = "net backend",
+			 .devices = "network cards",
+			 .folder = "/net",
+			 .symbol = XVHOST_NET_BACKEND_SYMBOL_NAME,
+			 .macro = "XVHOST_NET_BACKEND",
+			 .builtin = builtin_net},
+};
 static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER;
-static const struct xvhost_disk_backend *known[LOADED_MAX];
-static uint32_t known_count;
-
-/* Bytes that each structure had in the first version of the ABI: no backend can have less. */
-#define FIRST_TABLE_SIZE (offsetof(struct xvhost_disk_backend, io_done) + sizeof(void (*)(void)))
-#define FIRST_PARAMETER_SIZE (offsetof(struct xvhost_parameter, help) + sizeof(const char *))
-
-const struct xvhost_parameter *backends_parameter(const struct xvhost_disk_backend *backend, uint32_t number)
-{
-	const char *rows = (const char *)backend->parameters;
-
-	return (const struct xvhost_parameter *)(const void *)(rows +
-							       (size_t)number * backend->parameter_size);
-}
-
-/* missing_part - the name of what a table lacks, NULL if it has all. */
-static const char *missing_part(const struct xvhost_disk_backend *table)
-{
-	if (!table->name || !table->name[0])
-		return "name";
-	if (!table->version)
-		return "version";
-	if (!table->description)
-		return "description";
-	if (!table->open)
-		return "open";
-	if (!table->close)
-		return "close";
-	if (!table->submit)
-		return "submit";
-	if (table->parameter_count > 0 &&
-	    (!table->parameters || table->parameter_size < FIRST_PARAMETER_SIZE))
-		return "parameters";
-	return NULL;
-}
-
-/* wrong_wrapper - what is wrong with the parts that make a backend a wrapper; NULL if nothing is. */
-static const char *wrong_wrapper(const struct xvhost_disk_backend *backend)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < backend->parameter_count; i++) {
-		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
-
-		if (parameter->type != XVHOST_TARGET)
-			continue;
-		if (++count > 1)
-			return "more than one parameter of type XVHOST_TARGET";
-		if (!(parameter->flags & XVHOST_REQUIRED))
-			return "a parameter of type XVHOST_TARGET without XVHOST_REQUIRED";
-	}
-	if (count > 0 && !backend->forwarded)
-		return "a parameter of type XVHOST_TARGET, but no 'forwarded'";
-	return NULL;
-}
-
-int backends_adopt(const struct xvhost_disk_backend *table, const char *origin,
-		   const struct xvhost_disk_backend **backend, char text[ERROR_TEXT_MAX])
-{
-	struct xvhost_disk_backend *copy;
-	const char *missing, *wrong;
-
-	if (table->abi != XVHOST_BACKEND_ABI) {
-		snprintf(text, ERROR_TEXT_MAX, "%s was built for backend ABI %u, this xvhost has ABI %u",
-			 origin, table->abi, XVHOST_BACKEND_ABI);
-		return -ELIBBAD;
-	}
-	if (table->size < FIRST_TABLE_SIZE) {
-		snprintf(text, ERROR_TEXT_MAX, "%s has a backend table of %u bytes, ABI %u has at least %zu",
-			 origin, table->size, XVHOST_BACKEND_ABI, FIRST_TABLE_SIZE);
-		return -ELIBBAD;
-	}
-	missing = missing_part(table);
-	if (missing) {
-		snprintf(text, ERROR_TEXT_MAX, "%s lacks '%s' in its backend table", origin, missing);
-		return -ELIBBAD;
-	}
-	if (table->request_size > REQUEST_SIZE_MAX) {
-		snprintf(text, ERROR_TEXT_MAX, "%s asks for %u bytes for each request, at most %u are given",
-			 origin, table->request_size, REQUEST_SIZE_MAX);
-		return -ELIBBAD;
-	}
-	copy = calloc(1, sizeof(*copy));
-	if (!copy) {
-		snprintf(text, ERROR_TEXT_MAX, "%s: no memory", origin);
-		return -ENOMEM;
-	}
-	memcpy(copy, table, table->size < sizeof(*copy) ? table->size : sizeof(*copy));
-	copy->size = sizeof(*copy);
-	wrong = wrong_wrapper(copy);
-	if (wrong) {
-		snprintf(text, ERROR_TEXT_MAX, "%s has %s in its backend table", origin, wrong);
-		free(copy);
-		return -ELIBBAD;
-	}
-	*backend = copy;
-	return 0;
-}
 
 #define NAME_RULE "one has 1 to 31 lower case letters, digits and '-'"
 static_assert(BACKEND_NAME_MAX == 32, "NAME_RULE");
@@ -156,28 +89,34 @@ static int is_module(const struct dirent *entry)
 	return length > 3 && length - 3 < BACKEND_NAME_MAX && strcmp(entry->d_name + length - 3, ".so") == 0;
 }
 
-static bool is_built_in(const char *name)
+/* find_built_in - by name; NULL if there is none. */
+static const struct backend_head *find_built_in(enum backend_kind kind, const char *name)
 {
-	for (size_t i = 0; builtin_backends[i]; i++)
-		if (strcmp(builtin_backends[i]()->name, name) == 0)
-			return true;
-	return false;
+	const struct backend_head *backend;
+
+	for (size_t i = 0; (backend = kinds[kind].builtin(i)); i++)
+		if (strcmp(backend->name, name) == 0)
+			return backend;
+	return NULL;
 }
 
-void backends_each(const char *directory, void (*each)(void *context, const char *name, bool built_in),
-		   void *context)
+void backends_each(enum backend_kind kind, const char *directory,
+		   void (*each)(void *context, const char *name, bool built_in), void *context)
 {
+	const struct backend_head *backend;
 	struct dirent **entries;
-	int count;
+	char folder[PATH_MAX];
+	int count = -1;
 
-	for (size_t i = 0; builtin_backends[i]; i++)
-		each(context, builtin_backends[i]()->name, true);
-	count = directory ? scandir(directory, &entries, is_module, alphasort) : -1;
+	for (size_t i = 0; (backend = kinds[kind].builtin(i)); i++)
+		each(context, backend->name, true);
+	if (directory && snprintf(folder, sizeof(folder), "%s%s", directory, kinds[kind].folder) < PATH_MAX)
+		count = scandir(folder, &entries, is_module, alphasort);
 	if (count < 0)
 		return;
 	for (int i = 0; i < count; i++) {
 		*strrchr(entries[i]->d_name, '.') = '\0';
-		if (!is_built_in(entries[i]->d_name))
+		if (!find_built_in(kind, entries[i]->d_name))
 			each(context, entries[i]->d_name, false);
 		free(entries[i]);
 	}
@@ -185,39 +124,43 @@ void backends_each(const char *directory, void (*each)(void *context, const char
 }
 
 /* list_backends - a sentence that says which there are. */
-static void list_backends(const char *directory, const char *name, char text[ERROR_TEXT_MAX])
+static void list_backends(enum backend_kind kind, const char *directory, const char *name,
+			  char text[ERROR_TEXT_MAX])
 {
 	struct name_list list = {.text = text, .separator = ""};
 
-	snprintf(text, ERROR_TEXT_MAX, "no backend is called '%s'; there are: ", name);
-	backends_each(directory, append_name, &list);
+	snprintf(text, ERROR_TEXT_MAX, "no %s is called '%s'; there are: ", kinds[kind].noun, name);
+	backends_each(kind, directory, append_name, &list);
 	if (list.separator[0] == '\0')
-		snprintf(text, ERROR_TEXT_MAX, "no backend is called '%s'; none is built in, none is in %s",
-			 name, directory ? directory : "a directory");
+		snprintf(text, ERROR_TEXT_MAX, "no %s is called '%s'; none is built in, none is in %s%s",
+			 kinds[kind].noun, name, directory ? directory : "a directory",
+			 directory ? kinds[kind].folder : "");
 }
 
 /* load - take a backend from its file, where it must be called `name`; NULL: whatever it is called. */
-static int load(const char *path, const char *name, const struct xvhost_disk_backend **backend,
-		char text[ERROR_TEXT_MAX])
+static int load(enum backend_kind kind, const char *path, const char *name,
+		const struct backend_head **backend, char text[ERROR_TEXT_MAX])
 {
-	const struct xvhost_disk_backend *(*entry)(void);
+	const struct backends *its = &kinds[kind];
+	const struct backend_head *(*entry)(void);
 	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	int error = -ELIBBAD;
 
 	if (!library) {
 		/* What dlerror says begins with the path. */
 		if (name)
-			snprintf(text, ERROR_TEXT_MAX, "backend '%s' can't be loaded: %s", name, dlerror());
+			snprintf(text, ERROR_TEXT_MAX, "%s '%s' can't be loaded: %s", its->noun, name,
+				 dlerror());
 		else
 			snprintf(text, ERROR_TEXT_MAX, "can't load %s", dlerror());
 		return -ELIBBAD;
 	}
-	*(void **)&entry = dlsym(library, XVHOST_BACKEND_SYMBOL_NAME);
+	*(void **)&entry = dlsym(library, its->symbol);
 	if (!entry)
-		snprintf(text, ERROR_TEXT_MAX, "%.300s is no backend: it has no %s (see XVHOST_DISK_BACKEND)",
-			 path, XVHOST_BACKEND_SYMBOL_NAME);
+		snprintf(text, ERROR_TEXT_MAX, "%.300s is no %s: it has no %s (see %s)", path, its->noun,
+			 its->symbol, its->macro);
 	else
-		error = backends_adopt(entry(), path, backend, text);
+		error = backend_table_adopt(kind, entry(), path, backend, text);
 	if (error == 0 && name && strcmp((*backend)->name, name) != 0) {
 		snprintf(text, ERROR_TEXT_MAX, "%.300s holds a backend that is called '%.64s'", path,
 			 (*backend)->name);
@@ -228,61 +171,70 @@ static int load(const char *path, const char *name, const struct xvhost_disk_bac
 			 (*backend)->name, NAME_RULE);
 		error = -ELIBBAD;
 	}
-	if (error < 0)
+	if (error < 0) {
+		/* The copy points into the library. */
+		free((void *)(uintptr_t)*backend);
+		*backend = NULL;
 		dlclose(library);
-	else
-		log_info("backend %s %s was loaded from %s", (*backend)->name, (*backend)->version, path);
+	} else {
+		log_info("%s %s %s was loaded from %s", its->noun, (*backend)->name, (*backend)->version,
+			 path);
+	}
 	return error;
 }
 
 /* find_new - look among the built-in ones, then in the directory. */
-static int find_new(const char *directory, const char *name, const struct xvhost_disk_backend **backend,
-		    char text[ERROR_TEXT_MAX])
+static int find_new(enum backend_kind kind, const char *directory, const char *name,
+		    const struct backend_head **backend, char text[ERROR_TEXT_MAX])
 {
+	const struct backend_head *built_in = find_built_in(kind, name);
 	char path[PATH_MAX];
 
-	for (size_t i = 0; builtin_backends[i]; i++)
-		if (strcmp(builtin_backends[i]()->name, name) == 0)
-			return backends_adopt(builtin_backends[i](), name, backend, text);
-	if (directory && snprintf(path, sizeof(path), "%s/%s.so", directory, name) < (int)sizeof(path) &&
+	if (built_in)
+		return backend_table_adopt(kind, built_in, name, backend, text);
+	if (directory &&
+	    snprintf(path, sizeof(path), "%s%s/%s.so", directory, kinds[kind].folder, name) <
+		    (int)sizeof(path) &&
 	    access(path, F_OK) == 0)
-		return load(path, name, backend, text);
-	list_backends(directory, name, text);
+		return load(kind, path, name, backend, text);
+	list_backends(kind, directory, name, text);
 	return -ENOENT;
 }
 
 /* find_known - one that was found before; NULL if it was not. Called with the lock held. */
-static const struct xvhost_disk_backend *find_known(const char *name)
+static const struct backend_head *find_known(enum backend_kind kind, const char *name)
 {
-	for (uint32_t i = 0; i < known_count; i++)
-		if (strcmp(known[i]->name, name) == 0)
-			return known[i];
+	for (uint32_t i = 0; i < kinds[kind].known_count; i++)
+		if (strcmp(kinds[kind].known[i]->name, name) == 0)
+			return kinds[kind].known[i];
 	return NULL;
 }
 
-/* find - see backends_find. The name is possible. Called with the lock held. */
-static int find(const char *directory, const char *name, const struct xvhost_disk_backend **backend,
-		char text[ERROR_TEXT_MAX])
+/* find_or_load - see find. The name is possible. Called with the lock held. */
+static int find_or_load(enum backend_kind kind, const char *directory, const char *name,
+			const struct backend_head **backend, char text[ERROR_TEXT_MAX])
 {
+	struct backends *its = &kinds[kind];
 	int error;
 
-	*backend = find_known(name);
+	*backend = find_known(kind, name);
 	if (*backend)
 		return 0;
-	if (known_count == LOADED_MAX) {
+	if (its->known_count == LOADED_MAX) {
 		snprintf(text, ERROR_TEXT_MAX,
-			 "backend '%s' is one too many: a guest's disks can use %d different ones", name,
-			 LOADED_MAX);
+			 "%s '%s' is one too many: a guest's %s can use %d different ones", its->noun, name,
+			 its->devices, LOADED_MAX);
 		return -ENOENT;
 	}
-	error = find_new(directory, name, backend, text);
+	error = find_new(kind, directory, name, backend, text);
 	if (error == 0)
-		known[known_count++] = *backend;
+		its->known[its->known_count++] = *backend;
 	return error;
 }
 
-int backends_find(const char *directory, const char *name, const struct xvhost_disk_backend **backend,
-		  char text[ERROR_TEXT_MAX])
+/* find - see backends_find. */
+static int find(enum backend_kind kind, const char *directory, const char *name,
+		const struct backend_head **backend, char text[ERROR_TEXT_MAX])
 {
 	int error;
 
@@ -291,31 +243,57 @@ int backends_find(const char *directory, const char *name, const struct xvhost_d
 		return -EINVAL;
 	}
 	pthread_mutex_lock(&known_lock);
-	error = find(directory, name, backend, text);
+	error = find_or_load(kind, directory, name, backend, text);
 	pthread_mutex_unlock(&known_lock);
 	return error;
 }
 
-/* add_known - what was loaded from this file. Called with the lock held. */
-static int add_known(const struct xvhost_disk_backend *backend, const char *path, char text[ERROR_TEXT_MAX])
+int backends_find(const char *directory, const char *name, const struct xvhost_disk_backend **backend,
+		  char text[ERROR_TEXT_MAX])
 {
-	if (known_count == LOADED_MAX || find_known(backend->name)) {
-		snprintf(text, ERROR_TEXT_MAX, "backend '%s' of %.300s is one too many: %s", backend->name,
-			 path, known_count == LOADED_MAX ? "no more can be used" : "another has its name");
+	const struct backend_head *found = NULL;
+	int error = find(BACKEND_DISK, directory, name, &found, text);
+
+	*backend = disk_of_head(found);
+	return error;
+}
+
+int backends_find_net(const char *directory, const char *name, const struct xvhost_net_backend **backend,
+		      char text[ERROR_TEXT_MAX])
+{
+	const struct backend_head *found = NULL;
+	int error = find(BACKEND_NET, directory, name, &found, text);
+
+	*backend = net_of_head(found);
+	return error;
+}
+
+/* add_known - what was loaded from this file. Called with the lock held. */
+static int add_known(enum backend_kind kind, const struct backend_head *backend, const char *path,
+		     char text[ERROR_TEXT_MAX])
+{
+	struct backends *its = &kinds[kind];
+
+	if (its->known_count == LOADED_MAX || find_known(kind, backend->name)) {
+		snprintf(text, ERROR_TEXT_MAX, "%s '%s' of %.300s is one too many: %s", its->noun,
+			 backend->name, path,
+			 its->known_count == LOADED_MAX ? "no more can be used" : "another has its name");
 		return -EEXIST;
 	}
-	known[known_count++] = backend;
+	its->known[its->known_count++] = backend;
 	return 0;
 }
 
 int backends_load(const char *path, const struct xvhost_disk_backend **backend, char text[ERROR_TEXT_MAX])
 {
+	const struct backend_head *loaded = NULL;
 	int error;
 
 	pthread_mutex_lock(&known_lock);
-	error = load(path, NULL, backend, text);
+	error = load(BACKEND_DISK, path, NULL, &loaded, text);
 	if (error == 0)
-		error = add_known(*backend, path, text);
+		error = add_known(BACKEND_DISK, loaded, path, text);
 	pthread_mutex_unlock(&known_lock);
+	*backend = disk_of_head(loaded);
 	return error;
 }

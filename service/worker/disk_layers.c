@@ -134,7 +134,7 @@ static int configure_layer(struct disk *disk, const char *backend_directory, uin
 	if (error == 0)
 		error = backends_find(backend_directory, name, &layer->backend, text);
 	if (error == 0)
-		error = target_configure(target, layer->backend, &layer->config, text);
+		error = target_configure(target, head_of_disk(layer->backend), &layer->config, text);
 	if (error < 0)
 		return error;
 	disk->layer_count++;

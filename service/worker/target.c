@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * target.c - a disk's target string: [option=value,...]NAME:parameter=value,parameter=value
+ * target.c - a device's target string: [option=value,...]NAME:parameter=value,parameter=value
  */
 #include "worker/target.h"
 
@@ -121,7 +121,7 @@ static int store_bool(const char *value, bool *member)
 	return -EINVAL;
 }
 
-int target_store(const struct xvhost_disk_backend *backend, const struct xvhost_parameter *parameter,
+int target_store(const struct backend_head *backend, const struct xvhost_parameter *parameter,
 		 const char *value, void *config, char text[ERROR_TEXT_MAX])
 {
 	void *member = (char *)config + parameter->offset;
@@ -168,8 +168,7 @@ int target_store(const struct xvhost_disk_backend *backend, const struct xvhost_
 }
 
 /* find_parameter - by name; its number, or -EINVAL and a text that lists all. */
-static int find_parameter(const struct xvhost_disk_backend *backend, const char *name,
-			  char text[ERROR_TEXT_MAX])
+static int find_parameter(const struct backend_head *backend, const char *name, char text[ERROR_TEXT_MAX])
 {
 	size_t used;
 
@@ -207,7 +206,7 @@ static char *next_part(char **rest)
 }
 
 /* is_target - does a list begin with the disk below, which takes all that follows? */
-static bool is_target(const struct xvhost_disk_backend *backend, const char *list)
+static bool is_target(const struct backend_head *backend, const char *list)
 {
 	size_t length = strcspn(list, ",=");
 
@@ -222,7 +221,7 @@ static bool is_target(const struct xvhost_disk_backend *backend, const char *lis
 }
 
 /* store_given - store the parameters that the string gives; `seen` tells which. */
-static int store_given(const struct xvhost_disk_backend *backend, char *list, char *config,
+static int store_given(const struct backend_head *backend, char *list, char *config,
 		       bool seen[PARAMETERS_MAX], char text[ERROR_TEXT_MAX])
 {
 	while (list) {
@@ -259,8 +258,8 @@ static int store_given(const struct xvhost_disk_backend *backend, char *list, ch
 }
 
 /* store_defaults - for the parameters that were not given. */
-static int store_defaults(const struct xvhost_disk_backend *backend, char *config,
-			  const bool seen[PARAMETERS_MAX], char text[ERROR_TEXT_MAX])
+static int store_defaults(const struct backend_head *backend, char *config, const bool seen[PARAMETERS_MAX],
+			  char text[ERROR_TEXT_MAX])
 {
 	for (uint32_t i = 0; i < backend->parameter_count; i++) {
 		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
@@ -288,7 +287,7 @@ static int store_defaults(const struct xvhost_disk_backend *backend, char *confi
 const char *target_of_inner(const struct xvhost_disk_backend *backend, const void *config)
 {
 	for (uint32_t i = 0; i < backend->parameter_count; i++) {
-		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
+		const struct xvhost_parameter *parameter = backends_parameter(head_of_disk(backend), i);
 
 		if (parameter->type == XVHOST_TARGET)
 			return *(const char *const *)(const void *)((const char *)config + parameter->offset);
@@ -296,7 +295,7 @@ const char *target_of_inner(const struct xvhost_disk_backend *backend, const voi
 	return NULL;
 }
 
-int target_configure(const char *target, const struct xvhost_disk_backend *backend, void **config,
+int target_configure(const char *target, const struct backend_head *backend, void **config,
 		     char text[ERROR_TEXT_MAX])
 {
 	const char *colon = strchr(target, ':');

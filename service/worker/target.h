@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * target.h - a disk's target string: [option=value,...]NAME:parameter=value,parameter=value
+ * target.h - a device's target string: [option=value,...]NAME:parameter=value,parameter=value
  *
  * A comma in a value is written twice, except in the disk below a wrapper, which takes all that follows it. The
  * string comes from the toolstack; whatever is wrong with it becomes a sentence that names the parameter, its
@@ -34,14 +34,14 @@ int target_backend_name(const char *target, char name[BACKEND_NAME_MAX], char te
  * target_configure - parse the rest by the backend's table of parameters into a new configuration structure,
  * which is the caller's to free(). Returns 0, -EINVAL or -ENOMEM.
  */
-int target_configure(const char *target, const struct xvhost_disk_backend *backend, void **config,
+int target_configure(const char *target, const struct backend_head *backend, void **config,
 		     char text[ERROR_TEXT_MAX]);
 
 /*
  * target_store - parse one parameter's value into the configuration structure, which keeps texts by pointer. Returns 0
  * or -EINVAL.
  */
-int target_store(const struct xvhost_disk_backend *backend, const struct xvhost_parameter *parameter,
+int target_store(const struct backend_head *backend, const struct xvhost_parameter *parameter,
 		 const char *value, void *config, char text[ERROR_TEXT_MAX]);
 
 /* target_of_inner - the target string of the disk below, if the backend is a wrapper; else NULL. */

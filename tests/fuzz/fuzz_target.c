@@ -121,7 +121,8 @@ static void check_again(const struct config *config, const struct xvhost_disk_ba
 	struct config *again;
 	void *made;
 
-	must(target_configure(target, backend, &made, text) == 0, "what was taken is taken again");
+	must(target_configure(target, head_of_disk(backend), &made, text) == 0,
+	     "what was taken is taken again");
 	again = made;
 	must(strcmp(again->label, config->label) == 0 && again->depth == config->depth,
 	     "label and depth stay");
@@ -166,7 +167,7 @@ static void read_target(const char *target, int layers)
 	must(name[0] != '\0' && strncmp(name, target, strlen(name)) == 0,
 	     "the name is the target's beginning");
 	backend = strcmp(name, wrapper.name) == 0 ? &wrapper : &plain;
-	if (target_configure(target, backend, &made, text) < 0) {
+	if (target_configure(target, head_of_disk(backend), &made, text) < 0) {
 		must(text[0] != '\0' && memchr(text, '\0', sizeof(text)), "an error has a text");
 		return;
 	}

@@ -157,7 +157,7 @@ int fake_host_open(const struct xvhost_disk_backend *opened, const char *paramet
 	queue = (struct xvhost_queue){.size = sizeof(queue), .disk = &disk};
 	snprintf(target, sizeof(target), "%s:%s%sdisk=null", backend->name, parameters,
 		 parameters[0] ? "," : "");
-	error = target_configure(target, backend, &config, fake_host_text);
+	error = target_configure(target, head_of_disk(backend), &config, fake_host_text);
 	if (error < 0)
 		return error;
 	properties = (struct xvhost_disk_properties){0};

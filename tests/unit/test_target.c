@@ -66,7 +66,7 @@ START_TEST(all_given)
 	void *made;
 
 	ck_assert_int_eq(target_configure("good:path=/a,,b=c,direct=yes,fast=0,depth=128,size=3G,label=x y",
-					  &good, &made, text),
+					  head_of_disk(&good), &made, text),
 			 0);
 	config = made;
 	ck_assert_str_eq(config->path, "/a,b=c");
@@ -85,7 +85,7 @@ START_TEST(defaults)
 	struct config *config;
 	void *made;
 
-	ck_assert_int_eq(target_configure("good:path=/a", &good, &made, text), 0);
+	ck_assert_int_eq(target_configure("good:path=/a", head_of_disk(&good), &made, text), 0);
 	config = made;
 	ck_assert_str_eq(config->path, "/a");
 	ck_assert_str_eq(config->label, "none");
@@ -112,22 +112,24 @@ START_TEST(target_below)
 	wrapper.parameters = wrapper_parameters;
 	wrapper.parameter_count = 2;
 	ck_assert_int_eq(target_configure("good:label=a,,b,disk=good:label=c,,d,disk=good:path=/e,,f,fast=on",
-					  &wrapper, &made, text),
+					  head_of_disk(&wrapper), &made, text),
 			 0);
 	config = made;
 	ck_assert_str_eq(config->label, "a,b");
 	ck_assert_str_eq(config->path, "good:label=c,,d,disk=good:path=/e,,f,fast=on");
 	free(made);
 	/* Only the parameter itself does so. */
-	ck_assert_int_eq(target_configure("good:label=disk=x,disk=y", &wrapper, &made, text), 0);
+	ck_assert_int_eq(target_configure("good:label=disk=x,disk=y", head_of_disk(&wrapper), &made, text),
+			 0);
 	config = made;
 	ck_assert_str_eq(config->label, "disk=x");
 	ck_assert_str_eq(config->path, "y");
 	free(made);
-	ck_assert_int_eq(target_configure("good:label=a,disk=", &wrapper, &made, text), -EINVAL);
+	ck_assert_int_eq(target_configure("good:label=a,disk=", head_of_disk(&wrapper), &made, text),
+			 -EINVAL);
 	ck_assert_str_eq(text, "parameter disk of backend good is empty (below)");
-	ck_assert_int_eq(target_configure("good:disk,label=a", &wrapper, &made, text), -EINVAL);
-	ck_assert_int_eq(target_configure("good:label=a", &wrapper, &made, text), -EINVAL);
+	ck_assert_int_eq(target_configure("good:disk,label=a", head_of_disk(&wrapper), &made, text), -EINVAL);
+	ck_assert_int_eq(target_configure("good:label=a", head_of_disk(&wrapper), &made, text), -EINVAL);
 	ck_assert_str_eq(text, "parameter disk of backend good is missing (below)");
 }
 END_TEST
@@ -160,7 +162,7 @@ START_TEST(refused_row)
 	char text[ERROR_TEXT_MAX] = "";
 	void *made = NULL;
 
-	ck_assert_int_eq(target_configure(refused[_i][0], &good, &made, text), -EINVAL);
+	ck_assert_int_eq(target_configure(refused[_i][0], head_of_disk(&good), &made, text), -EINVAL);
 	ck_assert_msg(strstr(text, refused[_i][1]), "'%s' is not in '%s'", refused[_i][1], text);
 }
 END_TEST
@@ -278,28 +280,32 @@ END_TEST
 /* A table from a file that is no backend, or of another ABI. */
 START_TEST(adopt)
 {
-	const struct xvhost_disk_backend *adopted;
+	const struct backend_head *adopted;
 	struct xvhost_disk_backend table = good;
 	char text[ERROR_TEXT_MAX] = "";
 
-	ck_assert_int_eq(backends_adopt(&table, "t.so", &adopted, text), 0);
+	ck_assert_int_eq(backend_table_adopt(BACKEND_DISK, head_of_disk(&table), "t.so", &adopted, text), 0);
 	ck_assert_str_eq(adopted->name, "good");
 	free((void *)(uintptr_t)adopted);
 
 	table.abi = XVHOST_BACKEND_ABI + 1;
-	ck_assert_int_eq(backends_adopt(&table, "t.so", &adopted, text), -ELIBBAD);
+	ck_assert_int_eq(backend_table_adopt(BACKEND_DISK, head_of_disk(&table), "t.so", &adopted, text),
+			 -ELIBBAD);
 	ck_assert_str_eq(text, "t.so was built for backend ABI 2, this xvhost has ABI 1");
 	table = good;
 	table.size = 40;
-	ck_assert_int_eq(backends_adopt(&table, "t.so", &adopted, text), -ELIBBAD);
+	ck_assert_int_eq(backend_table_adopt(BACKEND_DISK, head_of_disk(&table), "t.so", &adopted, text),
+			 -ELIBBAD);
 	ck_assert_msg(strstr(text, "a backend table of 40 bytes"), "%s", text);
 	table = good;
 	table.submit = NULL;
-	ck_assert_int_eq(backends_adopt(&table, "t.so", &adopted, text), -ELIBBAD);
+	ck_assert_int_eq(backend_table_adopt(BACKEND_DISK, head_of_disk(&table), "t.so", &adopted, text),
+			 -ELIBBAD);
 	ck_assert_msg(strstr(text, "lacks 'submit'"), "%s", text);
 	table = good;
 	table.request_size = 4097;
-	ck_assert_int_eq(backends_adopt(&table, "t.so", &adopted, text), -ELIBBAD);
+	ck_assert_int_eq(backend_table_adopt(BACKEND_DISK, head_of_disk(&table), "t.so", &adopted, text),
+			 -ELIBBAD);
 	ck_assert_msg(strstr(text, "4097 bytes"), "%s", text);
 }
 END_TEST
@@ -311,12 +317,13 @@ START_TEST(adopt_longer)
 		struct xvhost_disk_backend known;
 		void *added_later[4];
 	} longer = {.known = good, .added_later = {(void *)1, (void *)1, (void *)1, (void *)1}};
-	const struct xvhost_disk_backend *adopted;
+	const struct backend_head *adopted;
 	char text[ERROR_TEXT_MAX];
 
 	longer.known.size = sizeof(longer);
-	ck_assert_int_eq(backends_adopt(&longer.known, "t.so", &adopted, text), 0);
-	ck_assert_uint_eq(adopted->size, sizeof(*adopted));
+	ck_assert_int_eq(
+		backend_table_adopt(BACKEND_DISK, head_of_disk(&longer.known), "t.so", &adopted, text), 0);
+	ck_assert_uint_eq(adopted->size, sizeof(good));
 	free((void *)(uintptr_t)adopted);
 }
 END_TEST

@@ -82,7 +82,8 @@ static int configure(struct conform_disk *disk, const char *directory, uint32_t 
 	if (error == 0)
 		error = backends_find(directory, name, &layer->backend, disk->fail_text);
 	if (error == 0)
-		error = target_configure(target, layer->backend, &layer->config, disk->fail_text);
+		error = target_configure(target, head_of_disk(layer->backend), &layer->config,
+					 disk->fail_text);
 	if (error < 0)
 		return error;
 	disk->layer_count++;

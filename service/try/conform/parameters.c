@@ -87,7 +87,7 @@ static size_t member_size(const struct xvhost_parameter *parameter)
 
 static void check_member(const struct xvhost_disk_backend *backend, uint32_t number)
 {
-	const struct xvhost_parameter *one = backends_parameter(backend, number);
+	const struct xvhost_parameter *one = backends_parameter(head_of_disk(backend), number);
 	size_t size = member_size(one);
 
 	if (size == 0)
@@ -103,7 +103,7 @@ static void check_member(const struct xvhost_disk_backend *backend, uint32_t num
 			       "parameter %s is stored at byte %zu, its type must be aligned to %zu",
 			       one->name, one->offset, size);
 	for (uint32_t i = 0; i < number; i++) {
-		const struct xvhost_parameter *other = backends_parameter(backend, i);
+		const struct xvhost_parameter *other = backends_parameter(head_of_disk(backend), i);
 
 		if (strcmp(one->name, other->name) == 0)
 			conform_broken(CONFORM_TABLE, "there are two parameters %s", one->name);
@@ -125,14 +125,14 @@ static void check_default(const struct xvhost_disk_backend *backend, const struc
 	if (!config)
 		conform_skip("no memory");
 	if (parameter->default_text &&
-	    target_store(backend, parameter, parameter->default_text, config, text) < 0)
+	    target_store(head_of_disk(backend), parameter, parameter->default_text, config, text) < 0)
 		conform_broken(CONFORM_TABLE, "the default of a parameter can't be parsed: %s", text);
 	free(config);
 }
 
 static void check_row(const struct xvhost_disk_backend *backend, uint32_t number)
 {
-	const struct xvhost_parameter *one = backends_parameter(backend, number);
+	const struct xvhost_parameter *one = backends_parameter(head_of_disk(backend), number);
 	bool numeric = one->type == XVHOST_NUMBER || one->type == XVHOST_BYTES;
 
 	if (!one->name || !one->name[0] ||
@@ -181,7 +181,7 @@ static int configure(const struct conform_context *context, const char *name, co
 
 	if (!conform_target_change(context->subject.target, backend, name, value, times, changed))
 		conform_skip("the target is too long to be changed");
-	error = target_configure(changed, backend, &config, text);
+	error = target_configure(changed, head_of_disk(backend), &config, text);
 	if (error == 0)
 		free(config);
 	return error;
@@ -312,10 +312,10 @@ void conform_check_parameters(struct conform_context *context)
 
 	refused(context, "no-such-parameter", "1", 1, "what the backend does not have");
 	for (uint32_t i = 0; i < backend->parameter_count; i++)
-		check_parameter(context, backends_parameter(backend, i));
+		check_parameter(context, backends_parameter(head_of_disk(backend), i));
 	limited = limit_memory();
 	for (uint32_t i = 0; i < backend->parameter_count; i++) {
-		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
+		const struct xvhost_parameter *parameter = backends_parameter(head_of_disk(backend), i);
 
 		if (parameter->type != XVHOST_NUMBER && parameter->type != XVHOST_BYTES)
 			continue;
@@ -424,7 +424,7 @@ static uint32_t without_file(struct conform_context *context)
 	uint32_t failed = 0;
 
 	for (uint32_t i = 0; i < backend->parameter_count; i++) {
-		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
+		const struct xvhost_parameter *parameter = backends_parameter(head_of_disk(backend), i);
 
 		if (parameter->type != XVHOST_STRING ||
 		    !conform_target_change(context->subject.target, backend, parameter->name, NO_PATH, 1,
@@ -476,7 +476,7 @@ static uint32_t with_odd_files(struct conform_context *context)
 	uint32_t failed = 0;
 
 	for (uint32_t i = 0; i < backend->parameter_count; i++) {
-		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
+		const struct xvhost_parameter *parameter = backends_parameter(head_of_disk(backend), i);
 
 		if (names_content(context, parameter))
 			failed += with_odd_file(context, parameter, 0) +

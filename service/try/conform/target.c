@@ -11,7 +11,7 @@
 static bool takes_the_rest(const struct xvhost_disk_backend *backend, const char *name, size_t length)
 {
 	for (uint32_t i = 0; i < backend->parameter_count; i++) {
-		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
+		const struct xvhost_parameter *parameter = backends_parameter(head_of_disk(backend), i);
 
 		if (parameter->type == XVHOST_TARGET && strlen(parameter->name) == length &&
 		    strncmp(parameter->name, name, length) == 0)
