@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fake_net_host.h - a host with one network card, for tests of net backends
+ *
+ * Operations are carried out by fake_net_run, in the order in which they were started, by system calls; the packets that the
+ * host took for the guest are given back after that. What a backend does wrong by its contract (ending a packet twice, two
+ * operations of one number) fails the test. IPv6 packets are taken and not looked at: Linux sends some on each new
+ * interface.
+ */
+#ifndef FAKE_NET_HOST_H
+#define FAKE_NET_HOST_H
+
+#include "worker/messages.h"
+#include "xvhost/backend.h"
+
+#define FAKE_NET_QUEUES 4
+#define FAKE_NET_PACKETS 64    /* that are transmitted at a time, of a queue */
+#define FAKE_NET_RECEIVED 4096 /* of one test */
+#define FAKE_NET_ALL                                                                                         \
+	(XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6 | XVHOST_NET_GSO_TCPV4 | XVHOST_NET_GSO_TCPV6)
+
+/* A packet that the guest got: its iovecs are one, with a copy. */
+struct fake_net_received {
+	struct xvhost_packet packet;
+	struct iovec piece;
+};
+
+struct fake_net_queue {
+	struct xvhost_net_queue queue;
+	uint32_t room;	  /* packets that the guest takes; the test sets it */
+	uint32_t started; /* operations so far, but waits */
+	uint32_t dropped;
+	uint32_t transmitted;
+	int error;    /* of the packet that was transmitted last */
+	bool waiting; /* a wait is under way ... */
+	int watched;  /* the descriptor, or -1 */
+};
+
+extern struct fake_net_queue fake_net_queues[FAKE_NET_QUEUES];
+extern struct fake_net_received fake_net_received[FAKE_NET_RECEIVED];
+extern uint32_t fake_net_received_count;
+extern struct xvhost_net_properties fake_net_properties;
+
+/* What was said last by log or fail; how many lines the log has. */
+extern char fake_net_text[ERROR_TEXT_MAX];
+extern uint32_t fake_net_logged;
+
+/* fake_net_open - by a target string; a card of so many queues, whose interface is to be called vif1.0. Returns what open did. */
+int fake_net_open(const struct xvhost_net_backend *backend, const char *target, uint16_t queues);
+void fake_net_close(void);
+
+/* fake_net_start - a queue of a guest that takes this (XVHOST_NET_...), and has room for any number of packets. */
+void fake_net_start(uint32_t index, uint32_t takes);
+
+/* fake_net_release - the queue is to stop. fake_net_stop - what is under way is ended, and must be all; the queue stops. */
+void fake_net_release(uint32_t index);
+void fake_net_stop(uint32_t index);
+
+/* fake_net_transmit - a packet of these pieces; `shape` has its flags and gso and may be NULL. The pieces stay until it is ended. */
+void fake_net_transmit(uint32_t index, const struct iovec *pieces, uint32_t count,
+		       const struct xvhost_packet *shape);
+
+/* fake_net_run - carry out what was started, and what follows from it, until nothing is left and no watch finds anything. */
+void fake_net_run(void);
+
+/* fake_net_make_room - for so many packets; the backend is told. */
+void fake_net_make_room(uint32_t index, uint32_t packets);
+
+/* fake_net_time - the wait that is under way has passed. */
+void fake_net_time(uint32_t index);
+
+#endif
