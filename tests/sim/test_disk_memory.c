@@ -35,10 +35,12 @@ static const struct blkif_frontend_options *frontend_options(bool persistent)
 	return &options;
 }
 
+/* A PV guest would be asked to leave its grants in place, if its disk didn't want frames. */
 static void start(bool pv, uint32_t version, bool persistent)
 {
 	sim_disk_start_guest(
 		&(struct sim_guest_options){.pages = GUEST_PAGES, .pv = pv, .grant_version = version});
+	sim_disk_access = pv ? "foreign" : "auto";
 	sim_disk_open(&disk, SIM_DISK_DEVICE, DISK_BYTES, "");
 	sim_disk_connect(&disk, frontend_options(persistent));
 }
@@ -234,6 +236,52 @@ START_TEST(migration)
 }
 END_TEST
 
+/* ---- grants that stay ---- */
+
+/* A PV guest is asked to leave its grants in place, and then no frame of it is mapped; one that does not is served by frames. */
+START_TEST(pv_leaves_grants)
+{
+	struct load_options options = mixed;
+	bool pv = _i & 1, leaves = _i & 2;
+	struct load *load;
+
+	sim_disk_start_guest(&(struct sim_guest_options){.pages = GUEST_PAGES, .pv = pv});
+	sim_disk_access = "auto";
+	/* It harms nobody, and is counted. */
+	sim_fault_set(machine, &(struct sim_fault){.call = SIM_FOREIGN_MAP, .delay_us = 1});
+	sim_disk_open(&disk, SIM_DISK_DEVICE, DISK_BYTES, "");
+	ck_assert_int_eq(disk.opened.persistent, pv);
+	sim_disk_connect(&disk, frontend_options(pv && leaves));
+	options.requests = 4000;
+	load = begin(&disk, &options);
+	load_finish(load, &result);
+	ck_assert_msg(load_errors(&result) == 0, "%s", result.text);
+	if (pv && leaves)
+		ck_assert_uint_eq(sim_fault_hits(machine, SIM_FOREIGN_MAP), 0);
+	else
+		ck_assert_uint_gt(sim_fault_hits(machine, SIM_FOREIGN_MAP), 0);
+	sim_faults_clear(machine);
+	load_verify(load, &result);
+	ck_assert_msg(load_errors(&result) == 0, "%s", result.text);
+	load_destroy(load);
+	stop();
+}
+END_TEST
+
+/* Not for direct I/O: gntdev must not unmap pages that storage still works on. */
+START_TEST(pv_direct)
+{
+	sim_disk_access = "auto";
+	sim_disk_start_guest(&(struct sim_guest_options){.pages = GUEST_PAGES, .pv = true});
+	if (sim_disk_open_direct(&disk, SIM_DISK_DEVICE, DISK_BYTES)) {
+		ck_assert(!disk.opened.persistent);
+		sim_disk_connect(&disk, frontend_options(false));
+		sim_disk_close(&disk);
+	}
+	sim_disk_stop();
+}
+END_TEST
+
 /* ---- grants that are withdrawn, and guests that end ---- */
 
 static void *withdraw_and_give(void *argument)
@@ -387,6 +435,8 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, direct, 0, 4);
 	tcase_add_loop_test(test_case, ballooning, 0, 4);
 	tcase_add_loop_test(test_case, migration, 0, 4);
+	tcase_add_loop_test(test_case, pv_leaves_grants, 0, 4);
+	tcase_add_test(test_case, pv_direct);
 	tcase_add_loop_test(test_case, withdrawn_in_use, 0, 4);
 	tcase_add_loop_test(test_case, guest_ends, 0, 2);
 	tcase_add_loop_test(test_case, not_to_be_had, 0, 3);
