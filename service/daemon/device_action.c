@@ -125,6 +125,7 @@ static void ask(struct device *device, struct message *message, enum message_typ
 	int error;
 
 	message->type = type;
+	message->class = DEVICE_DISK;
 	message->device_id = device->id;
 	error = worker_send(device->worker, message);
 	if (error == 0) {

@@ -157,7 +157,7 @@ static int answer(struct worker_thread *worker, enum message_type type, uint32_t
 static int ask_plain(struct worker_thread *worker, enum message_type type, uint32_t device_id,
 		     enum message_type answer_type)
 {
-	struct message message = {.type = type, .device_id = device_id};
+	struct message message = {.type = type, .class = DEVICE_DISK, .device_id = device_id};
 	int error = ask(worker, &message);
 
 	return error < 0 ? error : answer(worker, answer_type, device_id, &message);
@@ -166,8 +166,10 @@ static int ask_plain(struct worker_thread *worker, enum message_type type, uint3
 int worker_thread_open(struct worker_thread *worker, uint32_t device_id, const char *target, bool read_only,
 		       struct message_disk_opened *opened)
 {
-	struct message message = {
-		.type = MESSAGE_OPEN, .device_id = device_id, .open = {.read_only = read_only}};
+	struct message message = {.type = MESSAGE_OPEN,
+				  .class = DEVICE_DISK,
+				  .device_id = device_id,
+				  .open = {.read_only = read_only}};
 	int error;
 
 	snprintf(message.open.target, sizeof(message.open.target), "%s", target);
@@ -205,7 +207,8 @@ static struct blkif_features features_of(const struct message_disk_opened *opene
 int worker_thread_connect(struct worker_thread *worker, struct blkif_frontend *frontend,
 			  const struct message_disk_opened *opened, char text[ERROR_TEXT_MAX])
 {
-	struct message message = {.type = MESSAGE_CONNECT, .device_id = frontend->options.device_id};
+	struct message message = {
+		.type = MESSAGE_CONNECT, .class = DEVICE_DISK, .device_id = frontend->options.device_id};
 	struct blkif_features features = features_of(opened);
 	int error;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * guest.c - what the disks of a guest have in common: the guest's number, and the loops that serve its queues
+ * guest.c - what the devices of a guest have in common: the guest's number, and the loops that serve its queues
  */
 #include "worker/guest.h"
 
@@ -25,7 +25,8 @@ static int open_loop(const struct guest *guest, struct guest_loop *loop, char te
 			 strerror(-error));
 		goto fail_channels;
 	}
-	error = memory_open(guest->platform, guest->domid, guest->memory, CONFIG_LOOP_REQUESTS_IN_FLIGHT,
+	error = memory_open(guest->platform, guest->domid, guest->memory,
+			    CONFIG_LOOP_REQUESTS_IN_FLIGHT + LOOP_NETS_MAX * NETIF_MAPPINGS_MAX,
 			    &loop->memory);
 	if (error < 0) {
 		snprintf(text, ERROR_TEXT_MAX, "can't open the grant device: %s (is xen-gntdev loaded?)",

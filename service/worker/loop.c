@@ -9,23 +9,25 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COMPLETIONS_MAX                                                                                      \
-	CONFIG_LOOP_REQUESTS_PER_TURN /* looked at by one turn; the frontend can go on after each */
-
-enum command_type {
-	COMMAND_SERVE = 1,
-	COMMAND_RELEASE,
-	COMMAND_END,
-};
+/*
+ * Looked at by one turn; the frontend can go on after each. With cards more of them, or what the guest has sent at once could not be
+ * answered at once.
+ */
+#define COMPLETIONS_MAX (CONFIG_LOOP_REQUESTS_PER_TURN + 2 * NETIF_PACKETS_PER_TURN)
 
 static_assert(LOOP_QUEUES_MAX <= CONFIG_LOOP_REQUESTS_IN_FLIGHT, "each queue can have a request under way");
 static_assert(LOOP_QUEUES_MAX <= CONFIG_LOOP_GRANTS_MAPPED, "each queue can have a request under way");
 
 /* ---- commands and events ---- */
 
+void loop_tell(struct loop *loop, struct mailbox_message message)
+{
+	mailbox_put(&loop->events, message);
+}
+
 static void tell(struct loop *loop, enum loop_event_type type, struct blkif_queue *queue, int error)
 {
-	mailbox_put(&loop->events, (struct mailbox_message){.type = type, .queue = queue, .error = error});
+	loop_tell(loop, (struct mailbox_message){.type = type, .queue = queue, .error = error});
 }
 
 /*
@@ -120,12 +122,17 @@ static void run_commands(struct loop *loop)
 	struct mailbox_message command;
 
 	while (mailbox_take(&loop->commands, &command)) {
-		switch ((enum command_type)command.type) {
+		switch ((enum loop_command)command.type) {
 		case COMMAND_SERVE:
 			serve(loop, command.queue, command.port);
 			break;
 		case COMMAND_RELEASE:
 			release(loop, command.queue);
+			break;
+		case COMMAND_NET_SERVE:
+		case COMMAND_NET_RELEASE:
+		case COMMAND_NET_SET:
+			loop_nets_command(loop, (enum loop_command)command.type, command.net);
 			break;
 		case COMMAND_END:
 			loop->ending = true;
@@ -134,22 +141,48 @@ static void run_commands(struct loop *loop)
 	}
 }
 
+/* ---- what backends watch ---- */
+
+void loop_watch(struct xvhost_queue *seen, uint32_t index, int fd, uint32_t events)
+{
+	struct blkif_layer *layer = (struct blkif_layer *)seen;
+
+	assert(index < XVHOST_WATCHES_MAX && layer->backend->ready);
+	submissions_watch(&layer->watches[index], fd, events);
+	layer->queue->watching = true;
+}
+
+/* watch_place - of a layer's watches: see submissions_change_watches. */
+static uint64_t watch_place(const struct blkif_queue *queue, uint32_t layer)
+{
+	return submissions_tag(COMPLETION_WATCH) | (uint64_t)layer << 52 | (uint64_t)queue->index << 16;
+}
+
+static void change_watches(struct loop *loop, struct blkif_queue *queue)
+{
+	queue->watching = false;
+	for (uint32_t i = 0; i < queue->layer_count; i++)
+		submissions_change_watches(loop, queue->layers[i].watches, watch_place(queue, i));
+}
+
 /* ---- a turn ---- */
 
 /* ports_pending - the queues of these ports have something to do. */
 static void ports_pending(struct loop *loop, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		for (uint32_t place = 0; place < loop->served_end; place++) {
-			struct served *served = &loop->served[place];
+		uint32_t place = 0;
 
-			if (!served->queue || served->port != loop->ports[i])
-				continue;
-			served->queue->ready = true;
-			served->queue->counters.events++;
-			served->masked = true;
-			break;
+		while (place < loop->served_end &&
+		       (!loop->served[place].queue || loop->served[place].port != loop->ports[i]))
+			place++;
+		if (place == loop->served_end) {
+			loop_nets_port(loop, loop->ports[i]);
+			continue;
 		}
+		loop->served[place].queue->ready = true;
+		loop->served[place].queue->counters.events++;
+		loop->served[place].masked = true;
 	}
 }
 
@@ -213,6 +246,7 @@ static void complete_one(struct loop *loop, uint64_t data, int32_t result)
 		/* To unmask what is not masked does nothing, so all are tried again. */
 		for (uint32_t place = 0; place < loop->served_end; place++)
 			loop->served[place].masked = true;
+		loop_nets_all_masked(loop);
 		break;
 	case COMPLETION_COMMAND:
 		run_commands(loop);
@@ -242,6 +276,18 @@ static void complete_one(struct loop *loop, uint64_t data, int32_t result)
 			log_limited(&loop->limit, LOG_LEVEL_ERROR, "can't end a watch: %s",
 				    strerror(-result));
 		break;
+	case COMPLETION_NET:
+		loop_nets_done(loop, data, result);
+		break;
+	case COMPLETION_NET_WAIT:
+		loop_nets_done(loop, data, result == -ETIME || result == -ECANCELED ? 0 : result);
+		break;
+	case COMPLETION_NET_WATCH:
+		loop_nets_watch_done(loop, data, result);
+		break;
+	case COMPLETION_NET_RATE:
+		loop_nets_rate_done(loop, data);
+		break;
 	}
 }
 
@@ -254,7 +300,7 @@ static void reap(struct loop *loop)
 		uint64_t data;
 		int32_t result;
 	} done[COMPLETIONS_MAX];
-	unsigned int most = loop->platform->requests_per_turn;
+	unsigned int most = loop->nets_end > 0 ? COMPLETIONS_MAX : loop->platform->requests_per_turn;
 	unsigned int count = io_uring_peek_batch_cqe(&loop->ring, cqes,
 						     most < COMPLETIONS_MAX ? most : COMPLETIONS_MAX);
 
@@ -308,7 +354,8 @@ static void leave(struct loop *loop, struct served *served)
 	struct blkif_queue *queue = served->queue;
 
 	blkif_queue_stop(queue);
-	submissions_watch_nothing(loop, queue);
+	for (uint32_t i = 0; i < queue->layer_count; i++)
+		submissions_watch_nothing(loop, queue->layers[i].watches, watch_place(queue, i));
 	served->queue = NULL;
 	tell(loop, LOOP_RELEASED, queue, 0);
 }
@@ -326,7 +373,7 @@ static void look_after_queues(struct loop *loop)
 			tell(loop, LOOP_BROKEN, served->queue, 0);
 		}
 		if (served->queue->watching && !loop->unsubmitted)
-			submissions_watch(loop, served->queue);
+			change_watches(loop, served->queue);
 		if (served->releasing && served->queue->in_flight == 0)
 			leave(loop, served);
 	}
@@ -351,7 +398,7 @@ static void unmask_ports(struct loop *loop)
 		served->masked = false;
 		loop->unmask[count++] = served->port;
 	}
-	submissions_unmask(loop, count);
+	submissions_unmask(loop, loop_nets_unmask(loop, count));
 }
 
 /*
@@ -367,6 +414,8 @@ static bool can_wait(struct loop *loop)
 	for (uint32_t place = 0; place < loop->served_end; place++)
 		if (loop->served[place].queue && loop->served[place].queue->ready)
 			return false;
+	if (loop_nets_ready(loop))
+		return false;
 	for (uint32_t place = 0; place < loop->served_end; place++) {
 		struct served *served = &loop->served[place];
 
@@ -375,6 +424,7 @@ static bool can_wait(struct loop *loop)
 		served->queue->ready = true;
 		more = true;
 	}
+	more |= loop_nets_ask(loop);
 	return !more;
 }
 
@@ -383,13 +433,16 @@ static void turn(struct loop *loop, bool wait)
 	submissions_submit(loop, wait);
 	reap(loop);
 	take_requests(loop);
+	loop_nets_take(loop);
 	do {
 		blkif_start(&loop->turn);
 		blkif_finish(&loop->turn);
 		/* A barrier that waited for the last of the others begins at once. */
 	} while (loop->turn.taken.first || loop->turn.completed.first);
 	publish_responses(loop);
+	loop_nets_publish(loop);
 	look_after_queues(loop);
+	loop_nets_look_after(loop);
 	unmask_ports(loop);
 }
 
@@ -433,9 +486,12 @@ int loop_create(const struct platform *platform, struct event_channels *channels
 	loop->turn.gone = calloc(CONFIG_LOOP_REQUESTS_IN_FLIGHT, sizeof(struct memory_mapping *));
 	if (!loop->turn.mappings || !loop->turn.gone)
 		goto fail_memory;
-	error = mailbox_init(&loop->commands);
+	error = loop_nets_init(loop);
 	if (error < 0)
 		goto fail_memory;
+	error = mailbox_init(&loop->commands);
+	if (error < 0)
+		goto fail_nets;
 	error = mailbox_init(&loop->events);
 	if (error < 0)
 		goto fail_commands;
@@ -458,6 +514,8 @@ fail_events:
 	mailbox_destroy(&loop->events);
 fail_commands:
 	mailbox_destroy(&loop->commands);
+fail_nets:
+	loop_nets_exit(loop);
 fail_memory:
 	free(loop->turn.gone);
 	free(loop->turn.mappings);
@@ -472,6 +530,7 @@ void loop_destroy(struct loop *loop)
 	sem_destroy(&loop->started);
 	mailbox_destroy(&loop->events);
 	mailbox_destroy(&loop->commands);
+	loop_nets_exit(loop);
 	free(loop->turn.gone);
 	free(loop->turn.mappings);
 	free(loop);
@@ -501,6 +560,7 @@ bool loop_next_event(struct loop *loop, struct loop_event *event)
 		return false;
 	event->type = (enum loop_event_type)message.type;
 	event->queue = message.queue;
+	event->net = message.net;
 	event->error = message.error;
 	return true;
 }

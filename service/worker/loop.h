@@ -19,9 +19,11 @@
 
 #include "memory/memory.h"
 #include "rings/blkif.h"
+#include "rings/netif.h"
 
-/* Queues of one loop: all of all disks, when there is only one. */
+/* Queues of one loop: all of all disks, and of all cards, when there is only one. */
 #define LOOP_QUEUES_MAX (CONFIG_MAX_DISKS_PER_GUEST * DISK_QUEUES_MAX)
+#define LOOP_NETS_MAX (CONFIG_MAX_NETS_PER_GUEST * NET_QUEUES_MAX)
 
 struct loop;
 
@@ -30,13 +32,14 @@ enum loop_event_type {
 	LOOP_BROKEN = 1,  /* the frontend broke the ring; what was taken goes on, nothing more is taken */
 	LOOP_NOT_STARTED, /* a backend can't start the queue; nothing is taken, nor ever will be */
 	LOOP_RELEASED,	  /* the last request was answered, the queue is the control thread's again */
-	LOOP_FAILED,	  /* the loop can't go on and has ended; queue is NULL */
+	LOOP_FAILED,	  /* the loop can't go on and has ended; it is of no queue */
 };
 
 struct loop_event {
 	enum loop_event_type type;
-	struct blkif_queue *queue;
-	int error; /* of LOOP_NOT_STARTED: the backend's, a negative errno */
+	struct blkif_queue *queue; /* of a disk, or NULL */
+	struct loop_net *net;	   /* queue of a card, or NULL */
+	int error;		   /* of LOOP_NOT_STARTED: the backend's, a negative errno */
 };
 
 /*
@@ -58,6 +61,20 @@ void loop_serve(struct loop *loop, struct blkif_queue *queue, uint32_t port);
  * loop_serve. */
 void loop_release(struct loop *loop, struct blkif_queue *queue);
 
+/*
+ * loop_net_create - what a loop has of a card's queue, which is its owner (netif_owner). The ports are the local ones, the same if
+ * they are not split. Returns 0 or -ENOMEM. loop_net_destroy: when it is not served.
+ */
+int loop_net_create(uint32_t port_tx, uint32_t port_rx, struct loop_net **net);
+void loop_net_destroy(struct loop_net *net);
+
+/* loop_net_serve, loop_net_release - as those of disks' queues. At most LOOP_NETS_MAX at a time. */
+void loop_net_serve(struct loop *loop, struct loop_net *net, struct netif_queue *queue);
+void loop_net_release(struct loop *loop, struct loop_net *net);
+
+/* loop_net_set - other settings for a queue that is served and not released. */
+void loop_net_set(struct loop *loop, struct loop_net *net, const struct message_net_settings *settings);
+
 /* loop_event_fd - becomes readable when there are events. */
 int loop_event_fd(const struct loop *loop);
 
@@ -73,5 +90,13 @@ void loop_sync(struct xvhost_request *request, int fd);
 void loop_fallocate(struct xvhost_request *request, int fd, int mode, uint64_t offset, uint64_t length);
 void loop_wait(struct xvhost_request *request, uint64_t nanoseconds);
 void loop_watch(struct xvhost_queue *queue, uint32_t index, int fd, uint32_t events);
+
+/* The same of xvhost_net_host. */
+void loop_net_read(struct xvhost_net_queue *queue, uint32_t number, int fd, const struct iovec *iov,
+		   uint32_t iov_count);
+void loop_net_write(struct xvhost_net_queue *queue, uint32_t number, int fd, const struct iovec *iov,
+		    uint32_t iov_count);
+void loop_net_wait(struct xvhost_net_queue *queue, uint32_t number, uint64_t nanoseconds);
+void loop_net_watch(struct xvhost_net_queue *queue, uint32_t index, int fd, uint32_t events);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * loop_internal.h - what the files of the loop have in common: loop.c, submissions.c
+ * loop_internal.h - what the files of the loop have in common: loop.c, loop_net.c, submissions.c
  */
 #ifndef LOOP_INTERNAL_H
 #define LOOP_INTERNAL_H
@@ -28,6 +28,19 @@ enum completion_type {
 	COMPLETION_WAIT_ENDED, /* a wait could not be ended early */
 	COMPLETION_WATCH, /* a backend's descriptor is ready: as a request's, but the slot is the watch's index */
 	COMPLETION_WATCH_ENDED, /* a watch could not be ended */
+	COMPLETION_NET,		/* a net backend's I/O: 20 bits generation, 16 bits queue, 16 bits number */
+	COMPLETION_NET_WAIT,	/* its time has passed; the same */
+	COMPLETION_NET_WATCH,	/* its descriptor is ready; the same, but the number is the watch's index */
+	COMPLETION_NET_RATE,	/* a queue that had used up its rate may go on: generation, queue */
+};
+
+enum loop_command {
+	COMMAND_SERVE = 1,
+	COMMAND_RELEASE,
+	COMMAND_NET_SERVE,
+	COMMAND_NET_RELEASE,
+	COMMAND_NET_SET,
+	COMMAND_END,
 };
 
 /* A place in the table of queues. */
@@ -39,19 +52,42 @@ struct served {
 	bool masked;	  /* the port may have been pending and was not unmasked since */
 };
 
+/* What a loop has of a card's queue. */
+struct loop_net {
+	struct netif_queue *queue;
+	struct loop *loop;	   /* that serves it */
+	uint32_t port_tx, port_rx; /* the same if they are not split */
+	bool masked_tx, masked_rx; /* may have been pending and were not unmasked since */
+	bool releasing;
+	bool broken_told;  /* LOOP_BROKEN was sent, or LOOP_NOT_STARTED */
+	bool watching;	   /* what its backend watches has changed */
+	bool rate_waiting; /* COMPLETION_NET_RATE is to come */
+	uint32_t rate_generation;
+	struct __kernel_timespec rate_wait;
+	struct blkif_watch watches[XVHOST_WATCHES_MAX];
+	struct __kernel_timespec waits[NETIF_NUMBERS_MAX]; /* of host->wait, until io_uring has read them */
+
+	pthread_mutex_t lock; /* of these, which the control thread writes: */
+	struct message_net_settings settings;
+	bool settings_new; /* COMMAND_NET_SET is under way */
+};
+
 struct loop {
 	struct blkif_turn turn; /* first: a queue finds its loop by it */
+	struct netif_turn net_turn;
 	const struct platform *platform;
 	struct event_channels *channels;
 	int channels_fd;
 	struct io_uring ring;
 	struct served served[LOOP_QUEUES_MAX];
 	uint32_t served_end; /* no place is used from here on */
+	struct loop_net *nets[LOOP_NETS_MAX];
+	uint32_t nets_end; /* the same */
 
-	uint32_t ports[PORTS_BATCH];	  /* where pending ports are read to */
-	uint32_t unmask[LOOP_QUEUES_MAX]; /* what is being written to unmask */
-	uint64_t rung;			  /* where the mailbox's eventfd is read to */
-	uint64_t memory_rung;		  /* where memory's is */
+	uint32_t ports[PORTS_BATCH];			      /* where pending ports are read to */
+	uint32_t unmask[LOOP_QUEUES_MAX + 2 * LOOP_NETS_MAX]; /* what is being written to unmask */
+	uint64_t rung;					      /* where the mailbox's eventfd is read to */
+	uint64_t memory_rung;				      /* where memory's is */
 	bool ending, failed;
 	bool wait_by_poll;
 	bool unsubmitted;	    /* the kernel has not taken all that was prepared */
@@ -61,6 +97,7 @@ struct loop {
 	bool registered_tried;
 	struct iovec registered; /* with io_uring; its length is 0 until it is */
 	uint32_t watches_set;	 /* gives each its generation */
+	uint32_t rates_waited;	 /* the same of waits for rates */
 	struct log_limit limit;
 
 	struct mailbox commands, events;
@@ -101,11 +138,49 @@ void submissions_unmask(struct loop *loop, uint32_t count);
 /* submissions_end_wait - before its time. The backend gets the result as ever, by COMPLETION_WAIT. */
 void submissions_end_wait(struct loop *loop, struct blkif_layer_request *request);
 
-/* submissions_watch - what the queue's backends watch, as they want it now. */
-void submissions_watch(struct loop *loop, struct blkif_queue *queue);
+/*
+ * submissions_watch - a backend wants to watch this, with its watch of this index; submissions_change_watches brings the kernel to
+ * what is wanted of all XVHOST_WATCHES_MAX of them. `place` is their user_data without generation and index.
+ */
+void submissions_watch(struct blkif_watch *watch, int fd, uint32_t events);
+void submissions_change_watches(struct loop *loop, struct blkif_watch *watches, uint64_t place);
 
 /* submissions_watch_nothing - the queue has stopped. What comes of its watches later is nobody's. */
-void submissions_watch_nothing(struct loop *loop, struct blkif_queue *queue);
+void submissions_watch_nothing(struct loop *loop, struct blkif_watch *watches, uint64_t place);
+
+/* submissions_tag - a completion's user_data, to which the rest is added. */
+static inline uint64_t submissions_tag(enum completion_type type)
+{
+	return (uint64_t)type << 56;
+}
+
+/* submissions_entry - an entry for the kernel, which is cleared but for user_data when it is prepared. */
+struct io_uring_sqe *submissions_entry(struct loop *loop);
+
+/* submissions_end_timeout - before its time. Its completion comes as ever, by its user_data. */
+void submissions_end_timeout(struct loop *loop, uint64_t user_data);
+
+/* loop_tell - an event for the control thread. */
+void loop_tell(struct loop *loop, struct mailbox_message message);
+
+/* ---- loop_net.c: the loop's part for cards; what loop.c does for disks ---- */
+
+int loop_nets_init(struct loop *loop);
+void loop_nets_exit(struct loop *loop);
+void loop_nets_command(struct loop *loop, enum loop_command command, struct loop_net *net);
+void loop_nets_port(struct loop *loop, uint32_t port);
+void loop_nets_done(struct loop *loop, uint64_t data, int32_t result);
+void loop_nets_watch_done(struct loop *loop, uint64_t data, int32_t result);
+void loop_nets_rate_done(struct loop *loop, uint64_t data);
+void loop_nets_take(struct loop *loop);
+void loop_nets_publish(struct loop *loop);
+void loop_nets_look_after(struct loop *loop);
+void loop_nets_all_masked(struct loop *loop);
+bool loop_nets_ready(const struct loop *loop);
+bool loop_nets_ask(struct loop *loop);
+
+/* loop_nets_unmask - adds to loop->unmask what can be unmasked; returns how many there are then. */
+uint32_t loop_nets_unmask(struct loop *loop, uint32_t count);
 
 /* submissions_submit - hand all to the kernel. With `wait` until something is complete: the one place that waits. */
 void submissions_submit(struct loop *loop, bool wait);

@@ -15,15 +15,19 @@
 #include "worker/messages.h"
 
 struct blkif_queue;
+struct loop_net;
 
-/* Each queue has at most two messages under way in each direction; one more tells of the end. */
-#define MAILBOX_MESSAGES_MAX (2 * CONFIG_MAX_DISKS_PER_GUEST * DISK_QUEUES_MAX + 1)
+/* Each queue of a disk has at most two messages under way in each direction, of a card three; one more tells of the end. */
+#define MAILBOX_MESSAGES_MAX                                                                                 \
+	(2 * CONFIG_MAX_DISKS_PER_GUEST * DISK_QUEUES_MAX + 3 * CONFIG_MAX_NETS_PER_GUEST * NET_QUEUES_MAX + \
+	 1)
 
 struct mailbox_message {
 	uint32_t type;
 	uint32_t port;
 	int error;
-	struct blkif_queue *queue;
+	struct blkif_queue *queue; /* of a disk, or NULL */
+	struct loop_net *net;	   /* queue of a card, or NULL */
 };
 
 struct mailbox {

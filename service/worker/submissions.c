@@ -13,13 +13,15 @@
 #define UNMASK_BATCH 1024   /* ... unmasked by one write: Linux's driver takes a page of them */
 /* Of one queue in one turn: each watch is ended and set again, and all are ended when the queue has stopped. */
 #define WATCHES_CHANGED_MAX (3 * BLKIF_LAYERS_MAX * XVHOST_WATCHES_MAX)
-/* Operations that can be under way: those of requests, watches, writes that unmask, and what is read of ports, commands and
+/* Operations that can be under way: those of requests, of packets, watches, waits for rates, writes that unmask, and what is read of ports, commands and
  * memory's bell. */
+#define PORTS_MAX (LOOP_QUEUES_MAX + 2 * LOOP_NETS_MAX)
 #define ASIDE_MAX                                                                                            \
 	(2 * CONFIG_LOOP_REQUESTS_IN_FLIGHT + WATCHES_CHANGED_MAX * LOOP_QUEUES_MAX +                        \
-	 (LOOP_QUEUES_MAX + UNMASK_BATCH - 1) / UNMASK_BATCH + 3)
+	 (2 * NETIF_NUMBERS_MAX + 3 * XVHOST_WATCHES_MAX + 2) * LOOP_NETS_MAX +                              \
+	 (PORTS_MAX + UNMASK_BATCH - 1) / UNMASK_BATCH + 3)
 
-static_assert(LOOP_QUEUES_MAX <= UINT16_MAX, "queue index in user_data");
+static_assert(LOOP_QUEUES_MAX <= UINT16_MAX && LOOP_NETS_MAX <= UINT16_MAX, "queue index in user_data");
 static_assert(BLKIF_LAYERS_MAX <= 16, "layer in user_data");
 
 /* ring_init - with the best flags that this kernel knows. Work that is deferred to the one who waits does not wake poll(). */
@@ -78,11 +80,11 @@ int submissions_register(struct loop *loop, struct iovec memory)
 /* ---- entries ---- */
 
 /*
- * next_sqe - a submission entry. When none is left, what is there is submitted at once. The kernel may refuse that, for want
+ * When no entry is left, what is there is submitted at once. The kernel may refuse that, for want
  * of memory or because completions are to be looked at first; then the entry is put aside until a later turn. A
  * request has one operation under way, and perhaps another one that ends it early, so there is room for all.
  */
-static struct io_uring_sqe *next_sqe(struct loop *loop)
+struct io_uring_sqe *submissions_entry(struct loop *loop)
 {
 	struct io_uring_sqe *sqe = NULL;
 
@@ -112,46 +114,40 @@ static void fetch_aside(struct loop *loop)
 	}
 }
 
-/* tag - user_data of what the loop itself asks for. */
-static uint64_t tag(enum completion_type type)
-{
-	return (uint64_t)type << 56;
-}
-
 /* ---- what the loop itself asks for ---- */
 
 void submissions_read_ports(struct loop *loop)
 {
-	struct io_uring_sqe *sqe = next_sqe(loop);
+	struct io_uring_sqe *sqe = submissions_entry(loop);
 
 	io_uring_prep_read(sqe, loop->channels_fd, loop->ports, sizeof(loop->ports), 0);
-	io_uring_sqe_set_data64(sqe, tag(COMPLETION_PORTS));
+	io_uring_sqe_set_data64(sqe, submissions_tag(COMPLETION_PORTS));
 }
 
 void submissions_read_command_bell(struct loop *loop)
 {
-	struct io_uring_sqe *sqe = next_sqe(loop);
+	struct io_uring_sqe *sqe = submissions_entry(loop);
 
 	io_uring_prep_read(sqe, loop->commands.fd, &loop->rung, sizeof(loop->rung), 0);
-	io_uring_sqe_set_data64(sqe, tag(COMPLETION_COMMAND));
+	io_uring_sqe_set_data64(sqe, submissions_tag(COMPLETION_COMMAND));
 }
 
 void submissions_read_memory_bell(struct loop *loop)
 {
-	struct io_uring_sqe *sqe = next_sqe(loop);
+	struct io_uring_sqe *sqe = submissions_entry(loop);
 
 	io_uring_prep_read(sqe, memory_bell(loop->turn.memory), &loop->memory_rung, sizeof(loop->memory_rung),
 			   0);
-	io_uring_sqe_set_data64(sqe, tag(COMPLETION_MEMORY));
+	io_uring_sqe_set_data64(sqe, submissions_tag(COMPLETION_MEMORY));
 }
 
 /* write_unmask - one write for these ports. */
 static void write_unmask(struct loop *loop, const uint32_t *ports, uint32_t count)
 {
-	struct io_uring_sqe *sqe = next_sqe(loop);
+	struct io_uring_sqe *sqe = submissions_entry(loop);
 
 	io_uring_prep_write(sqe, loop->channels_fd, ports, count * sizeof(ports[0]), 0);
-	io_uring_sqe_set_data64(sqe, tag(COMPLETION_UNMASKED));
+	io_uring_sqe_set_data64(sqe, submissions_tag(COMPLETION_UNMASKED));
 	/* Success needs no completion: it would wake the loop up for nothing. */
 	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
 }
@@ -170,7 +166,7 @@ static uint64_t request_tag(enum completion_type type, struct blkif_layer_reques
 {
 	uint64_t generation = blkif_slot_of(request)->generation & GENERATION_MASK;
 
-	return tag(type) | (uint64_t)request->layer << 52 | generation << 32 |
+	return submissions_tag(type) | (uint64_t)request->layer << 52 | generation << 32 |
 	       (uint64_t)blkif_layer_of(request)->queue->index << 16 | request->slot;
 }
 
@@ -196,7 +192,7 @@ static bool is_registered(const struct loop *loop, const struct iovec *iov, uint
 static struct io_uring_sqe *request_sqe(struct xvhost_request *seen, enum completion_type type)
 {
 	struct blkif_layer_request *request = blkif_of_seen(seen);
-	struct io_uring_sqe *sqe = next_sqe(loop_of_request(seen));
+	struct io_uring_sqe *sqe = submissions_entry(loop_of_request(seen));
 
 	assert(request->submitted);
 	io_uring_sqe_set_data64(sqe, request_tag(type, request));
@@ -258,88 +254,77 @@ void loop_wait(struct xvhost_request *request, uint64_t nanoseconds)
 
 void submissions_end_wait(struct loop *loop, struct blkif_layer_request *request)
 {
-	struct io_uring_sqe *sqe = next_sqe(loop);
+	submissions_end_timeout(loop, request_tag(COMPLETION_WAIT, request));
+}
 
-	io_uring_prep_timeout_remove(sqe, request_tag(COMPLETION_WAIT, request), 0);
-	io_uring_sqe_set_data64(sqe, tag(COMPLETION_WAIT_ENDED));
+void submissions_end_timeout(struct loop *loop, uint64_t user_data)
+{
+	struct io_uring_sqe *sqe = submissions_entry(loop);
+
+	io_uring_prep_timeout_remove(sqe, user_data, 0);
+	io_uring_sqe_set_data64(sqe, submissions_tag(COMPLETION_WAIT_ENDED));
 	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
 }
 
 /* ---- what backends watch ---- */
 
-void loop_watch(struct xvhost_queue *seen, uint32_t index, int fd, uint32_t events)
+void submissions_watch(struct blkif_watch *watch, int fd, uint32_t events)
 {
-	struct blkif_layer *layer = (struct blkif_layer *)seen;
-	struct blkif_watch *watch = &layer->watches[index];
-
-	assert(index < XVHOST_WATCHES_MAX && layer->backend->ready);
 	watch->ended |= fd < 0 || fd != watch->fd;
 	watch->fd = fd;
 	watch->events = events | POLLERR | POLLHUP;
-	layer->queue->watching = true;
 }
 
-static uint64_t watch_tag(const struct blkif_layer *layer, uint32_t index)
+static uint64_t watch_tag(const struct blkif_watch *watch, uint64_t place)
 {
-	const struct blkif_queue *queue = layer->queue;
-
-	return tag(COMPLETION_WATCH) | (uint64_t)(layer - queue->layers) << 52 |
-	       (uint64_t)layer->watches[index].generation << 32 | (uint64_t)queue->index << 16 | index;
+	return place | (uint64_t)watch->generation << 32;
 }
 
 /* unset - take back what the kernel has been asked for. Its completion may be there already; it is known by its generation. */
-static void unset(struct loop *loop, struct blkif_layer *layer, uint32_t index)
+static void unset(struct loop *loop, struct blkif_watch *watch, uint64_t place)
 {
-	struct blkif_watch *watch = &layer->watches[index];
 	struct io_uring_sqe *sqe;
 
 	if (watch->set_events == 0)
 		return;
-	sqe = next_sqe(loop);
-	io_uring_prep_poll_remove(sqe, watch_tag(layer, index));
-	io_uring_sqe_set_data64(sqe, tag(COMPLETION_WATCH_ENDED));
+	sqe = submissions_entry(loop);
+	io_uring_prep_poll_remove(sqe, watch_tag(watch, place));
+	io_uring_sqe_set_data64(sqe, submissions_tag(COMPLETION_WATCH_ENDED));
 	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
 	watch->set_events = 0;
 }
 
-static void set(struct loop *loop, struct blkif_layer *layer, uint32_t index)
+static void set(struct loop *loop, struct blkif_watch *watch, uint64_t place)
 {
-	struct blkif_watch *watch = &layer->watches[index];
 	struct io_uring_sqe *sqe;
 
 	if (watch->fd < 0 || watch->set_events == watch->events)
 		return;
-	sqe = next_sqe(loop);
+	sqe = submissions_entry(loop);
 	watch->generation = ++loop->watches_set & GENERATION_MASK;
 	watch->set_events = watch->events;
 	io_uring_prep_poll_add(sqe, watch->fd, watch->events);
-	io_uring_sqe_set_data64(sqe, watch_tag(layer, index));
+	io_uring_sqe_set_data64(sqe, watch_tag(watch, place));
 }
 
-void submissions_watch(struct loop *loop, struct blkif_queue *queue)
+void submissions_change_watches(struct loop *loop, struct blkif_watch *watches, uint64_t place)
 {
-	queue->watching = false;
-	for (uint32_t i = 0; i < queue->layer_count; i++) {
-		struct blkif_layer *layer = &queue->layers[i];
+	for (uint32_t index = 0; index < XVHOST_WATCHES_MAX; index++) {
+		struct blkif_watch *watch = &watches[index];
 
-		for (uint32_t index = 0; index < XVHOST_WATCHES_MAX; index++) {
-			struct blkif_watch *watch = &layer->watches[index];
-
-			if (watch->ended || watch->events != watch->set_events)
-				unset(loop, layer, index);
-			watch->ended = false;
-			set(loop, layer, index);
-		}
+		if (watch->ended || watch->events != watch->set_events)
+			unset(loop, watch, place | index);
+		watch->ended = false;
+		set(loop, watch, place | index);
 	}
 }
 
-void submissions_watch_nothing(struct loop *loop, struct blkif_queue *queue)
+void submissions_watch_nothing(struct loop *loop, struct blkif_watch *watches, uint64_t place)
 {
-	for (uint32_t i = 0; i < queue->layer_count; i++)
-		for (uint32_t index = 0; index < XVHOST_WATCHES_MAX; index++) {
-			unset(loop, &queue->layers[i], index);
-			queue->layers[i].watches[index].fd = -1;
-		}
+	for (uint32_t index = 0; index < XVHOST_WATCHES_MAX; index++) {
+		unset(loop, &watches[index], place | index);
+		watches[index].fd = -1;
+	}
 }
 
 /* ---- submit and wait ---- */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * worker.c - the control thread of a worker: messages in, disks served, messages out
+ * worker.c - the control thread of a worker: messages in, devices served, messages out
  *
  * Theory of operation: one poll() over the socket to xvhostd and the loops' events. A message changes one
- * disk; what can't be answered at once (a disk must be drained first) is answered when the loop says so.
+ * device; what can't be answered at once (a device must be drained first) is answered when the loop says so.
  * Opening a backend may block this thread; the loop goes on.
  *
  * Disks whose size can change are measured every few seconds. Nothing tells of a change that does so for all of them: inotify
@@ -26,18 +26,21 @@
 
 #include "log.h"
 #include "worker/disk.h"
+#include "worker/net.h"
 
 #define DISKS_MAX CONFIG_MAX_DISKS_PER_GUEST
+#define NETS_MAX CONFIG_MAX_NETS_PER_GUEST
 #define MEASURE_INTERVAL_MS 2000
 
 struct worker {
 	struct guest guest;
 	int socket;
 	bool killed_before; /* see struct worker_options */
-	bool stopping;	    /* no more messages are read; ends when all disks are free */
+	bool stopping;	    /* no more messages are read; ends when all devices are free */
 	int failed;	    /* 0 or a negative errno: a loop has ended */
 	int64_t measure_at_ms;
 	struct disk disks[DISKS_MAX];
+	struct net nets[NETS_MAX];
 };
 
 static struct disk *find_disk(struct worker *worker, uint32_t device_id)
@@ -68,9 +71,10 @@ static void answer(struct worker *worker, const struct message *message)
 		log_error("can't send to xvhostd: %s", strerror(errno));
 }
 
-static void answer_plain(struct worker *worker, enum message_type type, uint32_t device_id)
+static void answer_plain(struct worker *worker, enum message_type type, enum device_class class,
+			 uint32_t device_id)
 {
-	struct message message = {.type = type, .device_id = device_id};
+	struct message message = {.type = type, .class = class, .device_id = device_id};
 
 	answer(worker, &message);
 }
@@ -79,7 +83,8 @@ static void answer_plain(struct worker *worker, enum message_type type, uint32_t
 
 static void on_open(struct worker *worker, const struct message *message)
 {
-	struct message reply = {.type = MESSAGE_OPENED, .device_id = message->device_id};
+	struct message reply = {
+		.type = MESSAGE_OPENED, .class = DEVICE_DISK, .device_id = message->device_id};
 	struct disk *disk = free_disk(worker);
 
 	if (disk) {
@@ -94,7 +99,8 @@ static void on_open(struct worker *worker, const struct message *message)
 
 static void on_connect(struct worker *worker, struct disk *disk, const struct message *message)
 {
-	struct message reply = {.type = MESSAGE_CONNECTED, .device_id = message->device_id};
+	struct message reply = {
+		.type = MESSAGE_CONNECTED, .class = DEVICE_DISK, .device_id = message->device_id};
 
 	if (message->connect.again && worker->killed_before) {
 		reply.error.error = -EIO;
@@ -112,40 +118,129 @@ static void on_disconnect(struct worker *worker, struct disk *disk)
 	if (disk->state == DISK_CONNECTED)
 		disk_release(disk);
 	else
-		answer_plain(worker, MESSAGE_DISCONNECTED, disk->device_id);
+		answer_plain(worker, MESSAGE_DISCONNECTED, DEVICE_DISK, disk->device_id);
 }
 
 /* unexpected - xvhostd asked for what can't be now: a fault in it. Nothing is done, so that it shows there. */
-static void unexpected(const struct message *message, const struct disk *disk)
+static void unexpected(const struct message *message, int state)
 {
-	log_error("message %d for vbd %" PRIu32 " can't be in state %d", (int)message->type,
-		  message->device_id, disk ? (int)disk->state : DISK_FREE);
+	log_error("message %d for %s %" PRIu32 " can't be in state %d", (int)message->type,
+		  message->class == DEVICE_NET ? "vif" : "vbd", message->device_id, state);
 }
 
-static void on_message(struct worker *worker, const struct message *message)
+static void on_disk_message(struct worker *worker, const struct message *message)
 {
 	struct disk *disk = find_disk(worker, message->device_id);
 	enum disk_state state = disk ? disk->state : DISK_FREE;
 
-	if (message->type == MESSAGE_STOP) {
-		worker->stopping = true;
-	} else if (message->type == MESSAGE_MEMORY) {
-		guest_set_memory(&worker->guest, &message->memory);
-	} else if (message->type == MESSAGE_OPEN && state == DISK_FREE) {
+	if (message->type == MESSAGE_OPEN && state == DISK_FREE) {
 		on_open(worker, message);
 	} else if (message->type == MESSAGE_CONNECT && state == DISK_OPEN) {
 		on_connect(worker, disk, message);
 	} else if (message->type == MESSAGE_CHANGE && state == DISK_CONNECTED) {
 		disk_begin_change(disk, &message->open);
-	} else if (message->type == MESSAGE_DISCONNECT &&
-		   (state == DISK_OPEN || state == DISK_CONNECTED)) {
+	} else if (message->type == MESSAGE_DISCONNECT && (state == DISK_OPEN || state == DISK_CONNECTED)) {
 		on_disconnect(worker, disk);
 	} else if (message->type == MESSAGE_CLOSE && state == DISK_OPEN) {
 		disk_close(disk);
-		answer_plain(worker, MESSAGE_CLOSED, message->device_id);
+		answer_plain(worker, MESSAGE_CLOSED, DEVICE_DISK, message->device_id);
 	} else {
-		unexpected(message, disk);
+		unexpected(message, (int)state);
 	}
+}
+
+/* ---- messages for cards ---- */
+
+static struct net *find_net(struct worker *worker, uint32_t device_id)
+{
+	for (uint32_t i = 0; i < NETS_MAX; i++)
+		if (worker->nets[i].state != NET_FREE && worker->nets[i].device_id == device_id)
+			return &worker->nets[i];
+	return NULL;
+}
+
+static struct net *free_net(struct worker *worker)
+{
+	for (uint32_t i = 0; i < NETS_MAX; i++)
+		if (worker->nets[i].state == NET_FREE)
+			return &worker->nets[i];
+	return NULL;
+}
+
+static void on_net_open(struct worker *worker, const struct message *message)
+{
+	struct message reply = {.type = MESSAGE_OPENED, .class = DEVICE_NET, .device_id = message->device_id};
+	struct net *net = free_net(worker);
+
+	if (net) {
+		net_open(net, &worker->guest, message->device_id, &message->net_open, &reply.net_opened);
+	} else {
+		reply.net_opened.error = -ENOSPC;
+		snprintf(reply.net_opened.text, sizeof(reply.net_opened.text),
+			 "the guest has %d network cards, which is the limit", NETS_MAX);
+	}
+	answer(worker, &reply);
+}
+
+/* What a worker that was killed had taken is lost, as packets may be; but rings may not be answered twice. */
+static void on_net_connect(struct worker *worker, struct net *net, const struct message *message)
+{
+	struct message reply = {
+		.type = MESSAGE_CONNECTED, .class = DEVICE_NET, .device_id = message->device_id};
+
+	if (message->net_connect.again && worker->killed_before) {
+		reply.error.error = -EIO;
+		snprintf(reply.error.text, sizeof(reply.error.text),
+			 "the worker before was killed while it served the rings; what it had taken can't be "
+			 "known");
+	} else {
+		net_connect(net, &worker->guest, &message->net_connect, &reply.error);
+	}
+	answer(worker, &reply);
+}
+
+static void on_net_disconnect(struct worker *worker, struct net *net)
+{
+	if (net->state == NET_CONNECTED)
+		net_release(net);
+	else
+		answer_plain(worker, MESSAGE_DISCONNECTED, DEVICE_NET, net->device_id);
+}
+
+static void on_net_message(struct worker *worker, const struct message *message)
+{
+	struct net *net = find_net(worker, message->device_id);
+	enum net_state state = net ? net->state : NET_FREE;
+
+	if (message->type == MESSAGE_OPEN && state == NET_FREE) {
+		on_net_open(worker, message);
+	} else if (message->type == MESSAGE_CONNECT && state == NET_OPEN) {
+		on_net_connect(worker, net, message);
+	} else if (message->type == MESSAGE_NET_SETTINGS && state != NET_FREE) {
+		net_set(net, &message->net_settings);
+	} else if (message->type == MESSAGE_DISCONNECT && (state == NET_OPEN || state == NET_CONNECTED)) {
+		on_net_disconnect(worker, net);
+	} else if (message->type == MESSAGE_CLOSE && state == NET_OPEN) {
+		net_close(net);
+		answer_plain(worker, MESSAGE_CLOSED, DEVICE_NET, message->device_id);
+	} else {
+		unexpected(message, (int)state);
+	}
+}
+
+static void on_message(struct worker *worker, const struct message *message)
+{
+	if (message->type == MESSAGE_STOP)
+		worker->stopping = true;
+	else if (message->type == MESSAGE_MEMORY)
+		guest_set_memory(&worker->guest, &message->memory);
+	else if (message->class == DEVICE_DISK)
+		on_disk_message(worker, message);
+	else if (message->class == DEVICE_NET)
+		on_net_message(worker, message);
+	else
+		log_error("message %d is of no class of devices: %d", (int)message->type,
+			  (int)message->class);
 }
 
 static void read_socket(struct worker *worker)
@@ -188,8 +283,7 @@ static struct disk *disk_of_queue(struct worker *worker, const struct blkif_queu
 __attribute__((format(printf, 4, 5))) static void report_broken(struct worker *worker, struct disk *disk,
 								int error, const char *format, ...)
 {
-	struct message message = {
-		.type = MESSAGE_BROKEN, .device_id = disk->device_id, .error.error = error};
+	struct message message = {.type = MESSAGE_BROKEN, .device_id = disk->device_id, .error.error = error};
 	va_list arguments;
 
 	if (disk->broken)
@@ -221,14 +315,73 @@ static void on_not_started(struct worker *worker, struct disk *disk, const struc
 /* on_released - no loop serves the disk any more. */
 static void on_released(struct worker *worker, struct disk *disk)
 {
-	struct message reply = {.type = MESSAGE_CHANGED, .device_id = disk->device_id};
+	struct message reply = {.type = MESSAGE_CHANGED, .class = DEVICE_DISK, .device_id = disk->device_id};
 
 	if (disk->state == DISK_CHANGING) {
 		disk_end_change(disk, &worker->guest, &reply.opened);
 		answer(worker, &reply);
 	} else {
 		disk_disconnect(disk, &worker->guest);
-		answer_plain(worker, MESSAGE_DISCONNECTED, disk->device_id);
+		answer_plain(worker, MESSAGE_DISCONNECTED, DEVICE_DISK, disk->device_id);
+	}
+}
+
+/* on_disk_event - of one of its queues. */
+static void on_disk_event(struct worker *worker, const struct loop_event *event)
+{
+	struct disk *disk = disk_of_queue(worker, event->queue);
+
+	assert(disk);
+	if (event->type == LOOP_BROKEN)
+		on_broken(worker, disk);
+	else if (event->type == LOOP_NOT_STARTED)
+		on_not_started(worker, disk, event);
+	else if (disk_released(disk))
+		on_released(worker, disk);
+}
+
+static struct net *net_of_queue(struct worker *worker, const struct loop_net *queue)
+{
+	for (uint32_t i = 0; i < NETS_MAX; i++) {
+		struct net *net = &worker->nets[i];
+
+		for (uint32_t place = 0; net->state != NET_FREE && place < net->queue_count; place++)
+			if (net->queues[place].net == queue)
+				return net;
+	}
+	return NULL;
+}
+
+/* report_net_broken - the first of its queues is told. */
+static void report_net_broken(struct worker *worker, struct net *net, const struct loop_event *event)
+{
+	struct message message = {.type = MESSAGE_BROKEN, .class = DEVICE_NET, .device_id = net->device_id};
+
+	if (net->broken)
+		return;
+	net->broken = true;
+	message.error.error = event->type == LOOP_BROKEN ? -EPROTO : event->error;
+	if (event->type == LOOP_BROKEN)
+		snprintf(message.error.text, sizeof(message.error.text),
+			 "a ring is broken (the log says how); the card is not served any more");
+	else
+		snprintf(message.error.text, sizeof(message.error.text),
+			 "backend %s can't start a queue: %s; the card is not served", net->backend->name,
+			 strerror(-event->error));
+	answer(worker, &message);
+}
+
+/* on_net_event - of one of its queues. */
+static void on_net_event(struct worker *worker, const struct loop_event *event)
+{
+	struct net *net = net_of_queue(worker, event->net);
+
+	assert(net);
+	if (event->type != LOOP_RELEASED) {
+		report_net_broken(worker, net, event);
+	} else if (net_released(net)) {
+		net_disconnect(net, &worker->guest);
+		answer_plain(worker, MESSAGE_DISCONNECTED, DEVICE_NET, net->device_id);
 	}
 }
 
@@ -240,26 +393,12 @@ static void read_events(struct worker *worker, struct loop *loop)
 	if (read(loop_event_fd(loop), &rung, sizeof(rung)) < 0)
 		return;
 	while (loop_next_event(loop, &event)) {
-		struct disk *disk = event.queue ? disk_of_queue(worker, event.queue) : NULL;
-
-		switch (event.type) {
-		case LOOP_BROKEN:
-			assert(disk);
-			on_broken(worker, disk);
-			break;
-		case LOOP_NOT_STARTED:
-			assert(disk);
-			on_not_started(worker, disk, &event);
-			break;
-		case LOOP_RELEASED:
-			assert(disk);
-			if (disk_released(disk))
-				on_released(worker, disk);
-			break;
-		case LOOP_FAILED:
+		if (event.type == LOOP_FAILED)
 			worker->failed = -EIO;
-			break;
-		}
+		else if (event.net)
+			on_net_event(worker, &event);
+		else
+			on_disk_event(worker, &event);
 	}
 }
 
@@ -286,7 +425,8 @@ static void measure_disks(struct worker *worker)
 {
 	for (uint32_t i = 0; i < DISKS_MAX; i++) {
 		struct disk *disk = &worker->disks[i];
-		struct message message = {.type = MESSAGE_RESIZED, .device_id = disk->device_id};
+		struct message message = {
+			.type = MESSAGE_RESIZED, .class = DEVICE_DISK, .device_id = disk->device_id};
 
 		if (disk->state != DISK_FREE && disk_can_change(disk) &&
 		    disk_measure(disk, &message.resized.size_bytes))
@@ -311,8 +451,24 @@ static int measure_in_time(struct worker *worker)
 
 /* ---- beginning and end ---- */
 
-/* close_disks - ask the loop for what it still serves, close what is free of it. Returns true when none is
+/* close_nets, close_disks - ask the loop for what it still serves, close what is free of it. Return true when none is
  * left. */
+static bool close_nets(struct worker *worker)
+{
+	bool none = true;
+
+	for (uint32_t i = 0; i < NETS_MAX; i++) {
+		struct net *net = &worker->nets[i];
+
+		if (net->state == NET_CONNECTED)
+			net_release(net);
+		if (net->state == NET_OPEN)
+			net_close(net);
+		none = none && net->state == NET_FREE;
+	}
+	return none;
+}
+
 static bool close_disks(struct worker *worker)
 {
 	bool none = true;
@@ -336,7 +492,7 @@ static void serve(struct worker *worker)
 	while (!worker->failed) {
 		uint32_t loops = worker->guest.loop_count;
 
-		if (worker->stopping && close_disks(worker))
+		if (worker->stopping && close_disks(worker) & close_nets(worker))
 			return;
 		polled[0] = (struct pollfd){.fd = worker->stopping ? -1 : worker->socket, .events = POLLIN};
 		for (uint32_t i = 0; i < loops; i++)

@@ -77,7 +77,8 @@ START_TEST(test_what_it_has)
 {
 	char path[64], target[64];
 	struct worker *worker = worker_start(&workers, &config, 3, text);
-	struct message message = {.type = MESSAGE_OPEN, .device_id = 1, .open = {.target = "good"}};
+	struct message message = {
+		.type = MESSAGE_OPEN, .class = DEVICE_DISK, .device_id = 1, .open = {.target = "good"}};
 	ssize_t length;
 
 	ck_assert_int_eq(worker_send(worker, &message), 0);
@@ -127,7 +128,8 @@ END_TEST
 
 START_TEST(test_full_socket)
 {
-	struct message message = {.type = MESSAGE_OPEN, .device_id = 1, .open = {.target = "silent"}};
+	struct message message = {
+		.type = MESSAGE_OPEN, .class = DEVICE_DISK, .device_id = 1, .open = {.target = "silent"}};
 	struct worker *worker = worker_start(&workers, &config, 3, text);
 	int error = 0;
 

@@ -91,8 +91,10 @@ static void stop(bool by_message)
 
 static struct message open_disk(const char *parameters, bool read_only)
 {
-	struct message message = {
-		.type = MESSAGE_OPEN, .device_id = DEVICE, .open = {.read_only = read_only}};
+	struct message message = {.type = MESSAGE_OPEN,
+				  .class = DEVICE_DISK,
+				  .device_id = DEVICE,
+				  .open = {.read_only = read_only}};
 
 	snprintf(message.open.target, sizeof(message.open.target), "file:path=%s%s", path, parameters);
 	send_message(&message);
@@ -101,7 +103,7 @@ static struct message open_disk(const char *parameters, bool read_only)
 
 static struct message connect_disk(void)
 {
-	struct message message = {.type = MESSAGE_CONNECT, .device_id = DEVICE};
+	struct message message = {.type = MESSAGE_CONNECT, .class = DEVICE_DISK, .device_id = DEVICE};
 
 	small_ring_describe(&frontend, &message.connect);
 	send_message(&message);
@@ -110,7 +112,7 @@ static struct message connect_disk(void)
 
 static void plain(enum message_type ask, enum message_type expect)
 {
-	const struct message message = {.type = ask, .device_id = DEVICE};
+	const struct message message = {.type = ask, .class = DEVICE_DISK, .device_id = DEVICE};
 
 	send_message(&message);
 	receive(expect);
@@ -281,8 +283,10 @@ END_TEST
 /* A disk that can discard, but not for this guest: nothing is lost. */
 START_TEST(discard_off)
 {
-	struct message message = {
-		.type = MESSAGE_OPEN, .device_id = DEVICE, .open = {.discard_off = true}};
+	struct message message = {.type = MESSAGE_OPEN,
+				  .class = DEVICE_DISK,
+				  .device_id = DEVICE,
+				  .open = {.discard_off = true}};
 	struct front_segment segment = {100, 0, 7, 0};
 	char content[PAGE_BYTES];
 	uint64_t id;
@@ -339,7 +343,7 @@ END_TEST
 /* What was taken from a ring by a worker that was killed nobody knows. A new ring is another thing. */
 START_TEST(connect_again_after_a_kill)
 {
-	struct message message = {.type = MESSAGE_CONNECT, .device_id = DEVICE}, answer;
+	struct message message = {.type = MESSAGE_CONNECT, .class = DEVICE_DISK, .device_id = DEVICE}, answer;
 
 	killed_before = true;
 	start();
@@ -446,7 +450,7 @@ START_TEST(bad_targets)
 		{"file:path=/dev/null", "neither a regular file nor a block device", -EINVAL},
 		{"file:path=/x,direct=perhaps", "parameter direct of backend file is 'perhaps'", -EINVAL},
 	};
-	struct message message = {.type = MESSAGE_OPEN, .device_id = DEVICE}, opened;
+	struct message message = {.type = MESSAGE_OPEN, .class = DEVICE_DISK, .device_id = DEVICE}, opened;
 
 	start();
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -472,7 +476,7 @@ END_TEST
 /* Rings that can't be connected leave nothing behind and do not hinder a good one. */
 START_TEST(bad_rings)
 {
-	struct message message = {.type = MESSAGE_CONNECT, .device_id = DEVICE}, answer;
+	struct message message = {.type = MESSAGE_CONNECT, .class = DEVICE_DISK, .device_id = DEVICE}, answer;
 
 	start();
 	small_ring_init(&frontend, BLKIF_X86_64, 2);
@@ -504,7 +508,8 @@ END_TEST
 /* What one disk fails to connect, again and again, leaves nothing that is mistaken for another disk's. */
 START_TEST(failed_beside_a_good_one)
 {
-	struct message other = {.type = MESSAGE_OPEN, .device_id = DEVICE + 16}, bad, answer;
+	struct message other = {.type = MESSAGE_OPEN, .class = DEVICE_DISK, .device_id = DEVICE + 16}, bad,
+		       answer;
 
 	start();
 	small_ring_init(&frontend, BLKIF_X86_64, 1);
@@ -512,7 +517,7 @@ START_TEST(failed_beside_a_good_one)
 	send_message(&other);
 	ck_assert_int_eq(receive(MESSAGE_OPENED).opened.error, 0);
 	ck_assert_int_eq(open_disk("", false).opened.error, 0);
-	bad = (struct message){.type = MESSAGE_CONNECT, .device_id = DEVICE + 16};
+	bad = (struct message){.type = MESSAGE_CONNECT, .class = DEVICE_DISK, .device_id = DEVICE + 16};
 	small_ring_describe(&frontend, &bad.connect);
 	bad.connect.queues[0].event_channel = 9999;
 	for (int i = 0; i < 20; i++) {
@@ -520,7 +525,7 @@ START_TEST(failed_beside_a_good_one)
 		ck_assert_int_eq(receive(MESSAGE_CONNECTED).error.error, -EINVAL);
 	}
 	ck_assert_int_eq(connect_disk().error.error, 0);
-	bad = (struct message){.type = MESSAGE_DISCONNECT, .device_id = DEVICE};
+	bad = (struct message){.type = MESSAGE_DISCONNECT, .class = DEVICE_DISK, .device_id = DEVICE};
 	send_message(&bad);
 	answer = receive(MESSAGE_DISCONNECTED);
 	ck_assert_uint_eq(answer.device_id, DEVICE);
@@ -555,8 +560,8 @@ END_TEST
 /* Messages that can't be: they are logged, and nothing else happens. */
 START_TEST(unexpected_messages)
 {
-	static const enum message_type types[] = {MESSAGE_CONNECT, MESSAGE_DISCONNECT,
-						  MESSAGE_CLOSE, MESSAGE_OPENED, 99};
+	static const enum message_type types[] = {MESSAGE_CONNECT, MESSAGE_DISCONNECT, MESSAGE_CLOSE,
+						  MESSAGE_OPENED, 99};
 
 	start();
 	small_ring_init(&frontend, BLKIF_X86_64, 1);

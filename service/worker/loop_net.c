@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * loop_net.c - the loop's part for network cards: their places, ports, timers, and what their backends ask of io_uring
+ *
+ * What loop.c does for disks in a turn, this does for cards, in the same turn: so all that is said to the kernel, and all that is
+ * waited for, is in the same system call. Packets follow netif.h.
+ */
+#include "worker/loop_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_S 1000000000u
+
+int loop_nets_init(struct loop *loop)
+{
+	return netif_turn_init(&loop->net_turn, loop->turn.memory, LOOP_NETS_MAX);
+}
+
+void loop_nets_exit(struct loop *loop)
+{
+	netif_turn_free(&loop->net_turn);
+}
+
+/* ---- completions ---- */
+
+static uint64_t place_of(const struct loop_net *net, enum completion_type type)
+{
+	return submissions_tag(type) | (uint64_t)netif_index(net->queue) << 16;
+}
+
+/* net_of - the queue that a completion is for; NULL if its place is free. */
+static struct loop_net *net_of(const struct loop *loop, uint64_t data)
+{
+	uint32_t place = data >> 16 & 0xffff;
+
+	assert(place < LOOP_NETS_MAX);
+	return loop->nets[place];
+}
+
+static uint32_t generation_of(uint64_t data)
+{
+	return data >> 32 & GENERATION_MASK;
+}
+
+/* A queue is let go after its last operation, so a completion never comes too late. */
+void loop_nets_done(struct loop *loop, uint64_t data, int32_t result)
+{
+	struct loop_net *net = net_of(loop, data);
+
+	assert(net);
+	netif_done(net->queue, data & 0xffff, generation_of(data), result);
+}
+
+/* Tell the backend, unless it does not watch this any more or its queue is gone. */
+void loop_nets_watch_done(struct loop *loop, uint64_t data, int32_t result)
+{
+	struct loop_net *net = net_of(loop, data);
+	uint32_t index = data & 0xffff;
+	struct blkif_watch *watch;
+
+	if (!net)
+		return;
+	watch = &net->watches[index];
+	if (watch->set_events == 0 || watch->generation != generation_of(data))
+		return;
+	watch->set_events = 0;
+	if (watch->ended)
+		return;
+	watch->fd = -1;
+	netif_backend(net->queue)->ready(netif_seen(net->queue), index, result);
+}
+
+void loop_nets_rate_done(struct loop *loop, uint64_t data)
+{
+	struct loop_net *net = net_of(loop, data);
+
+	if (!net || net->rate_generation != generation_of(data))
+		return;
+	net->rate_waiting = false;
+	netif_rate_passed(net->queue);
+}
+
+/* ---- what backends ask for ---- */
+
+static struct loop_net *net_of_seen(struct xvhost_net_queue *seen)
+{
+	return netif_owner(netif_queue_of(seen));
+}
+
+/* entry - for the operation of this number. */
+static struct io_uring_sqe *entry(struct xvhost_net_queue *seen, uint32_t number, enum completion_type type)
+{
+	struct loop_net *net = net_of_seen(seen);
+	struct io_uring_sqe *sqe = submissions_entry(net->loop);
+
+	io_uring_sqe_set_data64(sqe, place_of(net, type) |
+					     (uint64_t)(netif_begin(seen, number) & GENERATION_MASK) << 32 |
+					     number);
+	return sqe;
+}
+
+void loop_net_read(struct xvhost_net_queue *queue, uint32_t number, int fd, const struct iovec *iov,
+		   uint32_t iov_count)
+{
+	struct io_uring_sqe *sqe = entry(queue, number, COMPLETION_NET);
+
+	if (iov_count == 1)
+		io_uring_prep_read(sqe, fd, iov->iov_base, (unsigned int)iov->iov_len, 0);
+	else
+		io_uring_prep_readv(sqe, fd, iov, iov_count, 0);
+}
+
+void loop_net_write(struct xvhost_net_queue *queue, uint32_t number, int fd, const struct iovec *iov,
+		    uint32_t iov_count)
+{
+	io_uring_prep_writev(entry(queue, number, COMPLETION_NET), fd, iov, iov_count, 0);
+}
+
+void loop_net_wait(struct xvhost_net_queue *queue, uint32_t number, uint64_t nanoseconds)
+{
+	struct loop_net *net = net_of_seen(queue);
+	struct io_uring_sqe *sqe = entry(queue, number, COMPLETION_NET_WAIT);
+	struct __kernel_timespec *wait = &net->waits[number];
+
+	/* What is let go waits for nothing any more. */
+	if (net->releasing)
+		nanoseconds = 0;
+	netif_set_waiting(queue, number);
+	wait->tv_sec = (int64_t)(nanoseconds / NS_PER_S);
+	wait->tv_nsec = (long long)(nanoseconds % NS_PER_S);
+	io_uring_prep_timeout(sqe, wait, 0, 0);
+}
+
+void loop_net_watch(struct xvhost_net_queue *queue, uint32_t index, int fd, uint32_t events)
+{
+	struct loop_net *net = net_of_seen(queue);
+
+	assert(index < XVHOST_WATCHES_MAX && netif_backend(net->queue)->ready);
+	submissions_watch(&net->watches[index], fd, events);
+	net->watching = true;
+}
+
+/* ---- commands ---- */
+
+static void tell(struct loop *loop, enum loop_event_type type, struct loop_net *net, int error)
+{
+	loop_tell(loop, (struct mailbox_message){.type = type, .net = net, .error = error});
+}
+
+static void notify(struct loop *loop, const struct loop_net *net, bool tx, bool rx)
+{
+	if (tx || (rx && net->port_rx == net->port_tx))
+		loop->platform->event_channels_notify(loop->channels, net->port_tx);
+	if (rx && net->port_rx != net->port_tx)
+		loop->platform->event_channels_notify(loop->channels, net->port_rx);
+}
+
+static void serve(struct loop *loop, struct loop_net *net)
+{
+	uint32_t place = 0;
+	int error;
+
+	while (place < LOOP_NETS_MAX && loop->nets[place])
+		place++;
+	assert(place < LOOP_NETS_MAX);
+	loop->nets[place] = net;
+	if (place >= loop->nets_end)
+		loop->nets_end = place + 1;
+	net->loop = loop;
+	/* Xen makes a port pending when it is bound; see loop.c. */
+	net->masked_tx = net->masked_rx = true;
+	error = netif_queue_start(net->queue, &loop->net_turn, (uint16_t)place);
+	if (error < 0) {
+		net->broken_told = true;
+		tell(loop, LOOP_NOT_STARTED, net, error);
+		return;
+	}
+	/* Who served the rings before us may have shown responses without notifying of them. */
+	netif_event(net->queue);
+	notify(loop, net, true, true);
+}
+
+static void end_wait(void *context, uint32_t number, uint32_t generation)
+{
+	struct loop_net *net = context;
+
+	submissions_end_timeout(net->loop, place_of(net, COMPLETION_NET_WAIT) |
+						   (uint64_t)(generation & GENERATION_MASK) << 32 | number);
+}
+
+static void release(struct loop_net *net)
+{
+	net->releasing = true;
+	netif_queue_release(net->queue);
+	netif_each_waiting(net->queue, end_wait, net);
+}
+
+static void set(struct loop_net *net)
+{
+	struct message_net_settings settings;
+
+	pthread_mutex_lock(&net->lock);
+	settings = net->settings;
+	net->settings_new = false;
+	pthread_mutex_unlock(&net->lock);
+	netif_queue_set(net->queue, &settings);
+}
+
+void loop_nets_command(struct loop *loop, enum loop_command command, struct loop_net *net)
+{
+	if (command == COMMAND_NET_SERVE)
+		serve(loop, net);
+	else if (command == COMMAND_NET_RELEASE)
+		release(net);
+	else
+		set(net);
+}
+
+/* ---- a turn ---- */
+
+void loop_nets_port(struct loop *loop, uint32_t port)
+{
+	for (uint32_t place = 0; place < loop->nets_end; place++) {
+		struct loop_net *net = loop->nets[place];
+
+		if (!net || (port != net->port_tx && port != net->port_rx))
+			continue;
+		net->masked_tx |= port == net->port_tx;
+		net->masked_rx |= port == net->port_rx;
+		netif_event(net->queue);
+		return;
+	}
+}
+
+void loop_nets_all_masked(struct loop *loop)
+{
+	for (uint32_t place = 0; place < loop->nets_end; place++)
+		if (loop->nets[place])
+			loop->nets[place]->masked_tx = loop->nets[place]->masked_rx = true;
+}
+
+void loop_nets_take(struct loop *loop)
+{
+	if (loop->nets_end == 0)
+		return;
+	for (uint32_t place = 0; place < loop->nets_end; place++)
+		if (loop->nets[place] && !loop->nets[place]->releasing)
+			netif_take(loop->nets[place]->queue);
+	netif_start(&loop->net_turn);
+	netif_finish(&loop->net_turn);
+}
+
+void loop_nets_publish(struct loop *loop)
+{
+	for (uint32_t place = 0; place < loop->nets_end; place++) {
+		bool tx, rx;
+
+		if (!loop->nets[place])
+			continue;
+		netif_publish(loop->nets[place]->queue, &tx, &rx);
+		notify(loop, loop->nets[place], tx, rx);
+	}
+}
+
+/* wait_for_rate - a queue that has used up its rate goes on when there is some again. */
+static void wait_for_rate(struct loop *loop, struct loop_net *net)
+{
+	uint64_t ns = net->rate_waiting ? 0 : netif_rate_wait_ns(net->queue);
+	struct io_uring_sqe *sqe;
+
+	if (ns == 0)
+		return;
+	sqe = submissions_entry(loop);
+	net->rate_waiting = true;
+	net->rate_generation = ++loop->rates_waited & GENERATION_MASK;
+	net->rate_wait.tv_sec = (int64_t)(ns / NS_PER_S);
+	net->rate_wait.tv_nsec = (long long)(ns % NS_PER_S);
+	io_uring_prep_timeout(sqe, &net->rate_wait, 0, 0);
+	io_uring_sqe_set_data64(sqe,
+				place_of(net, COMPLETION_NET_RATE) | (uint64_t)net->rate_generation << 32);
+}
+
+/* leave - nothing of it is under way: it is the control thread's again. */
+static void leave(struct loop *loop, uint32_t place)
+{
+	struct loop_net *net = loop->nets[place];
+
+	/* What is there to be submitted may point to it. */
+	if (loop->unsubmitted)
+		return;
+	netif_queue_stop(net->queue);
+	submissions_watch_nothing(loop, net->watches, place_of(net, COMPLETION_NET_WATCH));
+	loop->nets[place] = NULL;
+	while (loop->nets_end > 0 && !loop->nets[loop->nets_end - 1])
+		loop->nets_end--;
+	tell(loop, LOOP_RELEASED, net, 0);
+}
+
+void loop_nets_look_after(struct loop *loop)
+{
+	for (uint32_t place = 0; place < loop->nets_end; place++) {
+		struct loop_net *net = loop->nets[place];
+
+		if (!net)
+			continue;
+		if (netif_queue_broken(net->queue) && !net->broken_told) {
+			net->broken_told = true;
+			tell(loop, LOOP_BROKEN, net, 0);
+		}
+		if (net->watching && !loop->unsubmitted) {
+			net->watching = false;
+			submissions_change_watches(loop, net->watches, place_of(net, COMPLETION_NET_WATCH));
+		}
+		if (!net->releasing)
+			wait_for_rate(loop, net);
+		else if (netif_queue_idle(net->queue))
+			leave(loop, place);
+	}
+}
+
+uint32_t loop_nets_unmask(struct loop *loop, uint32_t count)
+{
+	for (uint32_t place = 0; place < loop->nets_end; place++) {
+		struct loop_net *net = loop->nets[place];
+
+		if (!net || netif_queue_ready(net->queue) || netif_queue_broken(net->queue))
+			continue;
+		if (net->masked_tx)
+			loop->unmask[count++] = net->port_tx;
+		if (net->masked_rx && net->port_rx != net->port_tx)
+			loop->unmask[count++] = net->port_rx;
+		net->masked_tx = net->masked_rx = false;
+	}
+	return count;
+}
+
+bool loop_nets_ready(const struct loop *loop)
+{
+	for (uint32_t place = 0; place < loop->nets_end; place++)
+		if (loop->nets[place] && netif_queue_ready(loop->nets[place]->queue))
+			return true;
+	return false;
+}
+
+bool loop_nets_ask(struct loop *loop)
+{
+	bool more = false;
+
+	for (uint32_t place = 0; place < loop->nets_end; place++) {
+		struct loop_net *net = loop->nets[place];
+
+		if (net && !net->releasing)
+			more |= netif_ask(net->queue);
+	}
+	return more;
+}
+
+/* ---- the control thread's side ---- */
+
+int loop_net_create(uint32_t port_tx, uint32_t port_rx, struct loop_net **created)
+{
+	struct loop_net *net = calloc(1, sizeof(*net));
+
+	if (!net)
+		return -ENOMEM;
+	net->port_tx = port_tx;
+	net->port_rx = port_rx;
+	for (uint32_t i = 0; i < XVHOST_WATCHES_MAX; i++)
+		net->watches[i].fd = -1;
+	pthread_mutex_init(&net->lock, NULL);
+	*created = net;
+	return 0;
+}
+
+void loop_net_destroy(struct loop_net *net)
+{
+	pthread_mutex_destroy(&net->lock);
+	free(net);
+}
+
+void loop_net_serve(struct loop *loop, struct loop_net *net, struct netif_queue *queue)
+{
+	net->queue = queue;
+	mailbox_put(&loop->commands, (struct mailbox_message){.type = COMMAND_NET_SERVE, .net = net});
+}
+
+void loop_net_release(struct loop *loop, struct loop_net *net)
+{
+	mailbox_put(&loop->commands, (struct mailbox_message){.type = COMMAND_NET_RELEASE, .net = net});
+}
+
+/* One command is under way at most, however often the settings change. */
+void loop_net_set(struct loop *loop, struct loop_net *net, const struct message_net_settings *settings)
+{
+	bool told;
+
+	pthread_mutex_lock(&net->lock);
+	net->settings = *settings;
+	told = net->settings_new;
+	net->settings_new = true;
+	pthread_mutex_unlock(&net->lock);
+	if (!told)
+		mailbox_put(&loop->commands, (struct mailbox_message){.type = COMMAND_NET_SET, .net = net});
+}

@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * net.c - one network card of the guest: its backend, and its rings while a frontend is connected
+ */
+#include "worker/net.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+static_assert(offsetof(struct net, seen) == 0, "net_of");
+
+/* ---- what backends may ask of the host ---- */
+
+static struct net *net_of(struct xvhost_net *seen)
+{
+	return (struct net *)seen;
+}
+
+static void host_log(const struct xvhost_net *seen, enum xvhost_log_level level, const char *format, ...)
+{
+	struct net *net = net_of((struct xvhost_net *)(uintptr_t)seen);
+	char text[ERROR_TEXT_MAX];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	log_limited(&net->limit, (enum log_level)level, "%s: %s", net->name, text);
+}
+
+static void host_fail(struct xvhost_net *seen, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(net_of(seen)->fail_text, ERROR_TEXT_MAX, format, arguments);
+	va_end(arguments);
+}
+
+static const struct xvhost_net_host host = {
+	.size = sizeof(host),
+	.abi = XVHOST_BACKEND_ABI,
+	.transmitted = netif_transmitted,
+	.receive = netif_receive,
+	.dropped = netif_dropped,
+	.read = loop_net_read,
+	.write = loop_net_write,
+	.wait = loop_net_wait,
+	.watch = loop_net_watch,
+	.log = host_log,
+	.fail = host_fail,
+};
+
+/* ---- open and close ---- */
+
+/* find_backend - the target's, with its parameters. */
+static int find_backend(struct net *net, const struct guest *guest, const char *target,
+			char text[ERROR_TEXT_MAX])
+{
+	char name[BACKEND_NAME_MAX];
+	int error = target_take_options(target, &net->options, &target, text);
+
+	if (error == 0)
+		error = target_backend_name(target, name, text);
+	if (error == 0)
+		error = backends_find_net(guest->backend_directory, name, &net->backend, text);
+	if (error == 0)
+		error = target_configure(target, head_of_net(net->backend), &net->config, text);
+	return error;
+}
+
+/* check_properties - a backend that says what can't be is not served. */
+static int check_properties(const struct net *net, char text[ERROR_TEXT_MAX])
+{
+	const struct xvhost_net_properties *properties = &net->properties;
+	const uint32_t known = XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6 | XVHOST_NET_GSO_TCPV4 |
+			       XVHOST_NET_GSO_TCPV6;
+
+	if (properties->flags & ~known)
+		snprintf(text, ERROR_TEXT_MAX,
+			 "backend %s says that it takes 0x%" PRIx32 ", of which 0x%" PRIx32 " is known",
+			 net->backend->name, properties->flags, known);
+	else if (properties->operations > NETIF_OPERATIONS_MAX)
+		snprintf(text, ERROR_TEXT_MAX,
+			 "backend %s wants %" PRIu32 " operations for each queue, at most %u are given",
+			 net->backend->name, properties->operations, NETIF_OPERATIONS_MAX);
+	else if (properties->mtu_max > 0 && properties->mtu_max < net->seen.mtu)
+		snprintf(text, ERROR_TEXT_MAX, "the mtu is %" PRIu32 ", backend %s can have at most %" PRIu32,
+			 net->seen.mtu, net->backend->name, properties->mtu_max);
+	else
+		return 0;
+	return -EINVAL;
+}
+
+/* open_backend - what find_backend has found. */
+static int open_backend(struct net *net, char text[ERROR_TEXT_MAX])
+{
+	int error = net->backend->open(&net->seen, net->config, &net->properties);
+
+	if (error < 0) {
+		snprintf(text, ERROR_TEXT_MAX, "%s",
+			 net->fail_text[0] ? net->fail_text
+					   : "the backend can't open the card and does not say why");
+		return error;
+	}
+	error = check_properties(net, text);
+	if (error < 0)
+		net->backend->close(&net->seen);
+	return error;
+}
+
+/* begin - the card as it is asked for, before there is a backend. */
+static void begin(struct net *net, const struct guest *guest, uint32_t device_id,
+		  const struct message_net_open *asked)
+{
+	*net = (struct net){.device_id = device_id, .settings = asked->settings};
+	snprintf(net->name, sizeof(net->name), "guest %u vif %" PRIu32, guest->domid, device_id);
+	memcpy(net->interface, asked->interface, NET_NAME_MAX - 1);
+	memcpy(net->bridge, asked->bridge, NET_NAME_MAX - 1);
+	net->seen = (struct xvhost_net){
+		.size = sizeof(net->seen),
+		.mtu = asked->mtu,
+		.host = &host,
+		.name = net->name,
+		.interface = net->interface,
+		.bridge = net->bridge[0] ? net->bridge : NULL,
+		.queues = (uint16_t)asked->queues_max,
+		.domid = guest->domid,
+	};
+	memcpy(net->seen.mac, asked->mac, sizeof(net->seen.mac));
+}
+
+void net_open(struct net *net, const struct guest *guest, uint32_t device_id,
+	      const struct message_net_open *asked, struct message_net_opened *answer)
+{
+	uint32_t queues_max;
+
+	assert(net->state == NET_FREE && asked->queues_max >= 1 && asked->queues_max <= NET_QUEUES_MAX);
+	begin(net, guest, device_id, asked);
+	answer->error = find_backend(net, guest, asked->target, answer->text);
+	if (answer->error == 0)
+		answer->error = open_backend(net, answer->text);
+	if (answer->error < 0) {
+		/* The one who asked tells of it. */
+		log_debug("%s: target '%s': %s", net->name, asked->target, answer->text);
+		free(net->config);
+		net->config = NULL;
+		return;
+	}
+	net->state = NET_OPEN;
+	queues_max = net->properties.queues_max;
+	answer->takes = net->properties.flags;
+	answer->queues_max = queues_max > 0 && queues_max < asked->queues_max ? queues_max
+									      : asked->queues_max;
+	log_info("%s: opened %s", net->name, asked->target);
+}
+
+void net_close(struct net *net)
+{
+	assert(net->state == NET_OPEN);
+	net->backend->close(&net->seen);
+	free(net->config);
+	net->config = NULL;
+	net->state = NET_FREE;
+	log_info("%s: closed", net->name);
+}
+
+/* ---- connect and disconnect ---- */
+
+static void unbind(const struct net *net, const struct guest *guest, const struct net_queue *queue,
+		   uint32_t port)
+{
+	int error = guest->platform->event_channels_unbind(queue->loop->channels, port);
+
+	if (error < 0)
+		log_error("%s: can't unbind port %" PRIu32 ": %s", net->name, port, strerror(-error));
+}
+
+static void unbind_ports(const struct net *net, const struct guest *guest, const struct net_queue *queue)
+{
+	unbind(net, guest, queue, queue->port_tx);
+	if (queue->port_rx != queue->port_tx)
+		unbind(net, guest, queue, queue->port_rx);
+}
+
+static void unmap_rings(const struct net_queue *queue)
+{
+	memory_unmap_ring(queue->loop->memory, &queue->rx_ring);
+	memory_unmap_ring(queue->loop->memory, &queue->tx_ring);
+}
+
+/* disconnect_queue - unbind, unmake, unmap. */
+static void disconnect_queue(struct net *net, const struct guest *guest, struct net_queue *queue)
+{
+	unbind_ports(net, guest, queue);
+	netif_queue_free(queue->queue);
+	loop_net_destroy(queue->net);
+	/* Queues are told apart by these, and another one's may come to lie here. */
+	queue->queue = NULL;
+	queue->net = NULL;
+	unmap_rings(queue);
+}
+
+static void disconnect_queues(struct net *net, const struct guest *guest)
+{
+	for (; net->queue_count > 0; net->queue_count--)
+		disconnect_queue(net, guest, &net->queues[net->queue_count - 1]);
+	netif_multicast_free(net->multicast);
+	net->multicast = NULL;
+}
+
+/* map_ring - one of a queue's. */
+static int map_ring(const struct net_queue *queue, const char *node, uint32_t gref, struct memory_ring *ring,
+		    char text[ERROR_TEXT_MAX])
+{
+	int error = memory_map_ring(queue->loop->memory, &gref, 1, ring);
+
+	if (error < 0)
+		snprintf(text, ERROR_TEXT_MAX, "can't map the ring (%s %" PRIu32 "): %s", node, gref,
+			 strerror(-error));
+	return error;
+}
+
+static int map_rings(struct net_queue *queue, const struct message_net_queue *described,
+		     char text[ERROR_TEXT_MAX])
+{
+	int error = map_ring(queue, "tx-ring-ref", described->tx_ring_ref, &queue->tx_ring, text);
+
+	if (error < 0)
+		return error;
+	error = map_ring(queue, "rx-ring-ref", described->rx_ring_ref, &queue->rx_ring, text);
+	if (error < 0)
+		memory_unmap_ring(queue->loop->memory, &queue->tx_ring);
+	return error;
+}
+
+static int bind(const struct guest *guest, const struct net_queue *queue, const char *node, uint32_t remote,
+		uint32_t *port, char text[ERROR_TEXT_MAX])
+{
+	int error = guest->platform->event_channels_bind(queue->loop->channels, guest->domid, remote);
+
+	if (error < 0) {
+		snprintf(text, ERROR_TEXT_MAX, "can't bind %s %" PRIu32 ": %s", node, remote,
+			 strerror(-error));
+		return error;
+	}
+	*port = (uint32_t)error;
+	return 0;
+}
+
+static int bind_ports(const struct net *net, const struct guest *guest, struct net_queue *queue,
+		      const struct message_net_queue *described, char text[ERROR_TEXT_MAX])
+{
+	bool split = described->event_channel_tx != described->event_channel_rx;
+	int error = bind(guest, queue, split ? "event-channel-tx" : "event-channel",
+			 described->event_channel_tx, &queue->port_tx, text);
+
+	if (error < 0)
+		return error;
+	queue->port_rx = queue->port_tx;
+	if (split)
+		error = bind(guest, queue, "event-channel-rx", described->event_channel_rx, &queue->port_rx,
+			     text);
+	if (error < 0)
+		unbind(net, guest, queue, queue->port_tx);
+	return error;
+}
+
+/* choose_memory - the way to the memory of a queue's packets, whose rings are mapped. */
+static int choose_memory(struct net *net, const struct guest *guest, uint32_t index, bool *cached,
+			 char text[ERROR_TEXT_MAX])
+{
+	enum memory_access access = net->options.access_given ? net->options.access : guest->access;
+	char way[MEMORY_TEXT_MAX];
+	int error = memory_choose(net->queues[index].loop->memory, access, cached, way);
+
+	if (error < 0)
+		snprintf(text, ERROR_TEXT_MAX, "%s", way);
+	else if (index == 0)
+		log_limited(&net->limit, LOG_LEVEL_INFO, "%s: memory by %s", net->name, way);
+	return error;
+}
+
+/* make_queue - over rings that are mapped, and ports that are bound. */
+static int make_queue(struct net *net, const struct message_net_connect *asked, uint32_t index, bool cached,
+		      char text[ERROR_TEXT_MAX])
+{
+	struct net_queue *queue = &net->queues[index];
+	const struct memory *memory = queue->loop->memory;
+	struct netif_queue_parameters parameters = {
+		.net = &net->seen,
+		.backend = net->backend,
+		.properties = &net->properties,
+		.index = index,
+		.count = asked->queue_count,
+		.tx_page = queue->tx_ring.pages[0],
+		.rx_page = queue->rx_ring.pages[0],
+		.guest_takes = asked->guest_takes,
+		.scatter = asked->scatter,
+		.cached = cached,
+		.multicast = net->multicast,
+		.map_tx = !memory_copies(memory, cached, false),
+		.map_rx = !memory_copies(memory, cached, true),
+		.settings = &net->settings,
+		.limit = &net->limit,
+	};
+	int error = loop_net_create(queue->port_tx, queue->port_rx, &queue->net);
+
+	parameters.owner = queue->net;
+	if (error == 0) {
+		error = netif_queue_create(&parameters, &queue->queue);
+		if (error < 0)
+			loop_net_destroy(queue->net);
+	}
+	if (error < 0)
+		snprintf(text, ERROR_TEXT_MAX, "can't serve the rings: %s",
+			 error == -EPROTO ? "their counters are not possible" : strerror(-error));
+	return error;
+}
+
+/* connect_queue - map, bind, make; or nothing and the reason. */
+static int connect_queue(struct net *net, struct guest *guest, const struct message_net_connect *asked,
+			 uint32_t index, char text[ERROR_TEXT_MAX])
+{
+	const struct message_net_queue *described = &asked->queues[index];
+	struct net_queue *queue = &net->queues[index];
+	int error = guest_loop(guest, index, &queue->loop, text);
+	bool cached;
+
+	if (error < 0)
+		return error;
+	error = map_rings(queue, described, text);
+	if (error < 0)
+		return error;
+	error = choose_memory(net, guest, index, &cached, text);
+	if (error == 0)
+		error = bind_ports(net, guest, queue, described, text);
+	if (error < 0)
+		goto fail_rings;
+	error = make_queue(net, asked, index, cached, text);
+	if (error < 0)
+		goto fail_ports;
+	return 0;
+fail_ports:
+	unbind_ports(net, guest, queue);
+fail_rings:
+	unmap_rings(queue);
+	return error;
+}
+
+/* connect_queues - all or none. */
+static int connect_queues(struct net *net, struct guest *guest, const struct message_net_connect *asked,
+			  char text[ERROR_TEXT_MAX])
+{
+	uint32_t most = net->properties.queues_max > 0 ? net->properties.queues_max : NET_QUEUES_MAX;
+
+	if (asked->queue_count > most) {
+		snprintf(text, ERROR_TEXT_MAX,
+			 "the frontend has %" PRIu32 " queues, the card can have %" PRIu32,
+			 asked->queue_count, most);
+		return -EINVAL;
+	}
+	net->multicast = netif_multicast_create();
+	if (!net->multicast) {
+		snprintf(text, ERROR_TEXT_MAX, "no memory for multicast addresses");
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < asked->queue_count; i++) {
+		int error = connect_queue(net, guest, asked, i, text);
+
+		if (error < 0) {
+			disconnect_queues(net, guest);
+			return error;
+		}
+		net->queue_count++;
+	}
+	return 0;
+}
+
+void net_connect(struct net *net, struct guest *guest, const struct message_net_connect *asked,
+		 struct message_error *answer)
+{
+	assert(net->state == NET_OPEN && net->queue_count == 0);
+	assert(asked->queue_count >= 1 && asked->queue_count <= NET_QUEUES_MAX);
+	net->settings = asked->settings;
+	answer->error = connect_queues(net, guest, asked, answer->text);
+	if (answer->error < 0) {
+		log_limited(&net->limit, LOG_LEVEL_ERROR, "%s: %s", net->name, answer->text);
+		return;
+	}
+	log_limited(
+		&net->limit, LOG_LEVEL_INFO, "%s: connected, %" PRIu32 " %s of rings, %s event channels%s",
+		net->name, asked->queue_count, asked->queue_count == 1 ? "pair" : "pairs",
+		net->queues[0].port_tx == net->queues[0].port_rx ? "shared" : "split",
+		asked->guest_takes & (XVHOST_NET_GSO_TCPV4 | XVHOST_NET_GSO_TCPV6) ? ", large packets" : "");
+	net->state = NET_CONNECTED;
+	net->released = 0;
+	net->broken = false;
+	for (uint32_t i = 0; i < net->queue_count; i++)
+		loop_net_serve(net->queues[i].loop->loop, net->queues[i].net, net->queues[i].queue);
+}
+
+void net_set(struct net *net, const struct message_net_settings *settings)
+{
+	net->settings = *settings;
+	if (net->state != NET_CONNECTED)
+		return;
+	for (uint32_t i = 0; i < net->queue_count; i++)
+		loop_net_set(net->queues[i].loop->loop, net->queues[i].net, settings);
+}
+
+void net_release(struct net *net)
+{
+	assert(net->state == NET_CONNECTED);
+	net->state = NET_RELEASING;
+	for (uint32_t i = 0; i < net->queue_count; i++)
+		loop_net_release(net->queues[i].loop->loop, net->queues[i].net);
+}
+
+bool net_released(struct net *net)
+{
+	assert(net->state == NET_RELEASING);
+	return ++net->released == net->queue_count;
+}
+
+/* log_counters - what was done since the card was connected, by all its queues together. */
+static void log_counters(struct net *net)
+{
+	struct netif_counters sum = {0};
+
+	for (uint32_t i = 0; i < net->queue_count; i++) {
+		const struct netif_counters *counters = netif_counters(net->queues[i].queue);
+
+		sum.tx_packets += counters->tx_packets;
+		sum.tx_bytes += counters->tx_bytes;
+		sum.tx_errors += counters->tx_errors;
+		sum.rx_packets += counters->rx_packets;
+		sum.rx_bytes += counters->rx_bytes;
+		sum.rx_dropped += counters->rx_dropped;
+		sum.events += counters->events;
+		sum.notifications += counters->notifications;
+	}
+	log_limited(&net->limit, LOG_LEVEL_INFO,
+		    "%s: disconnected after %" PRIu64 " packets from the guest (%" PRIu64 " bytes, %" PRIu64
+		    " failed), %" PRIu64 " to it (%" PRIu64 " bytes, %" PRIu64 " dropped), %" PRIu64
+		    " events, %" PRIu64 " notifications",
+		    net->name, sum.tx_packets, sum.tx_bytes, sum.tx_errors, sum.rx_packets, sum.rx_bytes,
+		    sum.rx_dropped, sum.events, sum.notifications);
+}
+
+void net_disconnect(struct net *net, const struct guest *guest)
+{
+	assert(net->state == NET_RELEASING && net->released == net->queue_count);
+	log_counters(net);
+	disconnect_queues(net, guest);
+	net->state = NET_OPEN;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * net.h - one network card of the guest: its backend, and its rings while a frontend is connected
+ *
+ * All functions belong to the control thread. The states follow each other as messages.h draws it; they are those of a disk.
+ */
+#ifndef NET_H
+#define NET_H
+
+#include "worker/backends.h"
+#include "worker/guest.h"
+#include "worker/messages.h"
+#include "worker/target.h"
+
+enum net_state {
+	NET_FREE = 0,  /* not in use */
+	NET_OPEN,      /* the backend is open */
+	NET_CONNECTED, /* loops serve its rings */
+	NET_RELEASING, /* the loops were asked to let go of them */
+};
+
+/* A pair of rings of a connected card. */
+struct net_queue {
+	struct netif_queue *queue;
+	struct loop_net *net;
+	struct guest_loop *loop; /* that serves it */
+	struct memory_ring tx_ring, rx_ring;
+	uint32_t port_tx, port_rx; /* local; the same if they are not split */
+};
+
+struct net {
+	struct xvhost_net seen; /* first: what the backend sees */
+	enum net_state state;
+	uint32_t device_id;
+	char name[48];
+	char interface[NET_NAME_MAX], bridge[NET_NAME_MAX];
+	const struct xvhost_net_backend *backend;
+	void *config;
+	struct xvhost_net_properties properties;
+	struct target_options options;
+	struct message_net_settings settings;
+	struct netif_multicast *multicast; /* that the guest asks for, while connected */
+	struct net_queue queues[NET_QUEUES_MAX];
+	uint32_t queue_count;		/* 0: not connected */
+	uint32_t released;		/* of them, which loops have let go of */
+	bool broken;			/* since it was connected, and reported */
+	char fail_text[ERROR_TEXT_MAX]; /* what the backend said of its open() */
+	struct log_limit limit;
+};
+
+/* net_open - parse the target, open the backend; fills the answer. On failure the card stays free. */
+void net_open(struct net *net, const struct guest *guest, uint32_t device_id,
+	      const struct message_net_open *asked, struct message_net_opened *answer);
+
+/* net_connect - map the rings, bind the event channels, give the queues to their loops; fills the answer. */
+void net_connect(struct net *net, struct guest *guest, const struct message_net_connect *asked,
+		 struct message_error *answer);
+
+/* net_set - other settings, from now on. */
+void net_set(struct net *net, const struct message_net_settings *settings);
+
+/* net_release - ask the loops to let go of a connected card. */
+void net_release(struct net *net);
+
+/* net_released - a loop let go of one of its queues. True if that was the last one: then net_disconnect follows. */
+bool net_released(struct net *net);
+
+/* net_disconnect - of a released card all is unbound and unmapped. It is open then. */
+void net_disconnect(struct net *net, const struct guest *guest);
+
+/* net_close - close the backend of an open card. The card is free afterwards. */
+void net_close(struct net *net);
+
+#endif
