@@ -245,6 +245,94 @@ int worker_thread_close(struct worker_thread *worker, uint32_t device_id)
 	return ask_plain(worker, MESSAGE_CLOSE, device_id, MESSAGE_CLOSED);
 }
 
+/* ---- network cards ---- */
+
+int worker_thread_net_open(struct worker_thread *worker, uint32_t device_id,
+			   const struct message_net_open *open, struct message_net_opened *opened)
+{
+	struct message message = {
+		.type = MESSAGE_OPEN, .class = DEVICE_NET, .device_id = device_id, .net_open = *open};
+	int error = ask(worker, &message);
+
+	if (error == 0)
+		error = answer(worker, MESSAGE_OPENED, device_id, &message);
+	*opened = message.net_opened;
+	if (error < 0) {
+		opened->error = error;
+		snprintf(opened->text, sizeof(opened->text), "the worker does not answer: %s",
+			 strerror(-error));
+	}
+	return opened->error;
+}
+
+struct netif_features worker_thread_net_features(const struct message_net_opened *opened)
+{
+	return (struct netif_features){
+		.takes = opened->takes,
+		.scatter = true,
+		.split = true,
+		.multicast_control = true,
+		.dynamic_multicast = true,
+		.xdp_headroom = true,
+		.queues_max = opened->queues_max,
+	};
+}
+
+int worker_thread_net_connect(struct worker_thread *worker, struct netif_frontend *frontend, bool again,
+			      char text[ERROR_TEXT_MAX])
+{
+	const uint32_t device_id = frontend->options.device_id;
+	struct message message = {.type = MESSAGE_CONNECT, .class = DEVICE_NET, .device_id = device_id};
+	int error;
+
+	text[0] = '\0';
+	forget_broken(worker, device_id);
+	netif_frontend_describe(frontend, &message.net_connect);
+	message.net_connect.again = again;
+	error = ask(worker, &message);
+	if (error == 0)
+		error = answer(worker, MESSAGE_CONNECTED, device_id, &message);
+	if (error < 0) {
+		snprintf(text, ERROR_TEXT_MAX, "the worker does not answer: %s", strerror(-error));
+		return error;
+	}
+	snprintf(text, ERROR_TEXT_MAX, "%s", message.error.text);
+	return message.error.error;
+}
+
+int worker_thread_net_set(struct worker_thread *worker, uint32_t device_id,
+			  const struct message_net_settings *settings)
+{
+	const struct message message = {.type = MESSAGE_NET_SETTINGS,
+					.class = DEVICE_NET,
+					.device_id = device_id,
+					.net_settings = *settings};
+
+	return ask(worker, &message);
+}
+
+/* ask_plain_net - a question of a card without content. */
+static int ask_plain_net(struct worker_thread *worker, enum message_type type, uint32_t device_id,
+			 enum message_type answer_type)
+{
+	struct message message = {.type = type, .class = DEVICE_NET, .device_id = device_id};
+	int error = ask(worker, &message);
+
+	return error < 0 ? error : answer(worker, answer_type, device_id, &message);
+}
+
+int worker_thread_net_disconnect(struct worker_thread *worker, uint32_t device_id)
+{
+	return ask_plain_net(worker, MESSAGE_DISCONNECT, device_id, MESSAGE_DISCONNECTED);
+}
+
+int worker_thread_net_close(struct worker_thread *worker, uint32_t device_id)
+{
+	return ask_plain_net(worker, MESSAGE_CLOSE, device_id, MESSAGE_CLOSED);
+}
+
+/* ---- what the worker reports ---- */
+
 static int64_t now_ms(void)
 {
 	struct timespec now;

@@ -12,6 +12,7 @@
 
 #include "platform/platform.h"
 #include "sim/blkif_frontend.h"
+#include "sim/netif_frontend.h"
 #include "worker/messages.h"
 
 #define WORKER_THREAD_TIMEOUT_MS 20000 /* for an answer; then -ETIMEDOUT */
@@ -38,6 +39,28 @@ int worker_thread_connect(struct worker_thread *worker, struct blkif_frontend *f
 			  const struct message_disk_opened *opened, char text[ERROR_TEXT_MAX]);
 int worker_thread_disconnect(struct worker_thread *worker, uint32_t device_id);
 int worker_thread_close(struct worker_thread *worker, uint32_t device_id);
+
+/* ---- network cards, whose numbers differ from those of disks ---- */
+
+/* worker_thread_net_open - returns answer->error; answer->text says why. */
+int worker_thread_net_open(struct worker_thread *worker, uint32_t device_id,
+			   const struct message_net_open *open, struct message_net_opened *answer);
+
+/* worker_thread_net_features - what an xvhostd would write for such a card. */
+struct netif_features worker_thread_net_features(const struct message_net_opened *opened);
+
+/* worker_thread_net_connect - the rings of a frontend whose device was opened. Returns 0 or a negative errno; `text` says
+ * why. `again`: they were served before. */
+int worker_thread_net_connect(struct worker_thread *worker, struct netif_frontend *frontend, bool again,
+			      char text[ERROR_TEXT_MAX]);
+
+/* worker_thread_net_set - other settings; nothing is answered. */
+int worker_thread_net_set(struct worker_thread *worker, uint32_t device_id,
+			  const struct message_net_settings *settings);
+int worker_thread_net_disconnect(struct worker_thread *worker, uint32_t device_id);
+int worker_thread_net_close(struct worker_thread *worker, uint32_t device_id);
+
+/* ---- */
 
 /* worker_thread_broken - has the worker reported this device as broken since it was connected? Waits up to timeout_ms for it;
  * `text` may be NULL. */
