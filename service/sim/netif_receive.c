@@ -91,7 +91,6 @@ static const char *check_response(const struct net_front_queue *queue,
 	const struct netif_frontend_options *options = &queue->frontend->options;
 	bool first = received->page_count == 0;
 	uint32_t at = queue->rx.response_consumer;
-	uint32_t offset = first ? options->xdp_headroom : 0;
 
 	if (response->id != queue->posted[at % NET_FRONT_RING_SIZE]->id)
 		return "has not the id of the request in its place";
@@ -104,9 +103,8 @@ static const char *check_response(const struct net_front_queue *queue,
 		return NULL;
 	if (response->status == 0)
 		return "has no bytes";
-	if (response->offset != offset)
-		return first ? "has not the headroom that was asked for as its offset"
-			     : "has an offset, which only a packet's first has";
+	if (response->offset != options->xdp_headroom)
+		return "has not the headroom that was asked for as its offset";
 	if ((uint32_t)response->offset + (uint32_t)response->status > PAGE_BYTES)
 		return "leaves its page";
 	if (!first && options->no_scatter)

@@ -123,7 +123,7 @@ static void give_packet(struct peer_queue *queue, struct peer_packet *packet)
 	uint32_t at = 0;
 
 	while (at < packet->length) {
-		uint32_t offset = at == 0 ? queue->headroom : 0, here = PAGE_BYTES - offset;
+		uint32_t offset = queue->headroom, here = PAGE_BYTES - offset;
 		struct netif_rx_response response = {.offset = (uint16_t)offset};
 		struct netif_rx_request request;
 

@@ -257,11 +257,11 @@ START_TEST(received)
 	ck_assert_int_eq(net_front_receive(queue, &packet), 0);
 	answer_rx(0, HEADROOM, NETRXF_csum_blank | NETRXF_more_data | NETRXF_extra_info, 4000);
 	answer_extra(XEN_NETIF_EXTRA_TYPE_GSO, 0, 1400, XEN_NETIF_GSO_TYPE_TCPV4, 0);
-	answer_rx(0, 0, NETRXF_more_data, 4096);
-	answer_rx(0, 0, 0, 1);
+	answer_rx(0, HEADROOM, NETRXF_more_data, 4064);
+	answer_rx(0, HEADROOM, 0, 1);
 	answer_rx(0, HEADROOM, NETRXF_data_validated, 14);
 	ck_assert_int_eq(net_front_receive(queue, &packet), 1);
-	ck_assert_uint_eq(packet.length, 8097);
+	ck_assert_uint_eq(packet.length, 8065);
 	ck_assert_uint_eq(packet.piece_count, 3);
 	ck_assert_uint_eq(packet.page_count, 4);
 	ck_assert_uint_eq(packet.gso_bytes, 1400);
@@ -361,7 +361,7 @@ static void rx_unknown_flag(void)
 static void rx_flag_of_second(void)
 {
 	answer_rx(0, HEADROOM, NETRXF_more_data, 60);
-	answer_rx(0, 0, NETRXF_csum_blank, 60);
+	answer_rx(0, HEADROOM, NETRXF_csum_blank, 60);
 }
 
 static void rx_status_low(void)
@@ -372,7 +372,7 @@ static void rx_status_low(void)
 static void rx_no_bytes(void)
 {
 	answer_rx(0, HEADROOM, NETRXF_more_data, 60);
-	answer_rx(0, 0, 0, 0);
+	answer_rx(0, HEADROOM, 0, 0);
 }
 
 static void rx_no_headroom(void)
@@ -380,10 +380,10 @@ static void rx_no_headroom(void)
 	answer_rx(0, 0, 0, 60);
 }
 
-static void rx_second_has_headroom(void)
+static void rx_second_has_no_headroom(void)
 {
 	answer_rx(0, HEADROOM, NETRXF_more_data, 60);
-	answer_rx(0, HEADROOM, 0, 60);
+	answer_rx(0, 0, 0, 60);
 }
 
 static void rx_leaves_page(void)
@@ -395,20 +395,20 @@ static void rx_too_many_pieces(void)
 {
 	answer_rx(0, HEADROOM, NETRXF_more_data, 60);
 	for (int i = 0; i < NET_FRONT_SLOTS_MAX; i++)
-		answer_rx(0, 0, i + 1 < NET_FRONT_SLOTS_MAX ? NETRXF_more_data : 0, 60);
+		answer_rx(0, HEADROOM, i + 1 < NET_FRONT_SLOTS_MAX ? NETRXF_more_data : 0, 60);
 }
 
 static void rx_too_large(void)
 {
 	answer_rx(0, HEADROOM, NETRXF_more_data, 60);
-	for (int i = 0; i < 16; i++)
-		answer_rx(0, 0, i < 15 ? NETRXF_more_data : 0, PAGE_BYTES);
+	for (int i = 0; i < 17; i++)
+		answer_rx(0, HEADROOM, i < 16 ? NETRXF_more_data : 0, PAGE_BYTES - HEADROOM);
 }
 
 static void rx_too_small(void)
 {
 	answer_rx(0, HEADROOM, NETRXF_more_data, 12);
-	answer_rx(0, 0, 0, 1);
+	answer_rx(0, HEADROOM, 0, 1);
 }
 
 static void rx_part(void)
@@ -521,7 +521,7 @@ static const struct {
 	{rx_status_low, "has a status that netif does not have"},
 	{rx_no_bytes, "has no bytes"},
 	{rx_no_headroom, "has not the headroom that was asked for"},
-	{rx_second_has_headroom, "has an offset, which only a packet's first has"},
+	{rx_second_has_no_headroom, "has not the headroom that was asked for"},
 	{rx_leaves_page, "leaves its page"},
 	{rx_too_many_pieces, "is one more of its packet than netif allows"},
 	{rx_too_large, "is larger than netif allows"},
