@@ -3,7 +3,8 @@
  * config.c - what the operator has set, xvhost.conf(5)
  *
  * Theory of operation: libinih takes the file apart and gives us section, name and value of each setting; a
- * table says what is known. libinih does not tell the line, so we count them as it reads.
+ * table says what is known. libinih does not tell the line, so we count them as it reads. There may be many sections
+ * [network NAME], which are not in the table.
  */
 #include "daemon/config.h"
 
@@ -17,6 +18,9 @@
 
 #include "daemon/text.h"
 #include "worker/messages.h"
+
+#define NET_TARGET_DEFAULT "switch:"
+#define NETWORK_SECTION "network " /* and its name */
 
 /* One call of config_read. */
 struct reading {
@@ -81,6 +85,31 @@ static bool set_max_queues(struct config *config, const char *value)
 	return set_number(value, 1, DISK_QUEUES_MAX, &config->max_queues);
 }
 
+/* set_target - a target string; the worker looks at what it says. */
+static bool set_target(char target[CONFIG_TARGET_MAX], const char *value)
+{
+	if (value[0] == '\0' || strlen(value) >= CONFIG_TARGET_MAX)
+		return false;
+	memcpy(target, value, strlen(value) + 1);
+	return true;
+}
+
+static bool set_net_target(struct config *config, const char *value)
+{
+	return set_target(config->net_target, value);
+}
+
+static bool set_net_adopt(struct config *config, const char *value)
+{
+	config->net_adopt_all = strcmp(value, "all") == 0;
+	return config->net_adopt_all || strcmp(value, "ours") == 0;
+}
+
+static bool set_net_max_queues(struct config *config, const char *value)
+{
+	return set_number(value, 1, NET_QUEUES_MAX, &config->net_max_queues);
+}
+
 static bool set_memory_access(struct config *config, const char *value)
 {
 	return memory_access_parse(value, &config->memory_access);
@@ -102,13 +131,13 @@ static bool set_memory_idle_s(struct config *config, const char *value)
 }
 
 /* default_max_queues - more queues than processors here would only share them. */
-static uint32_t default_max_queues(void)
+static uint32_t default_max_queues(uint32_t limit)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (processors < 1)
 		return 1;
-	return processors < (long)DISK_QUEUES_MAX ? (uint32_t)processors : DISK_QUEUES_MAX;
+	return processors < (long)limit ? (uint32_t)processors : limit;
 }
 
 static const struct key keys[] = {
@@ -117,6 +146,9 @@ static const struct key keys[] = {
 	{"daemon", "backend_directory", set_backend_directory, "an absolute path"},
 	{"disk", "max_ring_page_order", set_max_ring_page_order, "a number from 0 to 4"},
 	{"disk", "max_queues", set_max_queues, "a number from 1 to 16"},
+	{"net", "adopt", set_net_adopt, "ours or all"},
+	{"net", "target", set_net_target, "a target string, such as " NET_TARGET_DEFAULT},
+	{"net", "max_queues", set_net_max_queues, "a number from 1 to 8"},
 	{"memory", "access", set_memory_access, MEMORY_ACCESS_NAMES},
 	{"memory", "guest_mib", set_memory_guest_mib, "a number from 1 to 32768"},
 	{"memory", "host_mib", set_memory_host_mib, "a number from 1 to 16777216"},
@@ -132,11 +164,21 @@ void config_set_defaults(struct config *config)
 	snprintf(config->worker, sizeof(config->worker), "%s", XVHOST_LIBEXECDIR "/xvhost-worker");
 	snprintf(config->backend_directory, sizeof(config->backend_directory), "%s", XVHOST_BACKEND_DIR);
 	config->max_ring_page_order = RING_ORDER_MAX;
-	config->max_queues = default_max_queues();
+	config->max_queues = default_max_queues(DISK_QUEUES_MAX);
+	snprintf(config->net_target, sizeof(config->net_target), "%s", NET_TARGET_DEFAULT);
+	config->net_max_queues = default_max_queues(NET_QUEUES_MAX);
 	config->memory_access = MEMORY_AUTO;
 	config->memory_guest_mib = CONFIG_MEMORY_GUEST_MIB;
 	config->memory_host_mib = CONFIG_MEMORY_HOST_MIB;
 	config->memory_idle_s = MEMORY_IDLE_DEFAULT_S;
+}
+
+const char *config_net_target(const struct config *config, const char *network)
+{
+	for (uint32_t i = 0; i < config->network_count; i++)
+		if (strcmp(config->networks[i].name, network) == 0 && config->networks[i].target[0] != '\0')
+			return config->networks[i].target;
+	return config->net_target;
 }
 
 /* complain - one error, of the line `line`. */
@@ -177,8 +219,53 @@ static void complain_unknown(struct reading *reading, const char *section, const
 			 section, known);
 	else
 		complain(reading, reading->line,
-			 "key %s is in the unknown section [%s]; it must be [daemon], [disk] or [memory]",
+			 "key %s is in the unknown section [%s]; it must be [daemon], [disk], [net], "
+			 "[network NAME] or [memory]",
 			 name, section);
+}
+
+/* network_of - the network of this name, made if there is none; NULL: there are too many. */
+static struct config_network *network_of(struct config *config, const char *name)
+{
+	struct config_network *network = config->networks;
+
+	for (uint32_t i = 0; i < config->network_count; i++, network++)
+		if (strcmp(network->name, name) == 0)
+			return network;
+	if (config->network_count == CONFIG_NETWORKS_MAX)
+		return NULL;
+	config->network_count++;
+	snprintf(network->name, sizeof(network->name), "%s", name);
+	network->target[0] = '\0';
+	return network;
+}
+
+/* take_network - one setting of [network NAME]. */
+static void take_network(struct reading *reading, const char *section, const char *name, const char *value)
+{
+	const char *called = section + strlen(NETWORK_SECTION);
+	struct config_network *network;
+
+	if (called[0] == '\0' || strlen(called) >= NET_NAME_MAX) {
+		complain(reading, reading->line, "the name in [%s] must have from 1 to %d characters",
+			 section, NET_NAME_MAX - 1);
+		return;
+	}
+	if (strcmp(name, "target") != 0) {
+		complain(reading, reading->line, "unknown key %s in [%s]; it must be target", name, section);
+		return;
+	}
+	network = network_of(reading->config, called);
+	if (network == NULL)
+		complain(reading, reading->line, "[%s] is one network too many; there can be %d", section,
+			 CONFIG_NETWORKS_MAX);
+	else if (network->target[0] != '\0')
+		complain(reading, reading->line, "%s in [%s] is given a second time, as \"%s\"", name,
+			 section, value);
+	else if (!set_target(network->target, value))
+		complain(reading, reading->line,
+			 "%s in [%s] is \"%s\"; it must be a target string, such as %s", name, section, value,
+			 NET_TARGET_DEFAULT);
 }
 
 /* take - libinih's handler: one setting. Always 1, for errors are counted here. */
@@ -186,6 +273,10 @@ static int take(void *user, const char *section, const char *name, const char *v
 {
 	struct reading *reading = user;
 
+	if (strncmp(section, NETWORK_SECTION, strlen(NETWORK_SECTION)) == 0) {
+		take_network(reading, section, name, value);
+		return 1;
+	}
 	for (size_t i = 0; i < KEY_COUNT; i++) {
 		if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].name, name) != 0)
 			continue;

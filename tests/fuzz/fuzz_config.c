@@ -77,5 +77,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		     memchr(config.backend_directory, '\0', sizeof(config.backend_directory)),
 	     "backend_directory is a path", path);
 	must(config.max_ring_page_order <= RING_ORDER_MAX, "max_ring_page_order is within its limit", path);
+	must(config.net_max_queues >= 1 && config.net_max_queues <= NET_QUEUES_MAX,
+	     "max_queues of cards is within its limit", path);
+	must(config.network_count <= CONFIG_NETWORKS_MAX, "networks are within their limit", path);
+	for (uint32_t i = 0; i < config.network_count; i++)
+		must(config.networks[i].name[0] != '\0' &&
+			     config_net_target(&config, config.networks[i].name)[0] != '\0',
+		     "a network has a name and a target", path);
 	return 0;
 }

@@ -66,6 +66,40 @@ START_TEST(test_good)
 }
 END_TEST
 
+START_TEST(test_networks)
+{
+	ck_assert_int_eq(read_text(""), 0);
+	ck_assert_str_eq(config_net_target(&config, ""), "switch:");
+	ck_assert_str_eq(config_net_target(&config, "xenbr0"), "switch:");
+	ck_assert(!config.net_adopt_all);
+	ck_assert_uint_ge(config.net_max_queues, 1);
+	ck_assert_uint_le(config.net_max_queues, NET_QUEUES_MAX);
+	ck_assert_int_eq(read_text("[net]\nadopt = all\ntarget = null:\nmax_queues = 8\n"
+				   "[network xenbr0]\ntarget = tap:a=b,c=d\n"
+				   "[network fifteen-letters]\ntarget = switch:x=1\n"),
+			 0);
+	ck_assert(config.net_adopt_all);
+	ck_assert_uint_eq(config.net_max_queues, 8);
+	ck_assert_str_eq(config_net_target(&config, ""), "null:");
+	ck_assert_str_eq(config_net_target(&config, "xenbr0"), "tap:a=b,c=d");
+	ck_assert_str_eq(config_net_target(&config, "xenbr1"), "null:");
+	ck_assert_str_eq(config_net_target(&config, "fifteen-letters"), "switch:x=1");
+	ck_assert_int_eq(read_text("[net]\nadopt = ours\n"), 0);
+	ck_assert(!config.net_adopt_all);
+}
+END_TEST
+
+START_TEST(test_too_many_networks)
+{
+	char content[64 * (CONFIG_NETWORKS_MAX + 1)] = "";
+
+	for (unsigned i = 0; i <= CONFIG_NETWORKS_MAX; i++)
+		snprintf(content + strlen(content), 64, "[network n%u]\ntarget = tap:\n", i);
+	ck_assert_int_eq(read_text(content), 1);
+	ck_assert_str_eq(reported, "FILE:130: [network n64] is one network too many; there can be 64\n");
+}
+END_TEST
+
 START_TEST(test_sample_is_good)
 {
 	ck_assert_int_eq(config_read("service/daemon/xvhost.conf", &config, report), 0);
@@ -101,8 +135,27 @@ static const struct {
 	 "FILE:2: unknown key log_level in [disk]; it must be one of max_ring_page_order, max_queues\n"},
 	{"[daemon]\nloglevel = info\n", "FILE:2: unknown key loglevel in [daemon]; it must be one of "
 					"log_level, worker, backend_directory\n"},
-	{"[net]\nx = 1\n",
-	 "FILE:2: key x is in the unknown section [net]; it must be [daemon], [disk] or [memory]\n"},
+	{"[nets]\nx = 1\n", "FILE:2: key x is in the unknown section [nets]; it must be [daemon], [disk], "
+			    "[net], [network NAME] or [memory]\n"},
+	{"[net]\nx = 1\n", "FILE:2: unknown key x in [net]; it must be one of adopt, target, max_queues\n"},
+	{"[net]\nadopt = none\n", "FILE:2: adopt in [net] is \"none\"; it must be ours or all\n"},
+	{"[net]\nmax_queues = 9\n",
+	 "FILE:2: max_queues in [net] is \"9\"; it must be a number from 1 to 8\n"},
+	{"[net]\nmax_queues = 0\n",
+	 "FILE:2: max_queues in [net] is \"0\"; it must be a number from 1 to 8\n"},
+	{"[net]\ntarget =\n",
+	 "FILE:2: target in [net] is \"\"; it must be a target string, such as switch:\n"},
+	{"[network]\ntarget = tap:\n", "FILE:2: key target is in the unknown section [network]; it must be "
+				       "[daemon], [disk], [net], [network "
+				       "NAME] or [memory]\n"},
+	{"[network ]\ntarget = tap:\n", "FILE:2: the name in [network ] must have from 1 to 15 characters\n"},
+	{"[network sixteen-letters0]\ntarget = tap:\n",
+	 "FILE:2: the name in [network sixteen-letters0] must have from 1 to 15 characters\n"},
+	{"[network a]\ntarget =\n",
+	 "FILE:2: target in [network a] is \"\"; it must be a target string, such as switch:\n"},
+	{"[network a]\nrate = 1\n", "FILE:2: unknown key rate in [network a]; it must be target\n"},
+	{"[network a]\ntarget = tap:\n[network b]\ntarget = tap:\n[network a]\ntarget = null:\n",
+	 "FILE:6: target in [network a] is given a second time, as \"null:\"\n"},
 	{"[memory]\naccess = grants\n",
 	 "FILE:2: access in [memory] is \"grants\"; it must be auto, grant or foreign\n"},
 	{"[memory]\nguest_mib = 0\n",
@@ -111,8 +164,8 @@ static const struct {
 	 "FILE:2: host_mib in [memory] is \"16777217\"; it must be a number from 1 to 16777216\n"},
 	{"[memory]\nidle_s = 256\n",
 	 "FILE:2: idle_s in [memory] is \"256\"; it must be a number from 1 to 255\n"},
-	{"log_level = info\n",
-	 "FILE:1: key log_level is in the unknown section []; it must be [daemon], [disk] or [memory]\n"},
+	{"log_level = info\n", "FILE:1: key log_level is in the unknown section []; it must be [daemon], "
+			       "[disk], [net], [network NAME] or [memory]\n"},
 	{"[daemon]\nlog_level = info\nlog_level = debug\n",
 	 "FILE:3: log_level in [daemon] is given a second time, as \"debug\"\n"},
 	{"[daemon\n", "FILE:1: neither [section] nor key = value nor a comment\n"},
@@ -153,6 +206,8 @@ END_TEST
 static void add_tests(TCase *test_case)
 {
 	tcase_add_test(test_case, test_good);
+	tcase_add_test(test_case, test_networks);
+	tcase_add_test(test_case, test_too_many_networks);
 	tcase_add_test(test_case, test_sample_is_good);
 	tcase_add_test(test_case, test_missing_file);
 	tcase_add_loop_test(test_case, test_bad, 0, sizeof(bad) / sizeof(bad[0]));
