@@ -8,7 +8,7 @@
  * told to end.
  *
  * At the end, by SIGTERM or daemon_stop(), the devices' nodes stay as they are, and the workers are told to stop: they answer
- * what they have taken and let go of the rings. To the guest that is a disk which takes long to answer. The
+ * what they have taken and let go of the rings. To the guest that is a disk which takes long to answer, or a network that loses packets. The
  * next xvhostd finds both ends connected and connects the ring again.
  */
 #include "daemon/daemon.h"
@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #include "daemon/clock.h"
+#include "daemon/device_kind.h"
 #include "daemon/devices.h"
 #include "daemon/host.h"
 #include "daemon/kernel_driver.h"
@@ -107,6 +109,35 @@ static bool find_domid(struct host *host)
 	return found;
 }
 
+/* watch_backends - those of all kinds. */
+static bool watch_backends(struct daemon *daemon)
+{
+	const struct host *host = &daemon->host;
+	char path[XENSTORE_PATH_MAX];
+	int error;
+
+	for (unsigned i = 0; i < DEVICE_KINDS; i++) {
+		snprintf(path, sizeof(path), BACKEND_DIRECTORY "/%s", device_kinds[i]->directory);
+		error = host->platform->xenstore_watch(host->xenstore, path, BACKEND_TOKEN);
+		if (error < 0) {
+			log_error("can't watch %s in xenstore: %s", path, strerror(-error));
+			return false;
+		}
+	}
+	return true;
+}
+
+/* unwatch_backends - the opposite; of those that are not watched nothing comes. */
+static void unwatch_backends(const struct host *host)
+{
+	char path[XENSTORE_PATH_MAX];
+
+	for (unsigned i = 0; i < DEVICE_KINDS; i++) {
+		snprintf(path, sizeof(path), BACKEND_DIRECTORY "/%s", device_kinds[i]->directory);
+		host->platform->xenstore_unwatch(host->xenstore, path, BACKEND_TOKEN);
+	}
+}
+
 /* open_xenstore - connect, watch, and find what is there. */
 static bool open_xenstore(struct daemon *daemon)
 {
@@ -119,15 +150,31 @@ static bool open_xenstore(struct daemon *daemon)
 			  strerror(-error));
 		return false;
 	}
-	if (!find_domid(host))
+	if (!find_domid(host) || !watch_backends(daemon))
 		return false;
-	error = host->platform->xenstore_watch(host->xenstore, BACKEND_DIRECTORY, BACKEND_TOKEN);
-	if (error < 0) {
-		log_error("can't watch %s in xenstore: %s", BACKEND_DIRECTORY, strerror(-error));
-		return false;
-	}
 	devices_scan(&daemon->devices, host);
 	return true;
+}
+
+/* tell_of_kernel_drivers - those that are there. A host whose disks alone are xvhost's may well have xen-netback. */
+static void tell_of_kernel_drivers(const char *sysfs_path)
+{
+	char text[ERROR_TEXT_MAX];
+
+	for (unsigned i = 0; i < DEVICE_KINDS; i++) {
+		const struct device_kind *kind = device_kinds[i];
+
+		if (!kernel_driver_loaded(sysfs_path, kind->directory))
+			continue;
+		snprintf(text, sizeof(text),
+			 "the kernel's driver %s is loaded and takes every %s before xvhostd "
+			 "can; " KERNEL_DRIVER_ADVICE,
+			 kind->driver, kind->directory, kind->module, kind->module);
+		if (kind->class == DEVICE_DISK)
+			log_error("%s", text);
+		else
+			log_warning("%s", text);
+	}
 }
 
 struct daemon *daemon_create(const struct daemon_settings *settings)
@@ -153,10 +200,7 @@ struct daemon *daemon_create(const struct daemon_settings *settings)
 		daemon_destroy(daemon);
 		return NULL;
 	}
-	if (kernel_driver_loaded(settings->sysfs_path))
-		log_error("the kernel's driver xen-blkback is loaded and takes every vbd before xvhostd can; "
-			  "%s",
-			  KERNEL_DRIVER_ADVICE);
+	tell_of_kernel_drivers(settings->sysfs_path);
 	if (!open_xenstore(daemon)) {
 		daemon_destroy(daemon);
 		return NULL;
@@ -238,7 +282,9 @@ static void take_messages(struct daemon *daemon, struct worker *worker, int64_t 
 		}
 		if (daemon->stopping)
 			continue;
-		device = result > 0 ? devices_find(&daemon->devices, worker->domid, message.device_id) : NULL;
+		device = result > 0 ? devices_find(&daemon->devices, message.class, worker->domid,
+						   message.device_id)
+				    : NULL;
 		if (device == NULL || device->worker != worker ||
 		    device_answer(device, &daemon->host, &message, now_ms) < 0) {
 			worker->silent = true;
@@ -458,7 +504,7 @@ bool daemon_destroy(struct daemon *daemon)
 			device_release(&daemon->devices.device[i], host);
 	if (host->xenstore != NULL) {
 		if (!daemon->lost)
-			host->platform->xenstore_unwatch(host->xenstore, BACKEND_DIRECTORY, BACKEND_TOKEN);
+			unwatch_backends(host);
 		host->platform->xenstore_close(host->xenstore);
 	}
 	if (daemon->signal_fd >= 0)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * device.c - one vbd of one guest
+ * device.c - one vbd or vif of one guest
  *
  * Theory of operation: whoever notices that something about a device may have changed marks it dirty. Once
  * in each turn of the daemon's loop device_evaluate looks at a dirty device, in xenstore and in what is
@@ -8,7 +8,7 @@
  * its nodes in a storm costs one look per turn, as does any other. What depends on time is looked at again
  * when wake_ms has come.
  *
- * What the worker says changes `disk` and `failure`, and nothing else: the next look finds out what follows.
+ * What the worker says changes `phase` and `failure`, and nothing else: the next look finds out what follows.
  */
 #include "daemon/device.h"
 
@@ -20,30 +20,33 @@
 
 #include "daemon/clock.h"
 #include "daemon/device_action.h"
+#include "daemon/device_kind.h"
 #include "daemon/kernel_driver.h"
 #include "daemon/nodes.h"
 #include "daemon/text.h"
 
-void device_adopt(struct device *device, const struct host *host, uint16_t domid, uint32_t id)
+void device_adopt(struct device *device, const struct host *host, const struct device_kind *kind,
+		  uint16_t domid, uint32_t id)
 {
 	int error;
 
 	memset(device, 0, sizeof(*device));
 	device->used = true;
 	device->dirty = true;
+	device->kind = kind;
 	device->domid = domid;
 	device->id = id;
-	snprintf(device->name, sizeof(device->name), "guest %" PRIu16 " vbd %" PRIu32, domid, id);
-	snprintf(device->backend, sizeof(device->backend), "backend/vbd/%" PRIu16 "/%" PRIu32, domid, id);
-	snprintf(device->frontend, sizeof(device->frontend), "/local/domain/%" PRIu16 "/device/vbd/%" PRIu32,
+	snprintf(device->name, sizeof(device->name), "guest %" PRIu16 " %s %" PRIu32, domid, kind->directory,
+		 id);
+	snprintf(device->backend, sizeof(device->backend), "backend/%s/%" PRIu16 "/%" PRIu32, kind->directory,
 		 domid, id);
+	snprintf(device->frontend, sizeof(device->frontend), "/local/domain/%" PRIu16 "/device/%s/%" PRIu32,
+		 domid, kind->directory, id);
 	device->state_seen = nodes_read_state(host, device->backend);
 	device->error_shown = true;
 	device_clear_error(device, host);
-	if (kernel_driver_has(host->sysfs_path, domid, id)) {
-		device_leave_to_kernel(device, host);
+	if (device_left_to_kernel(device, host))
 		return;
-	}
 	error = device_watch(device, host);
 	if (error < 0)
 		log_warning("%s: can't watch %s/state in xenstore: %s", device->name, device->frontend,
@@ -76,15 +79,19 @@ void device_fail(struct device *device, const struct host *host, int64_t now_ms,
 	device_show_error(device, host, error, text, failure == FAILURE_OPEN);
 }
 
-void device_leave_to_kernel(struct device *device, const struct host *host)
+bool device_left_to_kernel(struct device *device, const struct host *host)
 {
+	const struct device_kind *kind = device->kind;
 	char text[ERROR_TEXT_MAX];
 
+	if (!kernel_driver_has(host->sysfs_path, kind->directory, device->domid, device->id))
+		return false;
 	device->kernel_has = true;
-	snprintf(text, sizeof(text), "the kernel's driver xen-blkback has taken the device; %s",
-		 KERNEL_DRIVER_ADVICE);
+	snprintf(text, sizeof(text), "the kernel's driver %s has taken the device; " KERNEL_DRIVER_ADVICE,
+		 kind->driver, kind->module, kind->module);
 	log_error("%s: %s", device->name, text);
 	device_show_error(device, host, EBUSY, text, true);
+	return true;
 }
 
 /* is_online - the toolstack wants the device to be there. */
@@ -97,16 +104,18 @@ static bool is_online(const struct device *device, const struct host *host)
 	return online;
 }
 
-/* was_told - the toolstack has run its script after the failure, or has had the time to. */
+/* was_told - the toolstack has run its script after the failure, or has had the time to. It makes a card's node empty. */
 static bool was_told(const struct device *device, const struct host *host, int64_t now_ms)
 {
 	char *text;
+	bool ran;
 
 	if (device->failure != FAILURE_OPEN)
 		return false;
 	text = nodes_read(host, device->backend, "hotplug-status");
+	ran = text != NULL && text[0] != '\0';
 	free(text);
-	return text != NULL || now_ms >= device->told_at_ms;
+	return ran || now_ms >= device->told_at_ms;
 }
 
 /* notice_renewal - another device of the same number may have come in the place of the one we knew. */
@@ -122,10 +131,9 @@ static void notice_renewal(struct device *device, const struct host *host, enum 
 		device->open_deadline_ms = 0;
 		device->open_not_before_ms = 0;
 		device->kernel_has = false;
-		if (kernel_driver_has(host->sysfs_path, device->domid, device->id))
-			device_leave_to_kernel(device, host);
+		device_left_to_kernel(device, host);
 	}
-	if (device->disk == DISK_NONE)
+	if (device->phase == PHASE_NONE)
 		device->leftover = false;
 }
 
@@ -143,38 +151,35 @@ static void look(struct device *device, const struct host *host, int64_t now_ms,
 	else if (device->remove_at_ms == 0)
 		device->remove_at_ms = now_ms + REMOVE_DELAY_MS;
 
-	view->disk = device->disk;
+	view->phase = device->phase;
 	view->failure = device->failure;
-	view->resized = device->disk == DISK_PUBLISHED &&
-			device->published_bytes != device->properties.size_bytes;
-	view->changed = device->removable && device_target_changed(device, host);
 	view->released = device->leftover || device->kernel_has;
 	view->may_open = now_ms >= device->open_not_before_ms;
 	view->told = was_told(device, host, now_ms);
 	view->may_remove = device->remove_at_ms != 0 && now_ms >= device->remove_at_ms;
 	view->scriptless = host->domid != 0;
+	device->kind->look(device, host, view);
 }
 
-/* is_over - nothing that happens to the device now is of interest to anybody. */
-static bool is_over(const struct device *device)
+bool device_is_over(const struct device *device)
 {
 	return device->leftover || device->kernel_has || device->state_seen == XENBUS_ABSENT;
 }
 
 /*
- * wait_on - storage that does not answer keeps its own disk alone: the worker is not killed while it serves others of the guest's.
+ * wait_on - what does not answer keeps its own device alone: the worker is not killed while it serves others of the guest's.
  * The toolstack gives up by itself.
  */
 static bool wait_on(struct device *device, const struct host *host, int64_t now_ms)
 {
-	static const char text[] = "the storage has not answered in time; the disk is let go when it does";
+	const char *text = device->kind->hangs;
 
-	if (device->disk != DISK_DISCONNECTING && device->disk != DISK_CHANGING)
+	if (device->phase != PHASE_DISCONNECTING && device->phase != PHASE_CHANGING)
 		return false;
 	if (!device->worker->serving)
 		return false;
 	device->answer_deadline_ms = now_ms + DISCONNECT_TIMEOUT_MS;
-	if (!device->error_shown && !is_over(device)) {
+	if (!device->error_shown && !device_is_over(device)) {
 		log_warning("%s: %s", device->name, text);
 		device_show_error(device, host, ETIMEDOUT, text, false);
 	}
@@ -187,11 +192,12 @@ static void check_deadlines(struct device *device, const struct host *host, int6
 	char text[ERROR_TEXT_MAX];
 
 	if (device->open_deadline_ms != 0 && now_ms >= device->open_deadline_ms &&
-	    device->failure == FAILURE_NONE && (device->disk == DISK_NONE || device->disk == DISK_OPENING)) {
+	    device->failure == FAILURE_NONE &&
+	    (device->phase == PHASE_NONE || device->phase == PHASE_OPENING)) {
 		device->open_deadline_ms = 0;
-		if (!is_over(device))
+		if (!device_is_over(device))
 			device_fail(device, host, now_ms, FAILURE_OPEN, ETIMEDOUT,
-				    "the worker has not opened the disk within %d ms",
+				    "the worker has not opened the %s within %d ms", device->kind->noun,
 				    device_open_timeout_ms(device));
 	}
 	if (device->answer_deadline_ms != 0 && now_ms >= device->answer_deadline_ms &&
@@ -239,117 +245,70 @@ void device_evaluate(struct device *device, const struct host *host, int64_t now
 	device->wake_ms = next_wake(device, now_ms);
 }
 
-/* are_sound - a disk can have such properties; one that is removable may be empty. */
-static bool are_sound(const struct message_disk_opened *opened, bool removable)
-{
-	uint32_t block = opened->block_bytes, physical = opened->physical_block_bytes;
-
-	return is_disk_block(block) && physical >= block && is_power_of_2(physical) &&
-	       (opened->size_bytes > 0 || removable) && opened->size_bytes % block == 0;
-}
-
-/* answer_opened - DISK_OPENED. */
-static int answer_opened(struct device *device, const struct host *host, struct message_disk_opened *opened,
+/* answer_opened - MESSAGE_OPENED, which begins for each kind as struct message_error does. */
+static int answer_opened(struct device *device, const struct host *host, struct message *message,
 			 int64_t now_ms)
 {
-	if (device->disk != DISK_OPENING)
+	int error;
+
+	if (device->phase != PHASE_OPENING)
 		return -EPROTO;
-	opened->text[ERROR_TEXT_MAX - 1] = '\0';
-	if (opened->error != 0) {
-		device->disk = DISK_NONE;
+	message->error.text[ERROR_TEXT_MAX - 1] = '\0';
+	if (message->error.error != 0) {
+		device->phase = PHASE_NONE;
 		device->worker = NULL;
-		if (device->failure == FAILURE_NONE && !is_over(device))
-			device_fail(device, host, now_ms, FAILURE_OPEN, opened->error, "%s", opened->text);
+		if (device->failure == FAILURE_NONE && !device_is_over(device))
+			device_fail(device, host, now_ms, FAILURE_OPEN, message->error.error, "%s",
+				    message->error.text);
 		return 0;
 	}
-	if (!are_sound(opened, device->removable))
-		return -EPROTO;
-	device->disk = DISK_OPEN;
-	device->properties = *opened;
-	return 0;
+	error = device->kind->opened(device, message);
+	if (error == 0)
+		device->phase = PHASE_OPEN;
+	return error;
 }
 
-/* answer_connected - DISK_CONNECTED. */
+/* answer_connected - MESSAGE_CONNECTED. */
 static int answer_connected(struct device *device, const struct host *host, struct message_error *answer,
 			    int64_t now_ms)
 {
-	if (device->disk != DISK_CONNECTING)
+	if (device->phase != PHASE_CONNECTING)
 		return -EPROTO;
 	answer->text[ERROR_TEXT_MAX - 1] = '\0';
 	device->answer_deadline_ms = 0;
-	device->disk = answer->error != 0 ? DISK_OPEN : DISK_CONNECTED;
-	if (answer->error != 0 && !is_over(device))
+	device->phase = answer->error != 0 ? PHASE_OPEN : PHASE_CONNECTED;
+	if (answer->error != 0 && !device_is_over(device))
 		device_fail(device, host, now_ms, FAILURE_RUNTIME, answer->error, "%s", answer->text);
 	return 0;
 }
 
-/* answer_changed - DISK_CHANGED. */
-static int answer_changed(struct device *device, const struct host *host, struct message_disk_opened *changed,
-			  int64_t now_ms)
-{
-	if (device->disk != DISK_CHANGING)
-		return -EPROTO;
-	if (!are_sound(changed, true) || changed->block_bytes != device->properties.block_bytes ||
-	    (changed->lost && changed->error == 0))
-		return -EPROTO;
-	changed->text[ERROR_TEXT_MAX - 1] = '\0';
-	device->answer_deadline_ms = 0;
-	device->properties = *changed;
-	/* The frontend is told even if both have the same size. */
-	device->published_bytes = UINT64_MAX;
-	if (changed->lost)
-		device->disk = DISK_OPEN;
-	else
-		device->disk = device->failure == FAILURE_NONE ? DISK_PUBLISHED : DISK_BROKEN;
-	if (is_over(device))
-		return 0;
-	if (changed->lost)
-		device_fail(device, host, now_ms, FAILURE_RUNTIME, changed->error, "%s", changed->text);
-	else
-		device_show_medium(device, host, changed->error, changed->text);
-	return 0;
-}
-
-/* report_broken - DISK_BROKEN. */
+/* report_broken - MESSAGE_BROKEN. */
 static int report_broken(struct device *device, const struct host *host, struct message_error *report,
 			 int64_t now_ms)
 {
 	/* The report and our question may have crossed. */
-	if (device->disk == DISK_DISCONNECTING || device->disk == DISK_BROKEN)
+	if (device->phase == PHASE_DISCONNECTING || device->phase == PHASE_BROKEN)
 		return 0;
-	if (device->disk != DISK_CONNECTED && device->disk != DISK_PUBLISHED && device->disk != DISK_CHANGING)
+	if (device->phase != PHASE_CONNECTED && device->phase != PHASE_PUBLISHED &&
+	    device->phase != PHASE_CHANGING)
 		return -EPROTO;
 	report->text[ERROR_TEXT_MAX - 1] = '\0';
 	/* What was asked is answered first. */
-	if (device->disk != DISK_CHANGING)
-		device->disk = DISK_BROKEN;
-	if (!is_over(device))
+	if (device->phase != PHASE_CHANGING)
+		device->phase = PHASE_BROKEN;
+	if (!device_is_over(device))
 		device_fail(device, host, now_ms, FAILURE_RUNTIME, report->error, "%s", report->text);
 	return 0;
 }
 
-/* report_resized - DISK_RESIZED. */
-static int report_resized(struct device *device, const struct message_disk_resized *report)
+/* answer_let_go - MESSAGE_DISCONNECTED, MESSAGE_CLOSED. */
+static int answer_let_go(struct device *device, enum device_phase from, enum device_phase to, int64_t now_ms)
 {
-	struct message_disk_opened properties = device->properties;
-
-	if (device->disk == DISK_NONE || device->disk == DISK_OPENING)
-		return -EPROTO;
-	properties.size_bytes = report->size_bytes;
-	if (!are_sound(&properties, false))
-		return -EPROTO;
-	device->properties.size_bytes = report->size_bytes;
-	return 0;
-}
-
-/* answer_let_go - DISK_DISCONNECTED, DISK_CLOSED. */
-static int answer_let_go(struct device *device, enum disk_phase from, enum disk_phase to, int64_t now_ms)
-{
-	if (device->disk != from)
+	if (device->phase != from)
 		return -EPROTO;
 	device->answer_deadline_ms = 0;
-	device->disk = to;
-	if (to == DISK_NONE) {
+	device->phase = to;
+	if (to == PHASE_NONE) {
 		device->worker = NULL;
 		/* A frontend that comes and goes must not have us start a worker each time. */
 		device->open_deadline_ms = 0;
@@ -363,64 +322,60 @@ int device_answer(struct device *device, const struct host *host, struct message
 	device->dirty = true;
 	switch (message->type) {
 	case MESSAGE_OPENED:
-		return answer_opened(device, host, &message->opened, now_ms);
+		return answer_opened(device, host, message, now_ms);
 	case MESSAGE_CONNECTED:
 		return answer_connected(device, host, &message->error, now_ms);
-	case MESSAGE_CHANGED:
-		return answer_changed(device, host, &message->opened, now_ms);
 	case MESSAGE_BROKEN:
 		return report_broken(device, host, &message->error, now_ms);
-	case MESSAGE_RESIZED:
-		return report_resized(device, &message->resized);
 	case MESSAGE_DISCONNECTED:
-		return answer_let_go(device, DISK_DISCONNECTING, DISK_OPEN, now_ms);
+		return answer_let_go(device, PHASE_DISCONNECTING, PHASE_OPEN, now_ms);
 	case MESSAGE_CLOSED:
-		return answer_let_go(device, DISK_CLOSING, DISK_NONE, now_ms);
+		return answer_let_go(device, PHASE_CLOSING, PHASE_NONE, now_ms);
 	default:
-		return -EPROTO;
+		return device->kind->answer ? device->kind->answer(device, host, message, now_ms) : -EPROTO;
 	}
 }
 
 void device_worker_ended(struct device *device, const struct host *host, const char *end, int64_t now_ms)
 {
-	enum disk_phase disk = device->disk;
+	enum device_phase phase = device->phase;
 
-	device->disk = DISK_NONE;
+	device->phase = PHASE_NONE;
 	device->worker = NULL;
 	device->dirty = true;
 	device->answer_deadline_ms = 0;
 	device->open_deadline_ms = 0;
 	device->open_not_before_ms = now_ms + OPEN_PAUSE_MS;
-	if (device->failure != FAILURE_NONE || is_over(device))
+	if (device->failure != FAILURE_NONE || device_is_over(device))
 		return;
 
-	switch (disk) {
-	case DISK_OPENING:
+	switch (phase) {
+	case PHASE_OPENING:
 		device_fail(device, host, now_ms, FAILURE_OPEN, EIO,
-			    "the worker is gone, %s, before it opened the disk", end);
+			    "the worker is gone, %s, before it opened the %s", end, device->kind->noun);
 		break;
-	case DISK_CONNECTING:
-	case DISK_CONNECTED:
-	case DISK_PUBLISHED:
-	case DISK_CHANGING:
-	case DISK_BROKEN:
+	case PHASE_CONNECTING:
+	case PHASE_CONNECTED:
+	case PHASE_PUBLISHED:
+	case PHASE_CHANGING:
+	case PHASE_BROKEN:
 		device_fail(device, host, now_ms, FAILURE_RUNTIME, EIO,
-			    "the worker is gone while the disk was in use, %s", end);
+			    "the worker is gone while the %s was in use, %s", device->kind->noun, end);
 		break;
 	default:
-		/* The frontend has not begun, or has ended: the disk is opened again when it is wanted. */
+		/* The frontend has not begun, or has ended: the device is opened again when it is wanted. */
 		break;
 	}
 }
 
 bool device_is_served(const struct device *device)
 {
-	return device->disk == DISK_CONNECTED || device->disk == DISK_PUBLISHED;
+	return device->phase == PHASE_CONNECTED || device->phase == PHASE_PUBLISHED;
 }
 
 bool device_needs_worker(const struct device *device)
 {
 	if (device->worker == NULL)
 		return false;
-	return device->disk != DISK_OPENING || (device->failure == FAILURE_NONE && !is_over(device));
+	return device->phase != PHASE_OPENING || (device->failure == FAILURE_NONE && !device_is_over(device));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * device.h - one vbd of one guest
+ * device.h - one vbd or vif of one guest
  */
 #ifndef DAEMON_DEVICE_H
 #define DAEMON_DEVICE_H
@@ -18,7 +18,7 @@
 #define DEVICE_NAME_MAX 40 /* the same of its name in messages */
 
 /* The toolstack waits 10 s for state 2 and 10 s for state 6; it shall see our errors, not its own. */
-#define OPEN_TIMEOUT_MS 7000 /* from the first try to open a disk to the failure */
+#define OPEN_TIMEOUT_MS 7000 /* from the first try to open a device to the failure */
 #define REOPEN_TIMEOUT_MS                                                                                    \
 	30000 /* of one that a guest uses: an earlier xvhostd's worker may have to end first */
 #define DISCONNECT_TIMEOUT_MS 8000 /* for the answer, then the worker is killed */
@@ -28,29 +28,39 @@
 #define WRITE_PAUSE_MS 1000	   /* from a write to xenstore that failed to the next try */
 #define REMOVE_DELAY_MS 2000 /* from state 6 to removing our directory, for the toolstack to see state 6 */
 
+struct device_kind;
+
+/* What only disks have. */
+struct device_disk {
+	struct message_disk_opened properties; /* from PHASE_OPEN on */
+	uint64_t published_bytes;	       /* in PHASE_PUBLISHED: the size that the frontend was told */
+	bool read_only;			       /* the toolstack wants it so */
+	bool removable;			       /* the same: a drive, which can be empty */
+	char target[TARGET_MAX];	       /* with `removable`: what was opened, or tried */
+	bool large_sectors;		       /* as the frontend said when it was connected */
+};
+
 struct device {
 	bool used;
 	bool dirty; /* something may have changed: device_evaluate is to be called */
+	const struct device_kind *kind;
 	uint16_t domid;
 	uint32_t id;
 	char name[DEVICE_NAME_MAX];	/* "guest 3 vbd 51712" */
 	char backend[DEVICE_PATH_MAX];	/* "backend/vbd/3/51712" */
 	char frontend[DEVICE_PATH_MAX]; /* "/local/domain/3/device/vbd/51712" */
 
-	struct worker *worker; /* NULL only in DISK_NONE */
-	enum disk_phase disk;
+	struct worker *worker; /* NULL only in PHASE_NONE */
+	enum device_phase phase;
 	enum device_failure failure;
-	struct message_disk_opened properties; /* from DISK_OPEN on */
-	uint64_t published_bytes;	       /* in DISK_PUBLISHED: the size that the frontend was told */
-	bool read_only;			       /* the toolstack wants it so */
-	bool removable;			       /* the same: a drive, which can be empty */
-	char target[TARGET_MAX];	       /* with `removable`: what was opened, or tried */
-	bool large_sectors;		       /* as the frontend said when it was connected */
+	union {
+		struct device_disk disk;
+	};
 
 	enum xenbus_state state_seen; /* of the backend, at the last look */
-	bool kernel_has;	      /* xen-blkback has taken it */
+	bool kernel_has;	      /* the kernel's driver has taken it */
 	bool leftover;		      /* what the worker has is of an earlier device of this number */
-	bool watched;		      /* there is a watch on the frontend's state */
+	bool watched;		      /* there are watches on the frontend's nodes */
 	bool error_shown;	      /* there may be an error node */
 
 	int64_t open_deadline_ms;   /* 0: not tried yet */
@@ -63,17 +73,24 @@ struct device {
 	struct log_limit log_limit; /* of what the guest can cause */
 };
 
-/* device_open_timeout_ms - from the first try to open its disk to the failure. */
+/* device_in_use - its frontend is connected, as far as xenstore tells: it may have been by an xvhostd before us. */
+static inline bool device_in_use(const struct device *device)
+{
+	return device->state_seen == XENBUS_CONNECTED || device->state_seen == XENBUS_RECONFIGURED;
+}
+
+/* device_open_timeout_ms - from the first try to open it to the failure. */
 static inline int device_open_timeout_ms(const struct device *device)
 {
-	return device->state_seen == XENBUS_CONNECTED ? REOPEN_TIMEOUT_MS : OPEN_TIMEOUT_MS;
+	return device_in_use(device) ? REOPEN_TIMEOUT_MS : OPEN_TIMEOUT_MS;
 }
 
 /*
  * device_adopt - take a place for the device of that number: no worker, dirty. Its error node of earlier
  * times, if any, is cleared.
  */
-void device_adopt(struct device *device, const struct host *host, uint16_t domid, uint32_t id);
+void device_adopt(struct device *device, const struct host *host, const struct device_kind *kind,
+		  uint16_t domid, uint32_t id);
 
 /* device_release - let go of the place: no watch and no error node is left. */
 void device_release(struct device *device, const struct host *host);
@@ -106,7 +123,10 @@ bool device_needs_worker(const struct device *device);
 void device_fail(struct device *device, const struct host *host, int64_t now_ms, enum device_failure failure,
 		 int error, const char *format, ...) __attribute__((format(printf, 6, 7)));
 
-/* device_leave_to_kernel - xen-blkback has the device: say so, and don't touch it any more. */
-void device_leave_to_kernel(struct device *device, const struct host *host);
+/* device_left_to_kernel - true if the kernel's driver has the device: that is said, and it is not touched any more. */
+bool device_left_to_kernel(struct device *device, const struct host *host);
+
+/* device_is_over - nothing that happens to the device now is of interest to anybody. */
+bool device_is_over(const struct device *device);
 
 #endif

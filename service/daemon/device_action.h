@@ -6,12 +6,7 @@
 #define DAEMON_DEVICE_ACTION_H
 
 #include "daemon/device.h"
-
-/* device_target_changed - the toolstack's target is not what was opened, or tried, last. */
-bool device_target_changed(const struct device *device, const struct host *host);
-
-/* device_show_medium - how it went with another medium; `error` is 0 or an errno, which `text` explains. */
-void device_show_medium(struct device *device, const struct host *host, int error, const char *text);
+#include "daemon/nodes.h"
 
 /* device_perform - do it, for the device as it was just seen. */
 void device_perform(struct device *device, const struct host *host, enum device_action action,
@@ -27,8 +22,34 @@ void device_show_error(struct device *device, const struct host *host, int error
 /* device_clear_error - take away the error node, if there is one. */
 void device_clear_error(struct device *device, const struct host *host);
 
-/* device_watch, device_unwatch - the frontend's state. Without the watch the device can't be opened. 0 or a negative errno. */
+/*
+ * device_watch, device_unwatch - the frontend's state, and what else its kind has watched. Without that the device can't be opened.
+ * 0 or a negative errno.
+ */
 int device_watch(struct device *device, const struct host *host);
 void device_unwatch(struct device *device, const struct host *host);
+
+/* ---- for the kinds ---- */
+
+/*
+ * device_write_nodes - bring nodes and the state to what they shall be; the last place of `nodes` is for the state. False: not now,
+ * or not any more.
+ */
+bool device_write_nodes(struct device *device, const struct host *host, struct node *nodes, unsigned count,
+			enum xenbus_state state, int64_t now_ms);
+
+/* device_send - a message about the device to its worker. False: it must first read what it has, or is of no use any more. */
+bool device_send(struct device *device, struct message *message, enum message_type type);
+
+/* device_ask - send a question and go on to the phase in which its answer is awaited. */
+void device_ask(struct device *device, struct message *message, enum message_type type,
+		enum device_phase phase, int64_t answer_deadline_ms);
+
+/* device_says - whether a node of the backend directory has this value. */
+bool device_says(const struct device *device, const struct host *host, const char *name, const char *value);
+
+/* device_wish - MESSAGE_OPEN's contents, with what is the same for all kinds. False: `text` says what is wrong. */
+bool device_wish(struct device *device, const struct host *host, struct message *message,
+		 char text[ERROR_TEXT_MAX]);
 
 #endif

@@ -9,11 +9,13 @@
  *
  * The two ends, in the order of a device's life (backend's state, then the frontend's):
  *
- *	1 1	the toolstack has made the device; we open the disk
+ *	1 1	the toolstack has made the device; we open it
  *	2 1	open, features are there; the toolstack runs its script
- *	2 3	the frontend has made a ring; we connect
+ *	2 3	the frontend has made a ring; we connect. A network card's frontend is told so when the script was there, too
  *	4 3, 4 4	served; 4 is written again when the disk has another size, and Linux's frontend reads that. Another
  *		medium in the drive is such a size, too
+ *	4 7	a network card's frontend wants us to look at its nodes; we do
+ *	8 7	we have; back to 4 when the frontend is
  *	5 4	one of us, the toolstack or the frontend wants to end; still served
  *	5 6	the frontend has let go; we disconnect
  *	6 6	closed; the toolstack removes the device (online 0), or the frontend may come back:
@@ -25,46 +27,46 @@
  */
 #include "daemon/device_state.h"
 
-/* give_up - the next step to the worker having nothing of the disk; `then` when it has nothing. */
-static enum device_action give_up(enum disk_phase disk, enum device_action then)
+/* give_up - the next step to the worker having nothing of the device; `then` when it has nothing. */
+static enum device_action give_up(enum device_phase phase, enum device_action then)
 {
-	switch (disk) {
-	case DISK_CONNECTED:
-	case DISK_PUBLISHED:
-	case DISK_BROKEN:
+	switch (phase) {
+	case PHASE_CONNECTED:
+	case PHASE_PUBLISHED:
+	case PHASE_BROKEN:
 		return ACTION_DISCONNECT;
-	case DISK_OPEN:
-	case DISK_OFFERED:
+	case PHASE_OPEN:
+	case PHASE_OFFERED:
 		return ACTION_CLOSE;
-	case DISK_OPENING:
-	case DISK_CONNECTING:
-	case DISK_CHANGING:
-	case DISK_DISCONNECTING:
-	case DISK_CLOSING:
+	case PHASE_OPENING:
+	case PHASE_CONNECTING:
+	case PHASE_CHANGING:
+	case PHASE_DISCONNECTING:
+	case PHASE_CLOSING:
 		return ACTION_NONE;
-	case DISK_NONE:
+	case PHASE_NONE:
 		break;
 	}
 	return then;
 }
 
-/* give_up_ring - the next step to the worker having no ring, be the disk open or not; then `then`. */
-static enum device_action give_up_ring(enum disk_phase disk, enum device_action then)
+/* give_up_ring - the next step to the worker having no ring, be the device open or not; then `then`. */
+static enum device_action give_up_ring(enum device_phase phase, enum device_action then)
 {
-	switch (disk) {
-	case DISK_CONNECTED:
-	case DISK_PUBLISHED:
-	case DISK_BROKEN:
+	switch (phase) {
+	case PHASE_CONNECTED:
+	case PHASE_PUBLISHED:
+	case PHASE_BROKEN:
 		return ACTION_DISCONNECT;
-	case DISK_CONNECTING:
-	case DISK_CHANGING:
-	case DISK_DISCONNECTING:
+	case PHASE_CONNECTING:
+	case PHASE_CHANGING:
+	case PHASE_DISCONNECTING:
 		return ACTION_NONE;
-	case DISK_NONE:
-	case DISK_OPENING:
-	case DISK_OPEN:
-	case DISK_OFFERED:
-	case DISK_CLOSING:
+	case PHASE_NONE:
+	case PHASE_OPENING:
+	case PHASE_OPEN:
+	case PHASE_OFFERED:
+	case PHASE_CLOSING:
 		break;
 	}
 	return then;
@@ -76,11 +78,11 @@ static bool has_ring(enum xenbus_state frontend)
 	return frontend == XENBUS_INITIALISED || frontend == XENBUS_CONNECTED;
 }
 
-/* refused - state 1, 2 or 3 and the disk could not be opened. */
+/* refused - state 1, 2 or 3 and the device could not be opened. */
 static enum device_action refused(const struct device_view *view)
 {
 	/* An answer that came too late for the toolstack. */
-	if (view->disk == DISK_OPEN || view->disk == DISK_OFFERED)
+	if (view->phase == PHASE_OPEN || view->phase == PHASE_OFFERED)
 		return ACTION_CLOSE;
 	if (view->backend == XENBUS_INITIALISING)
 		return view->scriptless ? ACTION_NONE : ACTION_REFUSE;
@@ -103,23 +105,37 @@ static enum device_action before_connected(const struct device_view *view)
 	if (view->failure == FAILURE_OPEN)
 		return refused(view);
 
-	switch (view->disk) {
-	case DISK_NONE:
+	switch (view->phase) {
+	case PHASE_NONE:
 		return view->may_open ? ACTION_OPEN : ACTION_NONE;
-	case DISK_OPEN:
+	case PHASE_OPEN:
 		return ACTION_OFFER;
-	case DISK_OFFERED:
+	case PHASE_OFFERED:
 		if (view->changed)
 			return ACTION_CLOSE;
 		return has_ring(view->frontend) ? ACTION_CONNECT : ACTION_NONE;
-	case DISK_CONNECTED:
-		return ACTION_PUBLISH;
+	case PHASE_CONNECTED:
+		return view->held ? ACTION_NONE : ACTION_PUBLISH;
 	default:
 		return ACTION_NONE;
 	}
 }
 
-/* while_connected - state 4; that we wrote just now, or an xvhostd before us. */
+/* while_published - state 4 or 8, and the frontend was told of all. */
+static enum device_action while_published(const struct device_view *view)
+{
+	if (view->resized)
+		return ACTION_RESIZE;
+	if (view->changed)
+		return ACTION_CHANGE;
+	if (view->backend == XENBUS_CONNECTED && view->frontend == XENBUS_RECONFIGURING)
+		return ACTION_RECONFIGURED;
+	if (view->backend == XENBUS_RECONFIGURED && view->frontend != XENBUS_RECONFIGURING)
+		return ACTION_PUBLISH;
+	return ACTION_NONE;
+}
+
+/* while_connected - state 4 or 8; that we wrote just now, or an xvhostd before us. */
 static enum device_action while_connected(const struct device_view *view)
 {
 	if (!view->online || view->failure != FAILURE_NONE)
@@ -127,21 +143,19 @@ static enum device_action while_connected(const struct device_view *view)
 	if (view->frontend == XENBUS_ABSENT || view->frontend == XENBUS_INITIALISING ||
 	    view->frontend == XENBUS_CLOSING || view->frontend == XENBUS_CLOSED)
 		return ACTION_BEGIN_CLOSING;
-	if (!has_ring(view->frontend))
+	if (!has_ring(view->frontend) && !(view->reconfigures && view->frontend == XENBUS_RECONFIGURING))
 		return ACTION_NONE;
 
-	switch (view->disk) {
-	case DISK_NONE:
+	switch (view->phase) {
+	case PHASE_NONE:
 		return view->may_open ? ACTION_OPEN : ACTION_NONE;
-	case DISK_OPEN:
-	case DISK_OFFERED:
+	case PHASE_OPEN:
+	case PHASE_OFFERED:
 		return ACTION_CONNECT;
-	case DISK_CONNECTED:
+	case PHASE_CONNECTED:
 		return ACTION_PUBLISH;
-	case DISK_PUBLISHED:
-		if (view->resized)
-			return ACTION_RESIZE;
-		return view->changed ? ACTION_CHANGE : ACTION_NONE;
+	case PHASE_PUBLISHED:
+		return while_published(view);
 	default:
 		return ACTION_NONE;
 	}
@@ -168,37 +182,37 @@ static enum device_action while_closing(const struct device_view *view)
 		break;
 	}
 	if (frontend_done)
-		return give_up_ring(view->disk, ACTION_END_CLOSING);
-	return view->disk == DISK_BROKEN ? ACTION_DISCONNECT : ACTION_NONE;
+		return give_up_ring(view->phase, ACTION_END_CLOSING);
+	return view->phase == PHASE_BROKEN ? ACTION_DISCONNECT : ACTION_NONE;
 }
 
-/* while_closed - state 6. The disk stays open for a frontend that comes back. */
+/* while_closed - state 6. The device stays open for a frontend that comes back. */
 static enum device_action while_closed(const struct device_view *view)
 {
 	if (!view->online)
-		return give_up(view->disk, view->may_remove ? ACTION_REMOVE : ACTION_NONE);
+		return give_up(view->phase, view->may_remove ? ACTION_REMOVE : ACTION_NONE);
 	if (view->frontend == XENBUS_ABSENT)
-		return give_up(view->disk, view->failure != FAILURE_NONE ? ACTION_FORGIVE : ACTION_NONE);
-	if (give_up_ring(view->disk, ACTION_NONE) != ACTION_NONE)
+		return give_up(view->phase, view->failure != FAILURE_NONE ? ACTION_FORGIVE : ACTION_NONE);
+	if (give_up_ring(view->phase, ACTION_NONE) != ACTION_NONE)
 		return ACTION_DISCONNECT;
 	if (view->failure != FAILURE_NONE) {
-		if (view->disk == DISK_OPEN || view->disk == DISK_OFFERED)
+		if (view->phase == PHASE_OPEN || view->phase == PHASE_OFFERED)
 			return ACTION_CLOSE;
 		return view->frontend == XENBUS_CLOSED ? ACTION_FORGIVE : ACTION_NONE;
 	}
 	if (view->frontend != XENBUS_INITIALISING)
 		return ACTION_NONE;
-	if (view->disk == DISK_NONE)
+	if (view->phase == PHASE_NONE)
 		return view->may_open ? ACTION_OPEN : ACTION_NONE;
-	return view->disk == DISK_OPEN || view->disk == DISK_OFFERED ? ACTION_OFFER : ACTION_NONE;
+	return view->phase == PHASE_OPEN || view->phase == PHASE_OFFERED ? ACTION_OFFER : ACTION_NONE;
 }
 
 enum device_action device_next(const struct device_view *view)
 {
 	if (view->backend == XENBUS_ABSENT)
-		return give_up(view->disk, ACTION_FORGET);
+		return give_up(view->phase, ACTION_FORGET);
 	if (view->released)
-		return give_up(view->disk, ACTION_NONE);
+		return give_up(view->phase, ACTION_NONE);
 
 	switch (view->backend) {
 	case XENBUS_INITIALISING:
@@ -211,6 +225,8 @@ enum device_action device_next(const struct device_view *view)
 		return while_closing(view);
 	case XENBUS_CLOSED:
 		return while_closed(view);
+	case XENBUS_RECONFIGURED:
+		return view->reconfigures ? while_connected(view) : ACTION_NONE;
 	default:
 		/* Only the toolstack can write such a thing, and it doesn't. */
 		return ACTION_NONE;
@@ -228,6 +244,7 @@ const char *device_action_name(enum device_action action)
 		[ACTION_PUBLISH] = "publish",
 		[ACTION_RESIZE] = "resize",
 		[ACTION_CHANGE] = "change",
+		[ACTION_RECONFIGURED] = "reconfigured",
 		[ACTION_BEGIN_CLOSING] = "begin closing",
 		[ACTION_DISCONNECT] = "disconnect",
 		[ACTION_END_CLOSING] = "end closing",

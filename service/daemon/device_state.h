@@ -21,24 +21,24 @@ enum xenbus_state {
 	XENBUS_NONSENSE = 9, /* anything else */
 };
 
-/* What the worker has of the disk, and what it has been asked. */
-enum disk_phase {
-	DISK_NONE,
-	DISK_OPENING,	    /* asked, not answered */
-	DISK_OPEN,	    /* the frontend does not know yet */
-	DISK_OFFERED,	    /* open, and the frontend was told */
-	DISK_CONNECTING,    /* asked, not answered */
-	DISK_CONNECTED,	    /* serves the ring; the frontend does not know yet */
-	DISK_PUBLISHED,	    /* serves the ring, and the frontend was told */
-	DISK_BROKEN,	    /* still has the ring, but takes nothing more from it */
-	DISK_CHANGING,	    /* asked for another medium, not answered; the frontend was told of the drive */
-	DISK_DISCONNECTING, /* asked, not answered */
-	DISK_CLOSING,	    /* asked, not answered */
+/* What the worker has of the device, and what it has been asked. */
+enum device_phase {
+	PHASE_NONE,
+	PHASE_OPENING,	  /* asked, not answered */
+	PHASE_OPEN,	  /* the frontend does not know yet */
+	PHASE_OFFERED,	  /* open, and the frontend was told */
+	PHASE_CONNECTING, /* asked, not answered */
+	PHASE_CONNECTED,  /* serves the ring; the frontend does not know yet */
+	PHASE_PUBLISHED,  /* serves the ring, and the frontend was told */
+	PHASE_BROKEN,	  /* still has the ring, but takes nothing more from it */
+	PHASE_CHANGING, /* a disk: asked for another medium, not answered; the frontend was told of the drive */
+	PHASE_DISCONNECTING, /* asked, not answered */
+	PHASE_CLOSING,	     /* asked, not answered */
 };
 
 enum device_failure {
 	FAILURE_NONE,
-	FAILURE_OPEN,	 /* the disk could not be opened: the toolstack is to hear of it */
+	FAILURE_OPEN,	 /* the device could not be opened: the toolstack is to hear of it */
 	FAILURE_RUNTIME, /* it was in use, or about to be: the frontend is to hear of it */
 };
 
@@ -48,15 +48,17 @@ struct device_view {
 	enum xenbus_state frontend;
 	bool online; /* the toolstack wants the device to be there */
 
-	enum disk_phase disk;
+	enum device_phase phase;
 	enum device_failure failure;
-	bool released;	 /* not ours, or not any more: the worker's part of it is given up, its nodes stay */
-	bool may_open;	 /* not so soon after a failure */
-	bool told;	 /* the toolstack has seen the failure to open, or has had its time to do so */
-	bool resized;	 /* with DISK_PUBLISHED: the frontend was told of another size */
-	bool changed;	 /* the toolstack wants another medium in the drive than what was opened */
-	bool may_remove; /* the directory is ours to remove, and the toolstack had its time to see 6 */
-	bool scriptless; /* the toolstack runs no script for the device, and takes state 2 for success */
+	bool released; /* not ours, or not any more: the worker's part of it is given up, its nodes stay */
+	bool may_open; /* not so soon after a failure */
+	bool told;     /* the toolstack has seen the failure to open, or has had its time to do so */
+	bool resized;  /* with PHASE_PUBLISHED: the frontend was told of another size */
+	bool changed; /* something is wanted otherwise than the worker was told: the drive's medium, a card's settings */
+	bool held;	   /* the toolstack's script must have been there before state 4, and was not */
+	bool may_remove;   /* the directory is ours to remove, and the toolstack had its time to see 6 */
+	bool scriptless;   /* the toolstack runs no script for the device, and takes state 2 for success */
+	bool reconfigures; /* such a frontend may ask by state 7 for a look at its nodes, and waits for 8 */
 };
 
 enum device_action {
@@ -65,9 +67,10 @@ enum device_action {
 	ACTION_OFFER,	/* features and state 2 */
 	ACTION_REFUSE,	/* state 2 after a failure to open, for the toolstack to go on and find the error */
 	ACTION_CONNECT, /* read the ring's nodes and ask the worker */
-	ACTION_PUBLISH, /* the disk's size and state 4 */
+	ACTION_PUBLISH, /* what the frontend has to know (a disk's size), and state 4 */
 	ACTION_RESIZE,	/* the disk's size, and state 4 once more */
-	ACTION_CHANGE,	/* ask the worker for another medium */
+	ACTION_CHANGE,	/* tell the worker what is wanted now */
+	ACTION_RECONFIGURED,  /* state 8: what the frontend asked for by state 7 is done */
 	ACTION_BEGIN_CLOSING, /* state 5 */
 	ACTION_DISCONNECT,    /* ask the worker */
 	ACTION_END_CLOSING,   /* state 6; a failure is over */

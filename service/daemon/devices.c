@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * devices.c - all vbds that are ours
+ * devices.c - all vbds and vifs that are ours
  *
- * Theory of operation: one watch on backend/vbd tells of everything that happens to any vbd of this domain.
- * A device is adopted when its directory has a state and a `script` of our name, and stays adopted until the
- * directory is gone. For other vbds nothing is kept.
+ * Theory of operation: one watch on backend/vbd tells of everything that happens to any vbd of this domain, and one on backend/vif
+ * of all vifs. A device is adopted when its directory has a state and, by its `script`, is ours, and stays adopted until the
+ * directory is gone. For others nothing is kept.
  */
 #include "daemon/devices.h"
 
@@ -13,17 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/device_kind.h"
 #include "daemon/nodes.h"
 #include "daemon/text.h"
 
-#define COMPONENT_MAX 16 /* bytes of a number in a path with the final 0 */
+#define COMPONENT_MAX 16 /* bytes of a part of a path with the final 0 */
 
-struct device *devices_find(struct devices *devices, uint16_t domid, uint32_t id)
+struct device *devices_find(struct devices *devices, enum device_class class, uint16_t domid, uint32_t id)
 {
 	for (uint32_t i = 0; i < devices->end; i++) {
 		struct device *device = &devices->device[i];
 
-		if (device->used && device->domid == domid && device->id == id)
+		if (device->used && device->kind->class == class && device->domid == domid &&
+		    device->id == id)
 			return device;
 	}
 	return NULL;
@@ -40,20 +42,6 @@ static struct device *free_place(struct devices *devices)
 		return &devices->device[i];
 	}
 	return NULL;
-}
-
-/* is_ours - the vbd has our script. */
-static bool is_ours(const struct host *host, const char *directory)
-{
-	char *script = nodes_read(host, directory, "script");
-	const char *name = NULL;
-
-	if (script != NULL)
-		name = strrchr(script, '/') != NULL ? strrchr(script, '/') + 1 : script;
-	bool ours = name != NULL && strcmp(name, SCRIPT_NAME) == 0;
-
-	free(script);
-	return ours;
 }
 
 /* turn_away - there is no place for a device: let the toolstack see why, and let it remove the device. */
@@ -77,14 +65,16 @@ static void turn_away(const struct host *host, const char *directory, enum xenbu
 }
 
 /* consider - adopt a device that is not in the table, if it is ours. */
-static void consider(struct devices *devices, const struct host *host, uint16_t domid, uint32_t id)
+static void consider(struct devices *devices, const struct host *host, const struct device_kind *kind,
+		     uint16_t domid, uint32_t id)
 {
 	char directory[DEVICE_PATH_MAX];
 	struct device *device;
 	enum xenbus_state state;
 
-	snprintf(directory, sizeof(directory), "%s/%" PRIu16 "/%" PRIu32, BACKEND_DIRECTORY, domid, id);
-	if (!is_ours(host, directory))
+	snprintf(directory, sizeof(directory), BACKEND_DIRECTORY "/%s/%" PRIu16 "/%" PRIu32, kind->directory,
+		 domid, id);
+	if (!kind->is_ours(host, directory))
 		return;
 	state = nodes_read_state(host, directory);
 	if (state == XENBUS_ABSENT)
@@ -94,112 +84,150 @@ static void consider(struct devices *devices, const struct host *host, uint16_t 
 		turn_away(host, directory, state);
 		return;
 	}
-	device_adopt(device, host, domid, id);
+	device_adopt(device, host, kind, domid, id);
 	log_info("%s: found, state %d", device->name, (int)state);
 }
 
 /* touch - the device has changed, or is new. */
-static void touch(struct devices *devices, const struct host *host, uint16_t domid, uint32_t id)
+static void touch(struct devices *devices, const struct host *host, const struct device_kind *kind,
+		  uint16_t domid, uint32_t id)
 {
-	struct device *device = devices_find(devices, domid, id);
+	struct device *device = devices_find(devices, kind->class, domid, id);
 
 	if (device != NULL)
 		device->dirty = true;
 	else
-		consider(devices, host, domid, id);
+		consider(devices, host, kind, domid, id);
 }
 
-/* scan_guest - touch all vbds of one guest. */
-static void scan_guest(struct devices *devices, const struct host *host, uint16_t domid)
+/* scan_guest - touch all devices of one kind and guest. */
+static void scan_guest(struct devices *devices, const struct host *host, const struct device_kind *kind,
+		       uint16_t domid)
 {
 	char directory[DEVICE_PATH_MAX];
 	unsigned count;
 	uint64_t id;
 	char **names;
 
-	snprintf(directory, sizeof(directory), "%s/%" PRIu16, BACKEND_DIRECTORY, domid);
+	snprintf(directory, sizeof(directory), BACKEND_DIRECTORY "/%s/%" PRIu16, kind->directory, domid);
 	names = host->platform->xenstore_directory(host->xenstore, 0, directory, &count);
 	if (names == NULL)
 		return;
 	for (unsigned i = 0; i < count; i++)
 		if (text_number(names[i], 0, UINT32_MAX, &id))
-			touch(devices, host, domid, (uint32_t)id);
+			touch(devices, host, kind, domid, (uint32_t)id);
+	free(names);
+}
+
+/* scan_kind - touch all devices of one kind. */
+static void scan_kind(struct devices *devices, const struct host *host, const struct device_kind *kind)
+{
+	char directory[DEVICE_PATH_MAX];
+	unsigned count;
+	uint64_t domid;
+	char **names;
+
+	snprintf(directory, sizeof(directory), BACKEND_DIRECTORY "/%s", kind->directory);
+	names = host->platform->xenstore_directory(host->xenstore, 0, directory, &count);
+	if (names == NULL)
+		return;
+	for (unsigned i = 0; i < count; i++)
+		if (text_number(names[i], 0, DOMID_LAST, &domid))
+			scan_guest(devices, host, kind, (uint16_t)domid);
 	free(names);
 }
 
 void devices_scan(struct devices *devices, const struct host *host)
 {
-	unsigned count;
-	uint64_t domid;
-	char **names = host->platform->xenstore_directory(host->xenstore, 0, BACKEND_DIRECTORY, &count);
-
-	if (names == NULL)
-		return;
-	for (unsigned i = 0; i < count; i++)
-		if (text_number(names[i], 0, DOMID_LAST, &domid))
-			scan_guest(devices, host, (uint16_t)domid);
-	free(names);
+	for (unsigned i = 0; i < DEVICE_KINDS; i++)
+		scan_kind(devices, host, device_kinds[i]);
 }
 
-/* next_number - take "/NUMBER" from the front of a path. False if there is none. */
-static bool next_number(const char **path, uint64_t maximum, uint64_t *number)
+/* next_component - take "/COMPONENT" from the front of a path. False if there is none. */
+static bool next_component(const char **path, char component[COMPONENT_MAX])
 {
-	char component[COMPONENT_MAX];
 	size_t length;
 
 	if (**path != '/')
 		return false;
 	length = strcspn(*path + 1, "/");
-	if (length >= sizeof(component))
+	if (length >= COMPONENT_MAX)
 		return false;
 	memcpy(component, *path + 1, length);
 	component[length] = '\0';
 	*path += 1 + length;
-	return text_number(component, 0, maximum, number);
+	return true;
 }
 
-/* mark_dirty - all devices, or those of one guest. */
-static void mark_dirty(struct devices *devices, bool all, uint64_t domid)
+/* next_number - the same, of a number. */
+static bool next_number(const char **path, uint64_t maximum, uint64_t *number)
+{
+	char component[COMPONENT_MAX];
+
+	return next_component(path, component) && text_number(component, 0, maximum, number);
+}
+
+/* next_kind - the same, of what a kind of devices is called in xenstore. NULL: that is none. */
+static const struct device_kind *next_kind(const char **path)
+{
+	char component[COMPONENT_MAX];
+
+	if (!next_component(path, component))
+		return NULL;
+	for (unsigned i = 0; i < DEVICE_KINDS; i++)
+		if (strcmp(component, device_kinds[i]->directory) == 0)
+			return device_kinds[i];
+	return NULL;
+}
+
+/* mark_dirty - all devices of a kind, or those of one guest. */
+static void mark_dirty(struct devices *devices, const struct device_kind *kind, bool all, uint64_t domid)
 {
 	for (uint32_t i = 0; i < devices->end; i++)
-		if (all || devices->device[i].domid == domid)
+		if (devices->device[i].kind == kind && (all || devices->device[i].domid == domid))
 			devices->device[i].dirty = true;
 }
 
 void devices_backend_changed(struct devices *devices, const struct host *host, const char *path)
 {
+	const struct device_kind *kind;
 	uint64_t domid, id;
 
 	if (strncmp(path, BACKEND_DIRECTORY, strlen(BACKEND_DIRECTORY)) != 0)
 		return;
 	path += strlen(BACKEND_DIRECTORY);
+	kind = next_kind(&path);
+	if (kind == NULL)
+		return;
 	if (*path == '\0') {
-		mark_dirty(devices, true, 0);
-		devices_scan(devices, host);
+		mark_dirty(devices, kind, true, 0);
+		scan_kind(devices, host, kind);
 		return;
 	}
 	if (!next_number(&path, DOMID_LAST, &domid))
 		return;
 	if (*path == '\0') {
-		mark_dirty(devices, false, domid);
-		scan_guest(devices, host, (uint16_t)domid);
+		mark_dirty(devices, kind, false, domid);
+		scan_guest(devices, host, kind, (uint16_t)domid);
 		return;
 	}
 	if (next_number(&path, UINT32_MAX, &id))
-		touch(devices, host, (uint16_t)domid, (uint32_t)id);
+		touch(devices, host, kind, (uint16_t)domid, (uint32_t)id);
 }
 
 void devices_frontend_changed(struct devices *devices, const char *token)
 {
-	uint64_t domid, id;
 	char path[XENSTORE_PATH_MAX];
 	const char *at = path;
+	const struct device_kind *kind;
+	uint64_t domid, id;
 	struct device *device;
 
 	snprintf(path, sizeof(path), "/%s", token);
-	if (!next_number(&at, DOMID_LAST, &domid) || !next_number(&at, UINT32_MAX, &id))
+	kind = next_kind(&at);
+	if (kind == NULL || !next_number(&at, DOMID_LAST, &domid) || !next_number(&at, UINT32_MAX, &id))
 		return;
-	device = devices_find(devices, (uint16_t)domid, (uint32_t)id);
+	device = devices_find(devices, kind->class, (uint16_t)domid, (uint32_t)id);
 	if (device != NULL)
 		device->dirty = true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * devices.h - all vbds that are ours
+ * devices.h - all vbds and vifs that are ours
  */
 #ifndef DAEMON_DEVICES_H
 #define DAEMON_DEVICES_H
@@ -11,8 +11,8 @@
 #include "daemon/host.h"
 
 #define DEVICES_MAX CONFIG_MAX_DEVICES
-#define BACKEND_DIRECTORY "backend/vbd" /* below our domain's own directory; watched as a whole */
-#define SCRIPT_NAME "block-xvhost"	/* the script= that makes a vbd ours */
+#define BACKEND_DIRECTORY                                                                                    \
+	"backend" /* below our domain's own directory; that of each kind in it is watched as a whole */
 
 struct devices {
 	struct device device[DEVICES_MAX];
@@ -20,12 +20,12 @@ struct devices {
 };
 
 /* devices_find - the device of that number, or NULL. */
-struct device *devices_find(struct devices *devices, uint16_t domid, uint32_t id);
+struct device *devices_find(struct devices *devices, enum device_class class, uint16_t domid, uint32_t id);
 
 /* devices_scan - adopt all that are ours and not known yet. */
 void devices_scan(struct devices *devices, const struct host *host);
 
-/* devices_backend_changed - something happened at this path, which is BACKEND_DIRECTORY or below it. */
+/* devices_backend_changed - something happened at this path, which is the directory of a kind in BACKEND_DIRECTORY or below it. */
 void devices_backend_changed(struct devices *devices, const struct host *host, const char *path);
 
 /* devices_frontend_changed - a frontend's watch has fired; `token` is that of device_watch. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * frontend.c - the ring that a frontend describes in xenstore
+ * frontend_disk.c - the rings that a disk's frontend describes in xenstore
  *
  * Theory of operation (blkif.h of Xen, and what blkback makes of it): without `ring-page-order` there is one
  * page in `ring-ref`; with it, even as 0, the pages are in `ring-ref0` and so on, though some frontends say
@@ -14,82 +14,19 @@
  * What the configuration says is only offered. A frontend may have taken an earlier offer, of an xvhostd with
  * another configuration, so all that can be served is read.
  */
-#include "daemon/frontend.h"
+#include "daemon/frontend_disk.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/frontend_node.h"
 #include "daemon/nodes.h"
-#include "daemon/text.h"
-
-#define EVENT_CHANNEL_MAX                                                                                    \
-	((1u << 17) - 1) /* the last port that a domain can have (EVTCHN_FIFO_NR_CHANNELS) */
-#define PREFIX_MAX 20	 /* bytes of a queue's directory with its / and the final 0 */
-#define NODE_NAME_MAX 40 /* bytes of a node's name, with that of its queue's directory and the final 0 */
-
-/* One call of frontend_read_ring. */
-struct reading {
-	const struct host *host;
-	const char *directory;
-	char *text;
-};
-
-/* refuse - write the error's text; returns `error`. */
-__attribute__((format(printf, 3, 4))) static int refuse(struct reading *reading, int error,
-							const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(reading->text, ERROR_TEXT_MAX, format, arguments);
-	va_end(arguments);
-	text_clean(reading->text);
-	return error;
-}
-
-/* read_number - a node that is a decimal number. -ENOENT without a text if it is not there. */
-static int read_number(struct reading *reading, const char *name, uint32_t minimum, uint32_t maximum,
-		       uint32_t *value)
-{
-	char *text = nodes_read(reading->host, reading->directory, name);
-	uint64_t number;
-	int error = 0;
-
-	if (text == NULL && errno == ENOENT)
-		return -ENOENT;
-	if (text == NULL)
-		return refuse(reading, -errno, "frontend node %s can't be read: %s", name, strerror(errno));
-	if (text_number(text, minimum, maximum, &number))
-		*value = (uint32_t)number;
-	else
-		error = refuse(reading, -EINVAL,
-			       "frontend node %s is \"%.40s\"; it must be a decimal number from %" PRIu32
-			       " to %" PRIu32,
-			       name, text, minimum, maximum);
-	free(text);
-	return error;
-}
-
-/* read_needed - as read_number, of a node that must be there. */
-static int read_needed(struct reading *reading, const char *name, uint32_t minimum, uint32_t maximum,
-		       uint32_t *value)
-{
-	int error = read_number(reading, name, minimum, maximum, value);
-
-	if (error == -ENOENT)
-		return refuse(reading, error,
-			      "frontend node %s is missing; it must be a decimal number from %" PRIu32
-			      " to %" PRIu32,
-			      name, minimum, maximum);
-	return error;
-}
 
 /* read_protocol - which ABI the guest's requests have. */
-static int read_protocol(struct reading *reading, enum blkif_protocol *protocol)
+static int read_protocol(struct frontend_reading *reading, enum blkif_protocol *protocol)
 {
 	char *text = nodes_read(reading->host, reading->directory, "protocol");
 	int error = 0;
@@ -98,76 +35,58 @@ static int read_protocol(struct reading *reading, enum blkif_protocol *protocol)
 	if (text == NULL && errno == ENOENT)
 		return 0;
 	if (text == NULL)
-		return refuse(reading, -errno, "frontend node protocol can't be read: %s", strerror(errno));
+		return frontend_refuse(reading, -errno, "frontend node protocol can't be read: %s",
+				       strerror(errno));
 	if (strcmp(text, "x86_64-abi") == 0)
 		*protocol = BLKIF_X86_64;
 	else if (strcmp(text, "x86_32-abi") != 0)
-		error = refuse(reading, -EINVAL,
-			       "frontend node protocol is \"%.40s\"; it must be x86_64-abi or x86_32-abi",
-			       text);
+		error = frontend_refuse(
+			reading, -EINVAL,
+			"frontend node protocol is \"%.40s\"; it must be x86_64-abi or x86_32-abi", text);
 	free(text);
 	return error;
 }
 
-/* read_queue_node - as read_needed, of a node of the queue whose directory `prefix` names. */
-static int read_queue_node(struct reading *reading, const char *prefix, const char *name, uint32_t minimum,
-			   uint32_t maximum, uint32_t *value)
-{
-	char path[NODE_NAME_MAX];
-
-	snprintf(path, sizeof(path), "%s%s", prefix, name);
-	return read_needed(reading, path, minimum, maximum, value);
-}
-
 /* read_pages - the references of all pages of a ring, in ring-ref0 and so on. */
-static int read_pages(struct reading *reading, const char *prefix, uint32_t count, uint32_t *refs)
+static int read_pages(struct frontend_reading *reading, const char *prefix, uint32_t count, uint32_t *refs)
 {
 	char name[NODE_NAME_MAX];
 	int error = 0;
 
 	if (count == 1) {
 		snprintf(name, sizeof(name), "%sring-ref0", prefix);
-		error = read_number(reading, name, 0, UINT32_MAX, refs);
-		return error == -ENOENT ? read_queue_node(reading, prefix, "ring-ref", 0, UINT32_MAX, refs)
-					: error;
+		error = frontend_read_number(reading, name, 0, UINT32_MAX, refs);
+		return error == -ENOENT
+			       ? frontend_read_queue_node(reading, prefix, "ring-ref", 0, UINT32_MAX, refs)
+			       : error;
 	}
 	for (uint32_t i = 0; i < count && error == 0; i++) {
 		snprintf(name, sizeof(name), "ring-ref%" PRIu32, i);
-		error = read_queue_node(reading, prefix, name, 0, UINT32_MAX, &refs[i]);
+		error = frontend_read_queue_node(reading, prefix, name, 0, UINT32_MAX, &refs[i]);
 	}
 	return error;
 }
 
 /* read_queue - one queue's ring and event channel. `order_given`: the frontend numbers the pages. */
-static int read_queue(struct reading *reading, const char *prefix, uint32_t pages, bool order_given,
+static int read_queue(struct frontend_reading *reading, const char *prefix, uint32_t pages, bool order_given,
 		      struct message_queue *queue)
 {
-	int error = order_given
-			    ? read_pages(reading, prefix, pages, queue->ring_refs)
-			    : read_queue_node(reading, prefix, "ring-ref", 0, UINT32_MAX, queue->ring_refs);
+	int error = order_given ? read_pages(reading, prefix, pages, queue->ring_refs)
+				: frontend_read_queue_node(reading, prefix, "ring-ref", 0, UINT32_MAX,
+							   queue->ring_refs);
 
 	if (error == 0)
-		error = read_queue_node(reading, prefix, "event-channel", 1, EVENT_CHANNEL_MAX,
-					&queue->event_channel);
+		error = frontend_read_queue_node(reading, prefix, "event-channel", 1, EVENT_CHANNEL_MAX,
+						 &queue->event_channel);
 	return error;
 }
 
-/* read_flag - a node that is 0 or 1, or not there. A frontend may say feature-persistent without having been offered it. */
-static int read_flag(struct reading *reading, const char *name, bool *flag)
-{
-	uint32_t value = 0;
-	int error = read_number(reading, name, 0, 1, &value);
-
-	*flag = value == 1;
-	return error == -ENOENT ? 0 : error;
-}
-
 /* read_queues - all of them, whose number is known. */
-static int read_queues(struct reading *reading, struct message_disk_connect *connect)
+static int read_queues(struct frontend_reading *reading, struct message_disk_connect *connect)
 {
-	char prefix[PREFIX_MAX] = "";
+	char prefix[QUEUE_PREFIX_MAX] = "";
 	uint32_t order = 0;
-	int error = read_number(reading, "ring-page-order", 0, RING_ORDER_MAX, &order);
+	int error = frontend_read_number(reading, "ring-page-order", 0, RING_ORDER_MAX, &order);
 	bool order_given = error == 0;
 
 	if (error < 0 && error != -ENOENT)
@@ -182,23 +101,24 @@ static int read_queues(struct reading *reading, struct message_disk_connect *con
 	return error;
 }
 
-int frontend_read_ring(const struct host *host, const char *directory, struct message_disk_connect *connect,
+int frontend_disk_read(const struct host *host, const char *directory, struct message_disk_connect *connect,
 		       char text[ERROR_TEXT_MAX])
 {
-	struct reading reading = {.host = host, .directory = directory, .text = text};
+	struct frontend_reading reading = {.host = host, .directory = directory, .text = text};
 	int error;
 
 	memset(connect, 0, sizeof(*connect));
 	text[0] = '\0';
 	connect->queue_count = 1;
-	error = read_number(&reading, "multi-queue-num-queues", 1, DISK_QUEUES_MAX, &connect->queue_count);
+	error = frontend_read_number(&reading, "multi-queue-num-queues", 1, DISK_QUEUES_MAX,
+				     &connect->queue_count);
 	if (error == 0 || error == -ENOENT)
 		error = read_queues(&reading, connect);
 	if (error == 0)
 		error = read_protocol(&reading, &connect->protocol);
 	if (error == 0)
-		error = read_flag(&reading, "feature-persistent", &connect->persistent);
+		error = frontend_read_flag(&reading, "feature-persistent", &connect->persistent);
 	if (error == 0)
-		error = read_flag(&reading, "feature-large-sector-size", &connect->large_sectors);
+		error = frontend_read_flag(&reading, "feature-large-sector-size", &connect->large_sectors);
 	return error;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * kernel_driver.c - the kernel's own disk backend, xen-blkback, which takes every vbd that it sees
+ * kernel_driver.c - the kernel's own backends, xen-blkback and xen-netback, which take every vbd and vif that they see
  */
 #include "daemon/kernel_driver.h"
 
@@ -9,19 +9,19 @@
 #include <stdio.h>
 #include <unistd.h>
 
-bool kernel_driver_loaded(const char *sysfs_path)
+bool kernel_driver_loaded(const char *sysfs_path, const char *type)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/bus/xen-backend/drivers/vbd", sysfs_path);
+	snprintf(path, sizeof(path), "%s/bus/xen-backend/drivers/%s", sysfs_path, type);
 	return access(path, F_OK) == 0;
 }
 
-bool kernel_driver_has(const char *sysfs_path, uint16_t domid, uint32_t device_id)
+bool kernel_driver_has(const char *sysfs_path, const char *type, uint16_t domid, uint32_t device_id)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/bus/xen-backend/devices/vbd-%" PRIu16 "-%" PRIu32 "/driver",
-		 sysfs_path, domid, device_id);
+	snprintf(path, sizeof(path), "%s/bus/xen-backend/devices/%s-%" PRIu16 "-%" PRIu32 "/driver",
+		 sysfs_path, type, domid, device_id);
 	return access(path, F_OK) == 0;
 }

@@ -10,17 +10,17 @@
  *	direct			the same, if it is asked to use direct I/O
  *	erases			opens and connects, and can discard securely, in units of its own
  *	bad			fails to open: ENOENT, "no such disk"; as another medium, too, and the drive is empty
- *	silent			never answers DISK_OPEN
- *	dies-opening		exits at DISK_OPEN
+ *	silent			never answers OPEN
+ *	dies-opening		exits at OPEN
  *	fails-connecting	fails to connect: EIO, "no such ring"
- *	dies-connecting		exits at DISK_CONNECT
- *	breaks			connects, then reports DISK_BROKEN: EPROTO, "nonsense in the ring"
+ *	dies-connecting		exits at CONNECT
+ *	breaks			connects, then reports BROKEN: EPROTO, "nonsense in the ring"
  *	dies-connected		connects, then exits
- *	hangs-disconnecting	never answers DISK_DISCONNECT
- *	opens-twice		answers DISK_OPEN two times
- *	nonsense		answers DISK_OPEN with DISK_CLOSED
- *	dies-changing		exits at DISK_CHANGE, which asks for it
- *	loses-rings		answers DISK_CHANGE that the rings are lost
+ *	hangs-disconnecting	never answers DISCONNECT
+ *	opens-twice		answers OPEN two times
+ *	nonsense		answers OPEN with CLOSED
+ *	dies-changing		exits at CHANGE, which asks for it
+ *	loses-rings		answers CHANGE that the rings are lost
  *	stubborn		opens and connects, but ignores STOP and the end of the socket
  *
  * It connects only the ring FAKE_RING_REF, FAKE_EVENT_CHANNEL, x86_64.

@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "check_main.h"
+#include "daemon/device_kind.h"
 #include "daemon/devices.h"
 #include "daemon_store.h"
 
-static struct host host = {.platform = &daemon_store_platform, .sysfs_path = "/nowhere"};
+static struct config config;
+static struct host host = {.platform = &daemon_store_platform, .config = &config, .sysfs_path = "/nowhere"};
 static struct devices devices;
 
 static void set_up(void)
@@ -24,7 +26,7 @@ static void set_up(void)
 static bool changed(const char *path)
 {
 	devices_backend_changed(&devices, &host, path);
-	return devices_find(&devices, 3, 768) != NULL;
+	return devices_find(&devices, DEVICE_DISK, 3, 768) != NULL;
 }
 
 START_TEST(test_paths)
@@ -79,17 +81,18 @@ END_TEST
 
 START_TEST(test_frontend_tokens)
 {
-	static const char *const others[] = {"", "3", "3/", "3/769", "/3/768", "x/y", "3/-768"};
+	static const char *const others[] = {"",	   "vbd",     "vbd/3",	    "vbd/3/", "vbd/3/769",
+					     "/vbd/3/768", "vbd/x/y", "vbd/3/-768", "3/768",  "vif/3/768"};
 	struct device *device;
 
 	ck_assert(changed("backend/vbd/3/768"));
-	device = devices_find(&devices, 3, 768);
+	device = devices_find(&devices, DEVICE_DISK, 3, 768);
 	device->dirty = false;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		devices_frontend_changed(&devices, others[i]);
 		ck_assert_msg(!device->dirty, "%s", others[i]);
 	}
-	devices_frontend_changed(&devices, "3/768");
+	devices_frontend_changed(&devices, "vbd/3/768");
 	ck_assert(device->dirty);
 }
 END_TEST
@@ -99,7 +102,8 @@ START_TEST(test_too_many)
 	char text[80];
 
 	for (uint32_t i = 0; i < DEVICES_MAX; i++)
-		devices.device[i] = (struct device){.used = true, .domid = 1, .id = i};
+		devices.device[i] = (struct device){
+			.used = true, .kind = &device_kind_disk, .domid = 1, .id = i};
 	devices.end = DEVICES_MAX;
 	ck_assert(!changed("backend/vbd/3/768"));
 	snprintf(text, sizeof(text), "xvhostd has %d devices, and no more are allowed", DEVICES_MAX);

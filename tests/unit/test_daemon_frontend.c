@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "check_main.h"
-#include "daemon/frontend.h"
+#include "daemon/frontend_disk.h"
 #include "daemon_store.h"
 
 #define FRONTEND "/local/domain/7/device/vbd/51712"
@@ -43,7 +43,7 @@ static void start(void)
 
 static int read_ring(void)
 {
-	return frontend_read_ring(&host, FRONTEND, &ring, text);
+	return frontend_disk_read(&host, FRONTEND, &ring, text);
 }
 
 START_TEST(test_one_page)

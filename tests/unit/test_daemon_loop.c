@@ -26,6 +26,7 @@
 
 #define WAIT_MS 5000 /* for anything that does not depend on a deadline of xvhostd's */
 #define DISK 51712   /* xvda */
+#define WATCHES 1    /* of an xvhostd without devices */
 
 static char directory[64], lock_path[96], sysfs_path[96];
 static struct config config;
@@ -296,7 +297,7 @@ START_TEST(test_attach_and_detach)
 	ck_assert_str_eq(backend(3, "max-ring-page-order"), "4");
 	ck_assert_str_eq(error_node(3), "(none)");
 	ck_assert_int_eq(children(0), 1);
-	ck_assert_uint_eq(daemon_store_watches(), 2);
+	ck_assert_uint_eq(daemon_store_watches(), WATCHES + 1);
 
 	begin_detach(3);
 	turn_for(50);
@@ -306,7 +307,7 @@ START_TEST(test_attach_and_detach)
 	turn_until_children(0);
 	remove_device(3);
 	turn_for(20);
-	ck_assert_uint_eq(daemon_store_watches(), 1);
+	ck_assert_uint_eq(daemon_store_watches(), WATCHES);
 	ck_assert_uint_eq(daemon_store_nodes(), nodes);
 }
 END_TEST
@@ -486,12 +487,12 @@ START_TEST(test_destroy)
 	turn_until_children(0);
 	remove_device(3);
 	turn_for(20);
-	ck_assert_uint_eq(daemon_store_watches(), 1);
+	ck_assert_uint_eq(daemon_store_watches(), WATCHES);
 
 	attach(4, "good");
 	remove_device(4);
 	turn_until_children(0);
-	ck_assert_uint_eq(daemon_store_watches(), 1);
+	ck_assert_uint_eq(daemon_store_watches(), WATCHES);
 	ck_assert_ptr_null(daemon_store_get("backend/vbd/4"));
 }
 END_TEST
@@ -541,7 +542,7 @@ static void check_refused(unsigned domid, const char *number, const char *text)
 	remove_device(domid);
 	turn_for(20);
 	ck_assert_ptr_null(daemon_store_get("error"));
-	ck_assert_uint_eq(daemon_store_watches(), 1);
+	ck_assert_uint_eq(daemon_store_watches(), WATCHES);
 }
 
 START_TEST(test_open_fails)
@@ -1018,7 +1019,7 @@ START_TEST(test_driver_domain)
 	/* The directory above is the toolstack's, and only it can remove that. */
 	ck_assert_ptr_null(daemon_store_get(path_of("backend", 3, "")));
 	ck_assert_ptr_nonnull(daemon_store_get("/local/domain/2/backend/vbd/3"));
-	ck_assert_uint_eq(daemon_store_watches(), 1);
+	ck_assert_uint_eq(daemon_store_watches(), WATCHES);
 	/* It is the toolstack's there, and we could not make it again. */
 	make_device(3, "bad");
 	turn_until(3, "xvhost-status", "error");
@@ -1109,7 +1110,7 @@ START_TEST(test_xenstore_can_not_be_read)
 	daemon_store_fail_reads(0);
 	ck_assert_str_eq(backend(3, "state"), "4");
 	ck_assert_int_eq(children(0), 1);
-	ck_assert_uint_eq(daemon_store_watches(), 2);
+	ck_assert_uint_eq(daemon_store_watches(), WATCHES + 1);
 	detach(3);
 	turn_until_children(0);
 }
