@@ -40,6 +40,14 @@ struct device_disk {
 	bool large_sectors;		       /* as the frontend said when it was connected */
 };
 
+/* What only network cards have. */
+struct device_net {
+	uint32_t takes;	     /* from PHASE_OPEN on: XVHOST_NET_... of packets that the guest sends */
+	uint32_t queues_max; /* the same: that the guest may have */
+	struct message_net_settings settings; /* in PHASE_PUBLISHED: as the worker has them ... */
+	struct message_net_settings wanted;   /* ... and as they were seen at the last look */
+};
+
 struct device {
 	bool used;
 	bool dirty; /* something may have changed: device_evaluate is to be called */
@@ -55,6 +63,7 @@ struct device {
 	enum device_failure failure;
 	union {
 		struct device_disk disk;
+		struct device_net net;
 	};
 
 	enum xenbus_state state_seen; /* of the backend, at the last look */

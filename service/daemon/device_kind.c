@@ -9,7 +9,7 @@
 
 #include "daemon/nodes.h"
 
-const struct device_kind *const device_kinds[DEVICE_KINDS] = {&device_kind_disk};
+const struct device_kind *const device_kinds[DEVICE_KINDS] = {&device_kind_disk, &device_kind_net};
 
 bool device_kind_has_script(const struct host *host, const char *directory, const char *name)
 {

@@ -3,14 +3,14 @@
  * device_kind.h - what is different between disks and network cards
  *
  * Theory of operation: device.c and device_action.c do for any device what its state asks for. Where a disk and a card differ they go
- * by the device's kind: device_disk.c.
+ * by the device's kind: device_disk.c and device_net.c.
  */
 #ifndef DAEMON_DEVICE_KIND_H
 #define DAEMON_DEVICE_KIND_H
 
 #include "daemon/device.h"
 
-#define DEVICE_KINDS 1
+#define DEVICE_KINDS 2
 
 struct device_kind {
 	enum device_class class;
@@ -63,7 +63,7 @@ struct device_kind {
 		      int64_t now_ms);
 };
 
-extern const struct device_kind device_kind_disk;
+extern const struct device_kind device_kind_disk, device_kind_net;
 extern const struct device_kind *const device_kinds[DEVICE_KINDS];
 
 /* device_kind_has_script - the last part of the path in the node `script` of this directory is that name. */

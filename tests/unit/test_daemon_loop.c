@@ -26,7 +26,7 @@
 
 #define WAIT_MS 5000 /* for anything that does not depend on a deadline of xvhostd's */
 #define DISK 51712   /* xvda */
-#define WATCHES 1    /* of an xvhostd without devices */
+#define WATCHES 2    /* of an xvhostd without devices */
 
 static char directory[64], lock_path[96], sysfs_path[96];
 static struct config config;
