@@ -321,7 +321,7 @@ dev-installed := \
 installed := $(dev-installed) \
 	755:$(O)/bin/xvhostd:$(SBINDIR)/xvhostd \
 	755:$(O)/bin/xvhost-worker:$(LIBEXECDIR)/xvhost-worker \
-	755:service/daemon/block-xvhost:$(SYSCONFDIR)/xen/scripts/block-xvhost \
+	$(foreach f,block-xvhost vif-xvhost,755:service/daemon/$f:$(SYSCONFDIR)/xen/scripts/$f) \
 	$(call page-entries,$(filter-out $(dev-pages),$(pages))) \
 	$(foreach f,$(units),644:$f:$(UNITDIR)/$(notdir $f)) \
 	$(foreach f,kernel/Kbuild $(wildcard kernel/*.[ch]),644:$f:$(DKMSDIR)/$(notdir $f)) \

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * test_daemon_script.c - the hotplug script, with a xenstore of files and a sleep that takes no time
+ * test_daemon_script.c - the hotplug scripts, with a xenstore of files and a sleep that takes no time
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,10 +11,21 @@
 
 #include "check_main.h"
 
-#define BACKEND "backend/vbd/3/51712"
-#define SCRIPT "service/daemon/block-xvhost"
+#define BACKEND "backend/vbd/3/51712" /* what it is called makes no difference to the scripts */
+
+/* A script, and the words that the toolstack runs it with. */
+static const struct {
+	const char *file, *add, *remove, *wrong, *of_wrong;
+} scripts[] = {
+	{"block-xvhost", "add", "remove", "online", "\"online\"; it must be add or remove"},
+	{"vif-xvhost", "online type_if=vif", "offline type_if=vif", "start",
+	 "\"start\"; it must be online, offline, add or remove"},
+};
+
+#define SCRIPTS (sizeof(scripts) / sizeof(scripts[0]))
 
 static char directory[64];
+static const char *script; /* the file's name */
 
 /* shell - run a command with $T for the test's directory; returns its status. */
 static int shell(const char *command)
@@ -44,12 +55,13 @@ static void tear_down(void)
 	shell("rm -r $T");
 }
 
-/* run_script - with this argument; returns its status. */
-static int run_script(const char *argument)
+/* run_script - with these arguments; returns its status. */
+static int run_script(const char *arguments)
 {
 	char command[256];
 
-	snprintf(command, sizeof(command), "PATH=$T/bin:$PATH sh " SCRIPT " %s 2>$T/errors", argument);
+	snprintf(command, sizeof(command), "PATH=$T/bin:$PATH sh service/daemon/%s %s 2>$T/errors", script,
+		 arguments);
 	return shell(command);
 }
 
@@ -73,8 +85,9 @@ static const char *value(const char *path)
 
 START_TEST(test_ready)
 {
+	script = scripts[_i].file;
 	shell("printf ready >$T/store/" BACKEND "/xvhost-status");
-	ck_assert_int_eq(run_script("add"), 0);
+	ck_assert_int_eq(run_script(scripts[_i].add), 0);
 	ck_assert_str_eq(value("store/" BACKEND "/hotplug-status"), "connected");
 	ck_assert_str_eq(value("store/" BACKEND "/hotplug-error"), "(none)");
 	ck_assert_str_eq(value("slept"), "(none)");
@@ -84,8 +97,9 @@ END_TEST
 
 START_TEST(test_ready_later)
 {
+	script = scripts[_i].file;
 	setenv("WHILE_ASLEEP", "printf ready >$T/store/" BACKEND "/xvhost-status", 1);
-	ck_assert_int_eq(run_script("add"), 0);
+	ck_assert_int_eq(run_script(scripts[_i].add), 0);
 	ck_assert_str_eq(value("store/" BACKEND "/hotplug-status"), "connected");
 	ck_assert_str_eq(value("slept"), "1\n");
 }
@@ -93,9 +107,10 @@ END_TEST
 
 START_TEST(test_error)
 {
+	script = scripts[_i].file;
 	shell("printf error >$T/store/" BACKEND "/xvhost-status");
 	shell("printf 'no disk' >$T/store/" BACKEND "/hotplug-error");
-	ck_assert_int_eq(run_script("add"), 1);
+	ck_assert_int_eq(run_script(scripts[_i].add), 1);
 	ck_assert_str_eq(value("store/" BACKEND "/hotplug-status"), "error");
 	ck_assert_str_eq(value("store/" BACKEND "/hotplug-error"), "no disk");
 }
@@ -103,7 +118,8 @@ END_TEST
 
 START_TEST(test_nobody)
 {
-	ck_assert_int_eq(run_script("add"), 1);
+	script = scripts[_i].file;
+	ck_assert_int_eq(run_script(scripts[_i].add), 1);
 	ck_assert_str_eq(value("store/" BACKEND "/hotplug-status"), "error");
 	ck_assert_ptr_nonnull(strstr(value("store/" BACKEND "/hotplug-error"), "xvhostd has not taken"));
 	ck_assert_str_eq(value("slept"), "1\n1\n1\n1\n1\n1\n1\n1\n");
@@ -112,17 +128,30 @@ END_TEST
 
 START_TEST(test_remove)
 {
-	ck_assert_int_eq(run_script("remove"), 0);
+	script = scripts[_i].file;
+	ck_assert_int_eq(run_script(scripts[_i].remove), 0);
+	ck_assert_str_eq(value("store/" BACKEND "/hotplug-status"), "(none)");
+}
+END_TEST
+
+/* The emulated card of an HVM guest. */
+START_TEST(test_emulated)
+{
+	script = "vif-xvhost";
+	shell("printf error >$T/store/" BACKEND "/xvhost-status");
+	ck_assert_int_eq(run_script("add type_if=tap"), 0);
+	ck_assert_int_eq(run_script("remove type_if=tap"), 0);
 	ck_assert_str_eq(value("store/" BACKEND "/hotplug-status"), "(none)");
 }
 END_TEST
 
 START_TEST(test_wrong_use)
 {
-	ck_assert_int_eq(run_script("online"), 1);
-	ck_assert_ptr_nonnull(strstr(value("errors"), "\"online\"; it must be add or remove"));
+	script = scripts[_i].file;
+	ck_assert_int_eq(run_script(scripts[_i].wrong), 1);
+	ck_assert_ptr_nonnull(strstr(value("errors"), scripts[_i].of_wrong));
 	unsetenv("XENBUS_PATH");
-	ck_assert_int_eq(run_script("add"), 1);
+	ck_assert_int_eq(run_script(scripts[_i].add), 1);
 	ck_assert_ptr_nonnull(strstr(value("errors"), "XENBUS_PATH is not set"));
 }
 END_TEST
@@ -130,12 +159,13 @@ END_TEST
 static void add_tests(TCase *test_case)
 {
 	tcase_add_checked_fixture(test_case, set_up, tear_down);
-	tcase_add_test(test_case, test_ready);
-	tcase_add_test(test_case, test_ready_later);
-	tcase_add_test(test_case, test_error);
-	tcase_add_test(test_case, test_nobody);
-	tcase_add_test(test_case, test_remove);
-	tcase_add_test(test_case, test_wrong_use);
+	tcase_add_loop_test(test_case, test_ready, 0, SCRIPTS);
+	tcase_add_loop_test(test_case, test_ready_later, 0, SCRIPTS);
+	tcase_add_loop_test(test_case, test_error, 0, SCRIPTS);
+	tcase_add_loop_test(test_case, test_nobody, 0, SCRIPTS);
+	tcase_add_loop_test(test_case, test_remove, 0, SCRIPTS);
+	tcase_add_test(test_case, test_emulated);
+	tcase_add_loop_test(test_case, test_wrong_use, 0, SCRIPTS);
 }
 
-CHECK_MAIN("daemon: hotplug script", add_tests)
+CHECK_MAIN("daemon: hotplug scripts", add_tests)
