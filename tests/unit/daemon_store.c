@@ -107,22 +107,30 @@ static void give_directory(const char *path, uint16_t owner, uint16_t reader)
 	free(value);
 }
 
-/* prepare - see daemon_store_set. */
-static void prepare(const char *path)
+/* prepare_device - as prepare, of a device of that kind, "vbd" or "vif". */
+static void prepare_device(const char *path, const char *kind)
 {
-	char device[XENSTORE_PATH_MAX], backend[64];
+	char device[XENSTORE_PATH_MAX], backend[64], frontend[64];
 	unsigned domid, id;
 	int used = 0;
 
-	snprintf(backend, sizeof(backend), "/local/domain/%u/backend/vbd/", host_domid);
+	snprintf(backend, sizeof(backend), "/local/domain/%u/backend/%s/", host_domid, kind);
+	snprintf(frontend, sizeof(frontend), "/local/domain/%%u/device/%s/%%u%%n", kind);
 	if (strncmp(path, backend, strlen(backend)) == 0 &&
 	    sscanf(path + strlen(backend), "%u/%u%n", &domid, &id, &used) == 2 && used > 0) {
 		snprintf(device, sizeof(device), "%s%u/%u", backend, domid, id);
 		give_directory(device, host_domid, (uint16_t)domid);
-	} else if (sscanf(path, "/local/domain/%u/device/vbd/%u%n", &domid, &id, &used) == 2 && used > 0) {
-		snprintf(device, sizeof(device), "/local/domain/%u/device/vbd/%u", domid, id);
+	} else if (sscanf(path, frontend, &domid, &id, &used) == 2 && used > 0) {
+		snprintf(device, sizeof(device), "/local/domain/%u/device/%s/%u", domid, kind, id);
 		give_directory(device, (uint16_t)domid, host_domid);
 	}
+}
+
+/* prepare - see daemon_store_set. */
+static void prepare(const char *path)
+{
+	prepare_device(path, "vbd");
+	prepare_device(path, "vif");
 }
 
 void daemon_store_start(uint16_t domid)

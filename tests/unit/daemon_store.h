@@ -20,7 +20,7 @@ void daemon_store_start(uint16_t domid);
 
 /*
  * daemon_store_set, daemon_store_unset - write a node or remove a directory, as the toolstack. A new node in
- * "backend/vbd/D/N" or "/local/domain/D/device/vbd/N" has the permissions that libxl gives it.
+ * "backend/vbd/D/N" or "/local/domain/D/device/vbd/N", or the same of a vif, has the permissions that libxl gives it.
  */
 void daemon_store_set(const char *path, const char *value);
 void daemon_store_unset(const char *path);
