@@ -21,26 +21,11 @@
 #include "daemon/device.h"
 #include "daemon/worker_process.h"
 #include "fake_worker.h"
+#include "daemon_run.h"
 #include "daemon_store.h"
 #include "sim/xenstore.h"
 
-#define WAIT_MS 5000 /* for anything that does not depend on a deadline of xvhostd's */
-#define DISK 51712   /* xvda */
-#define WATCHES 2    /* of an xvhostd without devices */
-
-static char directory[64], lock_path[96], sysfs_path[96];
-static struct config config;
-static struct daemon *daemon_tested;
-static int64_t clock_ahead_ms;
-
-/* clock_now_ms - in the place of clock.c's: the test can let time pass. */
-int64_t clock_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + clock_ahead_ms;
-}
+#define DISK 51712 /* xvda */
 
 /*
  * ---- the toolstack and the frontend
@@ -131,113 +116,10 @@ static void make_ring(unsigned domid)
 	set_frontend(domid, "state", "3");
 }
 
-/*
- * ---- running
- * ----------------------------------------------------------------------------------------------
- */
-
-/* start_daemon - one that finds what is there. */
-static void start_daemon(void)
-{
-	const struct daemon_settings settings = {
-		.platform = &daemon_store_platform,
-		.config = &config,
-		.lock_path = lock_path,
-		.sysfs_path = sysfs_path,
-	};
-
-	daemon_tested = daemon_create(&settings);
-	ck_assert_ptr_nonnull(daemon_tested);
-}
-
-/* turn_until - let the daemon run until a backend node has this value. */
+/* turn_until - let xvhostd run until a backend node has this value. */
 static void turn_until(unsigned domid, const char *name, const char *value)
 {
-	int64_t end_ms = clock_now_ms() + WAIT_MS;
-	int64_t ahead_ms = clock_ahead_ms;
-
-	while (strcmp(backend(domid, name), value) != 0) {
-		ck_assert_msg(clock_now_ms() - clock_ahead_ms + ahead_ms < end_ms,
-			      "guest %u: %s is %s, not %s", domid, name, backend(domid, name), value);
-		ck_assert(daemon_turn(daemon_tested, 20));
-	}
-}
-
-/* turn_for - let the daemon run for a while. */
-static void turn_for(int64_t while_ms)
-{
-	int64_t end_ms = clock_now_ms() + while_ms;
-
-	while (clock_now_ms() < end_ms)
-		ck_assert(daemon_turn(daemon_tested, 10));
-}
-
-/* children - how many worker processes there are; each is sent `signal_number` if that is not 0. */
-static int children(int signal_number)
-{
-	char path[64];
-	FILE *file;
-	int pid, count = 0;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-	file = fopen(path, "r");
-	ck_assert_ptr_nonnull(file);
-	for (; fscanf(file, "%d", &pid) == 1; count++)
-		ck_assert(signal_number == 0 || kill(pid, signal_number) == 0);
-	fclose(file);
-	return count;
-}
-
-/* turn_until_children - let the daemon run until there are that many workers. */
-static void turn_until_children(int count)
-{
-	int64_t end_ms = clock_now_ms() + WAIT_MS;
-
-	while (children(0) != count) {
-		ck_assert_int_lt(clock_now_ms(), end_ms);
-		ck_assert(daemon_turn(daemon_tested, 20));
-	}
-}
-
-/* stop_daemon - by SIGTERM; nothing of it is left. */
-static void stop_daemon(void)
-{
-	struct timespec begin, end;
-
-	clock_gettime(CLOCK_MONOTONIC, &begin);
-	ck_assert_int_eq(kill(getpid(), SIGTERM), 0);
-	do
-		clock_gettime(CLOCK_MONOTONIC, &end);
-	while (daemon_turn(daemon_tested, 20) && end.tv_sec - begin.tv_sec < 5);
-	ck_assert(daemon_destroy(daemon_tested));
-	daemon_tested = NULL;
-	ck_assert_int_eq(waitpid(-1, NULL, 0), -1);
-	ck_assert_int_eq(errno, ECHILD);
-	ck_assert_uint_eq(daemon_store_watches(), 0);
-	ck_assert_ptr_null(daemon_store_get("error"));
-	ck_assert_int_ne(access(lock_path, F_OK), 0);
-}
-
-static void set_up(void)
-{
-	snprintf(directory, sizeof(directory), "/tmp/xvhost-test-daemon-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(directory));
-	snprintf(lock_path, sizeof(lock_path), "%s/run/lock", directory);
-	snprintf(sysfs_path, sizeof(sysfs_path), "%s/sys", directory);
-	config_set_defaults(&config);
-	snprintf(config.worker, sizeof(config.worker), "%s", fake_worker_path());
-	log_init("xvhostd", LOG_LEVEL_DEBUG);
-	daemon_store_start(0);
-}
-
-static void tear_down(void)
-{
-	char command[512];
-
-	if (daemon_tested != NULL)
-		stop_daemon();
-	snprintf(command, sizeof(command), "rm -r %s", directory);
-	ck_assert_int_eq(system(command), 0);
+	daemon_run_until(path_of("backend", domid, name), value);
 }
 
 /* connect_ring - the frontend's part, of a device that waits for it. */
@@ -257,7 +139,7 @@ static void attach(unsigned domid, const char *target)
 	make_ring(domid);
 	turn_until(domid, "state", "4");
 	set_frontend(domid, "state", "4");
-	turn_for(20);
+	daemon_run_for(20);
 	ck_assert_str_eq(backend(domid, "state"), "4");
 }
 
@@ -265,11 +147,11 @@ static void attach(unsigned domid, const char *target)
 static void detach(unsigned domid)
 {
 	begin_detach(domid);
-	turn_for(20);
+	daemon_run_for(20);
 	set_frontend(domid, "state", "6");
 	turn_until(domid, "state", "6");
 	remove_device(domid);
-	turn_for(20);
+	daemon_run_for(20);
 	ck_assert_str_eq(error_node(domid), "(none)");
 }
 
@@ -282,7 +164,7 @@ START_TEST(test_attach_and_detach)
 {
 	unsigned nodes;
 
-	start_daemon();
+	daemon_run_start();
 	daemon_store_set("backend/vbd", "");
 	daemon_store_set("/local/domain/3/device/vbd", "");
 	nodes = daemon_store_nodes();
@@ -296,25 +178,25 @@ START_TEST(test_attach_and_detach)
 	ck_assert_str_eq(backend(3, "feature-max-indirect-segments"), "256");
 	ck_assert_str_eq(backend(3, "max-ring-page-order"), "4");
 	ck_assert_str_eq(error_node(3), "(none)");
-	ck_assert_int_eq(children(0), 1);
-	ck_assert_uint_eq(daemon_store_watches(), WATCHES + 1);
+	ck_assert_int_eq(daemon_run_children(0), 1);
+	ck_assert_uint_eq(daemon_store_watches(), DAEMON_RUN_WATCHES + 1);
 
 	begin_detach(3);
-	turn_for(50);
+	daemon_run_for(50);
 	ck_assert_str_eq(backend(3, "state"), "5");
 	set_frontend(3, "state", "6");
 	turn_until(3, "state", "6");
-	turn_until_children(0);
+	daemon_run_until_children(0);
 	remove_device(3);
-	turn_for(20);
-	ck_assert_uint_eq(daemon_store_watches(), WATCHES);
+	daemon_run_for(20);
+	ck_assert_uint_eq(daemon_store_watches(), DAEMON_RUN_WATCHES);
 	ck_assert_uint_eq(daemon_store_nodes(), nodes);
 }
 END_TEST
 
 START_TEST(test_read_only)
 {
-	start_daemon();
+	daemon_run_start();
 	attach(3, "read-only");
 	ck_assert_str_eq(backend(3, "info"), "4");
 	make_device(4, "good");
@@ -327,7 +209,7 @@ END_TEST
 /* What libxl writes for direct-io-safe goes to the worker. */
 START_TEST(test_direct_io_safe)
 {
-	start_daemon();
+	daemon_run_start();
 	attach(3, "direct");
 	ck_assert_str_eq(backend(3, "info"), "0");
 	make_device(4, "direct");
@@ -343,7 +225,7 @@ END_TEST
 
 START_TEST(test_discard_nodes)
 {
-	start_daemon();
+	daemon_run_start();
 	attach(3, "erases");
 	ck_assert_str_eq(backend(3, "feature-discard"), "1");
 	ck_assert_str_eq(backend(3, "discard-secure"), "1");
@@ -358,7 +240,7 @@ END_TEST
 /* As libxl has it for devtype=cdrom: read-only and removable, too. */
 START_TEST(test_cdrom)
 {
-	start_daemon();
+	daemon_run_start();
 	make_device(3, "good");
 	set_backend(3, "mode", "r");
 	set_backend(3, "removable", "1");
@@ -381,13 +263,13 @@ static void attach_drive(void)
 	set_backend(3, "device-type", "cdrom");
 	connect_ring(3);
 	set_frontend(3, "state", "4");
-	turn_for(20);
+	daemon_run_for(20);
 }
 
 /* What the guest is told, and the toolstack, if there is something wrong with the medium. */
 START_TEST(test_medium)
 {
-	start_daemon();
+	daemon_run_start();
 	attach_drive();
 	ck_assert_str_eq(backend(3, "sectors"), "2048");
 	set_backend(3, "params", "");
@@ -407,7 +289,7 @@ START_TEST(test_medium)
 	ck_assert_str_eq(error_node(3), "(none)");
 	ck_assert_str_eq(backend(3, "info"), "7");
 	ck_assert_str_eq(backend(3, "state"), "4");
-	ck_assert_int_eq(children(0), 1);
+	ck_assert_int_eq(daemon_run_children(0), 1);
 	detach(3);
 }
 END_TEST
@@ -417,7 +299,7 @@ START_TEST(test_bad_medium)
 {
 	char target[TARGET_MAX + 1];
 
-	start_daemon();
+	daemon_run_start();
 	attach_drive();
 	memset(target, 'x', TARGET_MAX);
 	target[TARGET_MAX] = '\0';
@@ -426,7 +308,7 @@ START_TEST(test_bad_medium)
 	ck_assert_ptr_nonnull(strstr(backend(3, "hotplug-error"), "it must have from 1 to 1023 characters"));
 	/* The medium that was there is there still. */
 	ck_assert_str_eq(backend(3, "sectors"), "2048");
-	turn_for(50);
+	daemon_run_for(50);
 	set_backend(3, "params", "another");
 	turn_until(3, "sectors", "4096");
 	ck_assert_str_eq(backend(3, "xvhost-status"), "ready");
@@ -437,10 +319,10 @@ END_TEST
 /* A disk that is no drive keeps what it was opened with. */
 START_TEST(test_not_a_drive)
 {
-	start_daemon();
+	daemon_run_start();
 	attach(3, "good");
 	set_backend(3, "params", "another");
-	turn_for(100);
+	daemon_run_for(100);
 	ck_assert_str_eq(backend(3, "sectors"), "2048");
 	ck_assert_str_eq(backend(3, "state"), "4");
 	detach(3);
@@ -450,7 +332,7 @@ END_TEST
 /* A drive that begins without a medium; a disk can't. */
 START_TEST(test_empty_drive)
 {
-	start_daemon();
+	daemon_run_start();
 	make_device(3, "");
 	set_backend(3, "removable", "1");
 	connect_ring(3);
@@ -463,7 +345,7 @@ END_TEST
 
 START_TEST(test_guest_closes_and_comes_back)
 {
-	start_daemon();
+	daemon_run_start();
 	attach(3, "good");
 	for (unsigned i = 0; i < 3; i++) {
 		set_frontend(3, "state", "5");
@@ -473,33 +355,33 @@ START_TEST(test_guest_closes_and_comes_back)
 		set_frontend(3, "state", "1");
 		connect_ring(3);
 	}
-	ck_assert_int_eq(children(0), 1);
+	ck_assert_int_eq(daemon_run_children(0), 1);
 }
 END_TEST
 
 START_TEST(test_destroy)
 {
-	start_daemon();
+	daemon_run_start();
 	attach(3, "good");
 	begin_detach(3);
 	daemon_store_unset(path_of("frontend", 3, ""));
 	turn_until(3, "state", "6");
-	turn_until_children(0);
+	daemon_run_until_children(0);
 	remove_device(3);
-	turn_for(20);
-	ck_assert_uint_eq(daemon_store_watches(), WATCHES);
+	daemon_run_for(20);
+	ck_assert_uint_eq(daemon_store_watches(), DAEMON_RUN_WATCHES);
 
 	attach(4, "good");
 	remove_device(4);
-	turn_until_children(0);
-	ck_assert_uint_eq(daemon_store_watches(), WATCHES);
+	daemon_run_until_children(0);
+	ck_assert_uint_eq(daemon_store_watches(), DAEMON_RUN_WATCHES);
 	ck_assert_ptr_null(daemon_store_get("backend/vbd/4"));
 }
 END_TEST
 
 START_TEST(test_new_device_of_the_same_number)
 {
-	start_daemon();
+	daemon_run_start();
 	attach(3, "good");
 	remove_device(3);
 	make_device(3, "read-only");
@@ -517,12 +399,12 @@ START_TEST(test_devices_that_are_there)
 	set_backend(5, "script", "block-xvhost");
 	daemon_store_set("backend/vbd/x/y/script", "block-xvhost");
 	daemon_store_set("backend/vbd/99999/1/script", "block-xvhost");
-	start_daemon();
+	daemon_run_start();
 	turn_until(3, "state", "2");
 	turn_until(5, "state", "2");
-	turn_for(20);
+	daemon_run_for(20);
 	ck_assert_str_eq(backend(4, "state"), "1");
-	ck_assert_int_eq(children(0), 2);
+	ck_assert_int_eq(daemon_run_children(0), 2);
 }
 END_TEST
 
@@ -538,16 +420,16 @@ static void check_refused(unsigned domid, const char *number, const char *text)
 	ck_assert_str_eq(error_node(domid), error);
 	begin_detach(domid);
 	turn_until(domid, "state", "6");
-	turn_until_children(0);
+	daemon_run_until_children(0);
 	remove_device(domid);
-	turn_for(20);
+	daemon_run_for(20);
 	ck_assert_ptr_null(daemon_store_get("error"));
-	ck_assert_uint_eq(daemon_store_watches(), WATCHES);
+	ck_assert_uint_eq(daemon_store_watches(), DAEMON_RUN_WATCHES);
 }
 
 START_TEST(test_open_fails)
 {
-	start_daemon();
+	daemon_run_start();
 	make_device(3, "bad");
 	check_refused(3, "2", "no such disk");
 }
@@ -555,11 +437,11 @@ END_TEST
 
 START_TEST(test_open_fails_and_frontend_waits)
 {
-	start_daemon();
+	daemon_run_start();
 	make_device(3, "bad");
 	turn_until(3, "state", "2");
 	make_ring(3);
-	turn_for(50);
+	daemon_run_for(50);
 	/* The toolstack must see 2. */
 	ck_assert_str_eq(backend(3, "state"), "2");
 	set_backend(3, "hotplug-status", "error");
@@ -569,9 +451,9 @@ START_TEST(test_open_fails_and_frontend_waits)
 
 	set_backend(3, "params", "good");
 	set_frontend(3, "state", "1");
-	turn_for(50);
+	daemon_run_for(50);
 	ck_assert_str_eq(backend(3, "state"), "6");
-	clock_ahead_ms += OPEN_PAUSE_MS;
+	daemon_run_ahead_ms += OPEN_PAUSE_MS;
 	turn_until(3, "state", "2");
 	ck_assert_str_eq(backend(3, "xvhost-status"), "ready");
 	ck_assert_str_eq(backend(3, "hotplug-error"), "(none)");
@@ -581,7 +463,7 @@ END_TEST
 
 START_TEST(test_worker_dies_opening)
 {
-	start_daemon();
+	daemon_run_start();
 	make_device(3, "dies-opening");
 	check_refused(3, "5", "the worker is gone, it ended with status 3, before it opened the disk");
 }
@@ -589,7 +471,7 @@ END_TEST
 
 START_TEST(test_worker_says_nonsense)
 {
-	start_daemon();
+	daemon_run_start();
 	make_device(3, "nonsense");
 	check_refused(3, "5",
 		      "the worker is gone, it was ended by signal 9 (Killed), before it opened the disk");
@@ -598,17 +480,17 @@ END_TEST
 
 START_TEST(test_worker_answers_twice)
 {
-	start_daemon();
+	daemon_run_start();
 	make_device(3, "opens-twice");
-	turn_until_children(1);
-	turn_until_children(0);
+	daemon_run_until_children(1);
+	daemon_run_until_children(0);
 }
 END_TEST
 
 START_TEST(test_no_worker)
 {
-	snprintf(config.worker, sizeof(config.worker), "/nowhere/worker");
-	start_daemon();
+	snprintf(daemon_run_config.worker, sizeof(daemon_run_config.worker), "/nowhere/worker");
+	daemon_run_start();
 	make_device(3, "good");
 	check_refused(3, "11", "can't start the worker /nowhere/worker: No such file or directory");
 }
@@ -616,11 +498,11 @@ END_TEST
 
 START_TEST(test_worker_is_silent)
 {
-	start_daemon();
+	daemon_run_start();
 	make_device(3, "silent");
-	turn_for(50);
+	daemon_run_for(50);
 	ck_assert_str_eq(backend(3, "state"), "1");
-	clock_ahead_ms += OPEN_TIMEOUT_MS;
+	daemon_run_ahead_ms += OPEN_TIMEOUT_MS;
 	check_refused(3, "110", "the worker has not opened the disk within 7000 ms");
 }
 END_TEST
@@ -641,7 +523,7 @@ START_TEST(test_bad_wish)
 	daemon_store_set(path_of("backend", 3, "mode"), "w");
 	make_device(3, "good");
 	set_backend(3, bad_wishes[_i].node, bad_wishes[_i].value);
-	start_daemon();
+	daemon_run_start();
 	check_refused(3, "22", bad_wishes[_i].text);
 }
 END_TEST
@@ -653,7 +535,7 @@ START_TEST(test_long_target)
 	memset(target, 't', TARGET_MAX);
 	target[TARGET_MAX] = '\0';
 	make_device(3, target);
-	start_daemon();
+	daemon_run_start();
 	check_refused(3, "22",
 		      "the target (backend node params) is \"tttttttttttttttttttttttttttttttttttttttt\"; it "
 		      "must have "
@@ -663,8 +545,8 @@ END_TEST
 
 START_TEST(test_no_watch)
 {
-	start_daemon();
-	turn_for(20);
+	daemon_run_start();
+	daemon_run_for(20);
 	daemon_store_fail_watches(E2BIG);
 	make_device(3, "good");
 	check_refused(
@@ -680,12 +562,12 @@ END_TEST
 static void check_runtime_failure(unsigned domid, const char *error)
 {
 	turn_until(domid, "state", "5");
-	turn_for(50);
+	daemon_run_for(50);
 	ck_assert_str_eq(error_node(domid), error);
 	ck_assert_str_eq(backend(domid, "state"), "5");
 	set_frontend(domid, "state", "6");
 	turn_until(domid, "state", "6");
-	clock_ahead_ms += OPEN_PAUSE_MS;
+	daemon_run_ahead_ms += OPEN_PAUSE_MS;
 	set_frontend(domid, "state", "1");
 	turn_until(domid, "state", "2");
 	ck_assert_str_eq(error_node(domid), "(none)");
@@ -693,7 +575,7 @@ static void check_runtime_failure(unsigned domid, const char *error)
 
 START_TEST(test_bad_ring_nodes)
 {
-	start_daemon();
+	daemon_run_start();
 	make_device(3, "good");
 	turn_until(3, "state", "2");
 	set_frontend(3, "ring-ref", "-8");
@@ -723,7 +605,7 @@ static const struct {
 
 START_TEST(test_failure_of_changing)
 {
-	start_daemon();
+	daemon_run_start();
 	attach_drive();
 	set_backend(3, "params", failures_of_changing[_i].target);
 	turn_until(3, "state", "5");
@@ -731,7 +613,7 @@ START_TEST(test_failure_of_changing)
 	set_frontend(3, "state", "6");
 	turn_until(3, "state", "6");
 	set_backend(3, "params", "good");
-	clock_ahead_ms += OPEN_PAUSE_MS;
+	daemon_run_ahead_ms += OPEN_PAUSE_MS;
 	set_frontend(3, "state", "1");
 	connect_ring(3);
 	ck_assert_str_eq(backend(3, "sectors"), "2048");
@@ -740,7 +622,7 @@ END_TEST
 
 START_TEST(test_runtime_failure)
 {
-	start_daemon();
+	daemon_run_start();
 	make_device(3, runtime_failures[_i].target);
 	turn_until(3, "state", "2");
 	make_ring(3);
@@ -750,16 +632,16 @@ END_TEST
 
 START_TEST(test_worker_dies_before_use)
 {
-	start_daemon();
+	daemon_run_start();
 	make_device(3, "good");
 	turn_until(3, "state", "2");
 	make_device(4, "good");
 	turn_until(4, "state", "2");
 	/* Both workers end; the disks are opened again by new ones. */
-	ck_assert_int_eq(children(SIGKILL), 2);
-	turn_for(50);
-	clock_ahead_ms += OPEN_PAUSE_MS;
-	turn_until_children(2);
+	ck_assert_int_eq(daemon_run_children(SIGKILL), 2);
+	daemon_run_for(50);
+	daemon_run_ahead_ms += OPEN_PAUSE_MS;
+	daemon_run_until_children(2);
 	make_ring(3);
 	turn_until(3, "state", "4");
 }
@@ -769,7 +651,7 @@ END_TEST
 START_TEST(test_device_models_are_cleaned_up)
 {
 	make_device(3, "good");
-	start_daemon();
+	daemon_run_start();
 	turn_until(3, "state", "2");
 	ck_assert_uint_eq(daemon_store_clean_ups(3), 1);
 	make_device(4, "dies-connected");
@@ -785,7 +667,7 @@ END_TEST
 
 START_TEST(test_guests_do_not_harm_each_other)
 {
-	start_daemon();
+	daemon_run_start();
 	attach(3, "good");
 	make_device(4, "dies-connected");
 	turn_until(4, "state", "2");
@@ -803,15 +685,15 @@ END_TEST
 
 START_TEST(test_worker_hangs_at_detach)
 {
-	start_daemon();
+	daemon_run_start();
 	attach(3, "hangs-disconnecting");
 	begin_detach(3);
 	set_frontend(3, "state", "6");
-	turn_for(50);
+	daemon_run_for(50);
 	ck_assert_str_eq(backend(3, "state"), "5");
-	clock_ahead_ms += DISCONNECT_TIMEOUT_MS;
+	daemon_run_ahead_ms += DISCONNECT_TIMEOUT_MS;
 	turn_until(3, "state", "6");
-	turn_until_children(0);
+	daemon_run_until_children(0);
 }
 END_TEST
 
@@ -837,78 +719,78 @@ static void attach_second(const char *target)
 		daemon_store_set(nodes[i][0], nodes[i][1]);
 	daemon_store_set(SECOND_BACKEND "/params", target);
 	daemon_store_set(SECOND_BACKEND "/state", "1");
-	turn_for(100);
+	daemon_run_for(100);
 	ck_assert_str_eq(daemon_store_get(SECOND_BACKEND "/state"), "4");
 }
 
 /* Storage that hangs keeps the disk that is on it, and none of the guest's others; when these have ended, so does the wait. */
 START_TEST(test_disk_hangs_at_detach)
 {
-	start_daemon();
+	daemon_run_start();
 	attach(3, "hangs-disconnecting");
 	attach_second("good");
 	begin_detach(3);
 	set_frontend(3, "state", "6");
 	for (int i = 0; i < 3; i++) {
-		turn_for(50);
-		clock_ahead_ms += DISCONNECT_TIMEOUT_MS;
+		daemon_run_for(50);
+		daemon_run_ahead_ms += DISCONNECT_TIMEOUT_MS;
 	}
-	turn_for(50);
+	daemon_run_for(50);
 	ck_assert_str_eq(backend(3, "state"), "5");
 	ck_assert_ptr_nonnull(strstr(error_node(3), "the storage has not answered in time"));
-	ck_assert_int_eq(children(0), 1);
+	ck_assert_int_eq(daemon_run_children(0), 1);
 	ck_assert_str_eq(daemon_store_get(SECOND_BACKEND "/state"), "4");
 	daemon_store_set(SECOND_BACKEND "/online", "0");
 	daemon_store_set(SECOND_BACKEND "/state", "5");
 	daemon_store_set(SECOND_FRONTEND "/state", "6");
-	turn_for(50);
+	daemon_run_for(50);
 	ck_assert_str_eq(daemon_store_get(SECOND_BACKEND "/state"), "6");
-	clock_ahead_ms += DISCONNECT_TIMEOUT_MS;
+	daemon_run_ahead_ms += DISCONNECT_TIMEOUT_MS;
 	turn_until(3, "state", "6");
-	turn_until_children(0);
+	daemon_run_until_children(0);
 	remove_device(3);
-	turn_for(20);
+	daemon_run_for(20);
 	ck_assert_str_eq(error_node(3), "(none)");
 }
 END_TEST
 
 START_TEST(test_worker_that_does_not_stop)
 {
-	start_daemon();
+	daemon_run_start();
 	attach(3, "stubborn");
 	detach(3);
-	turn_for(50);
-	ck_assert_int_eq(children(0), 1);
+	daemon_run_for(50);
+	ck_assert_int_eq(daemon_run_children(0), 1);
 	/* A new device doesn't wait for it. */
 	attach(3, "good");
-	ck_assert_int_eq(children(0), 2);
-	clock_ahead_ms += WORKER_STOP_TIMEOUT_MS;
-	turn_until_children(1);
+	ck_assert_int_eq(daemon_run_children(0), 2);
+	daemon_run_ahead_ms += WORKER_STOP_TIMEOUT_MS;
+	daemon_run_until_children(1);
 	ck_assert_str_eq(backend(3, "state"), "4");
 }
 END_TEST
 
 START_TEST(test_stop_kills_a_stubborn_worker)
 {
-	start_daemon();
+	daemon_run_start();
 	attach(3, "stubborn");
 	ck_assert_int_eq(kill(getpid(), SIGTERM), 0);
 	for (unsigned i = 0; i < 5; i++)
-		ck_assert(daemon_turn(daemon_tested, 10));
-	clock_ahead_ms += WORKER_STOP_TIMEOUT_MS;
+		daemon_run_turn(10);
+	daemon_run_ahead_ms += WORKER_STOP_TIMEOUT_MS;
 }
 END_TEST
 
 START_TEST(test_stop_and_start_again)
 {
-	start_daemon();
+	daemon_run_start();
 	attach(3, "good");
 	make_device(4, "good");
 	turn_until(4, "state", "2");
 	make_device(5, "silent");
 	make_device(6, "bad");
 	turn_until(6, "state", "2");
-	stop_daemon();
+	daemon_run_stop();
 	ck_assert_str_eq(backend(3, "state"), "4");
 	ck_assert_str_eq(backend(4, "state"), "2");
 	ck_assert_str_eq(backend(5, "state"), "1");
@@ -916,13 +798,13 @@ START_TEST(test_stop_and_start_again)
 	daemon_store_unset(path_of("backend", 3, "sectors"));
 	set_backend(5, "params", "good");
 	set_backend(6, "params", "good");
-	start_daemon();
+	daemon_run_start();
 	turn_until(3, "sectors", "2048");
 	ck_assert_str_eq(backend(3, "state"), "4");
 	turn_until(5, "state", "2");
 	turn_until(6, "xvhost-status", "ready");
 	ck_assert_str_eq(backend(6, "hotplug-error"), "(none)");
-	ck_assert_int_eq(children(0), 4);
+	ck_assert_int_eq(daemon_run_children(0), 4);
 	make_ring(4);
 	turn_until(4, "state", "4");
 	detach(3);
@@ -931,11 +813,11 @@ END_TEST
 
 START_TEST(test_start_again_without_the_disk)
 {
-	start_daemon();
+	daemon_run_start();
 	attach(3, "good");
-	stop_daemon();
+	daemon_run_stop();
 	set_backend(3, "params", "bad");
-	start_daemon();
+	daemon_run_start();
 	turn_until(3, "state", "5");
 	ck_assert_str_eq(error_node(3), "2 no such disk");
 }
@@ -944,16 +826,16 @@ END_TEST
 /* The worker of an xvhostd that was killed may have to end first, and the guest can wait longer than the toolstack. */
 START_TEST(test_start_again_and_worker_is_silent)
 {
-	start_daemon();
+	daemon_run_start();
 	attach(3, "good");
-	stop_daemon();
+	daemon_run_stop();
 	set_backend(3, "params", "silent");
-	start_daemon();
-	turn_for(50);
-	clock_ahead_ms += OPEN_TIMEOUT_MS;
-	turn_for(50);
+	daemon_run_start();
+	daemon_run_for(50);
+	daemon_run_ahead_ms += OPEN_TIMEOUT_MS;
+	daemon_run_for(50);
 	ck_assert_str_eq(backend(3, "state"), "4");
-	clock_ahead_ms += REOPEN_TIMEOUT_MS - OPEN_TIMEOUT_MS;
+	daemon_run_ahead_ms += REOPEN_TIMEOUT_MS - OPEN_TIMEOUT_MS;
 	turn_until(3, "state", "5");
 	ck_assert_str_eq(error_node(3), "110 the worker has not opened the disk within 30000 ms");
 }
@@ -965,21 +847,21 @@ START_TEST(test_kernel_driver)
 
 	snprintf(command, sizeof(command),
 		 "mkdir -p %s/bus/xen-backend/drivers/vbd %s/bus/xen-backend/devices/vbd-3-%d/driver",
-		 sysfs_path, sysfs_path, DISK);
+		 daemon_run_sysfs_path, daemon_run_sysfs_path, DISK);
 	ck_assert_int_eq(system(command), 0);
-	start_daemon();
+	daemon_run_start();
 	make_device(3, "good");
 	turn_until(3, "xvhost-status", "error");
 	ck_assert_ptr_nonnull(strstr(backend(3, "hotplug-error"), "rmmod xen_blkback"));
 	ck_assert_ptr_nonnull(strstr(error_node(3), "16 the kernel's driver"));
 	begin_detach(3);
 	set_frontend(3, "state", "6");
-	turn_for(50);
+	daemon_run_for(50);
 	ck_assert_str_eq(backend(3, "state"), "5");
-	ck_assert_int_eq(children(0), 0);
+	ck_assert_int_eq(daemon_run_children(0), 0);
 	attach(4, "good");
 	remove_device(3);
-	turn_for(20);
+	daemon_run_for(20);
 	ck_assert_ptr_null(daemon_store_get("error"));
 }
 END_TEST
@@ -988,52 +870,52 @@ START_TEST(test_kernel_driver_comes_later)
 {
 	char command[512];
 
-	start_daemon();
+	daemon_run_start();
 	make_device(3, "good");
-	turn_until_children(1);
+	daemon_run_until_children(1);
 	/* The disk is being opened. */
-	snprintf(command, sizeof(command), "mkdir -p %s/bus/xen-backend/devices/vbd-3-%d/driver", sysfs_path,
-		 DISK);
+	snprintf(command, sizeof(command), "mkdir -p %s/bus/xen-backend/devices/vbd-3-%d/driver",
+		 daemon_run_sysfs_path, DISK);
 	ck_assert_int_eq(system(command), 0);
 	turn_until(3, "xvhost-status", "error");
-	turn_until_children(0);
+	daemon_run_until_children(0);
 	ck_assert_str_eq(backend(3, "state"), "1");
 	remove_device(3);
-	turn_for(20);
+	daemon_run_for(20);
 }
 END_TEST
 
 START_TEST(test_driver_domain)
 {
 	daemon_store_start(2);
-	start_daemon();
+	daemon_run_start();
 	attach(3, "good");
 	begin_detach(3);
 	set_frontend(3, "state", "6");
 	turn_until(3, "state", "6");
-	turn_for(50);
+	daemon_run_for(50);
 	ck_assert_str_eq(backend(3, "state"), "6");
-	clock_ahead_ms += REMOVE_DELAY_MS;
+	daemon_run_ahead_ms += REMOVE_DELAY_MS;
 	turn_until(3, "state", "(none)");
-	turn_for(20);
+	daemon_run_for(20);
 	/* The directory above is the toolstack's, and only it can remove that. */
 	ck_assert_ptr_null(daemon_store_get(path_of("backend", 3, "")));
 	ck_assert_ptr_nonnull(daemon_store_get("/local/domain/2/backend/vbd/3"));
-	ck_assert_uint_eq(daemon_store_watches(), WATCHES);
+	ck_assert_uint_eq(daemon_store_watches(), DAEMON_RUN_WATCHES);
 	/* It is the toolstack's there, and we could not make it again. */
 	make_device(3, "bad");
 	turn_until(3, "xvhost-status", "error");
-	turn_for(20);
+	daemon_run_for(20);
 	/* No script runs: the toolstack sees that something is wrong by waiting for 2 in vain. */
 	ck_assert_str_eq(backend(3, "state"), "1");
 	ck_assert_str_eq(backend(3, "hotplug-error"), "no such disk");
 	ck_assert_str_eq(error_node(3), "2 no such disk");
 	begin_detach(3);
 	turn_until(3, "state", "6");
-	clock_ahead_ms += REMOVE_DELAY_MS;
+	daemon_run_ahead_ms += REMOVE_DELAY_MS;
 	turn_until(3, "state", "(none)");
 	daemon_store_unset("/local/domain/3/device/vbd/51712");
-	turn_for(20);
+	daemon_run_for(20);
 	ck_assert_ptr_nonnull(daemon_store_get("error"));
 	ck_assert_ptr_null(daemon_store_get("error/backend"));
 	daemon_store_unset("error");
@@ -1046,7 +928,7 @@ START_TEST(test_driver_domain_without_nodes)
 	char path[64];
 
 	daemon_store_start(2);
-	start_daemon();
+	daemon_run_start();
 	attach(3, "good");
 	/* Another backend's nodes are this domain's, too. */
 	for (unsigned i = 0; i < SIM_STORE_NODES_MAX; i++) {
@@ -1054,12 +936,12 @@ START_TEST(test_driver_domain_without_nodes)
 		daemon_store_set(path, "");
 	}
 	make_device(4, "good");
-	turn_for(100);
+	daemon_run_for(100);
 	ck_assert_str_eq(backend(4, "state"), "1");
 	ck_assert_str_eq(backend(4, "feature-persistent"), "(none)");
 	ck_assert_str_eq(backend(3, "state"), "4");
 	daemon_store_unset("backend/vbd/9");
-	clock_ahead_ms += WRITE_PAUSE_MS;
+	daemon_run_ahead_ms += WRITE_PAUSE_MS;
 	turn_until(4, "state", "2");
 	/* The rest needs no new nodes. */
 	for (unsigned i = 0; i < SIM_STORE_NODES_MAX; i++) {
@@ -1074,7 +956,7 @@ END_TEST
 
 START_TEST(test_state_storm)
 {
-	start_daemon();
+	daemon_run_start();
 	attach(3, "good");
 	make_device(4, "good");
 	for (unsigned i = 0; i < 900; i++)
@@ -1086,33 +968,33 @@ END_TEST
 
 START_TEST(test_write_conflicts)
 {
-	start_daemon();
+	daemon_run_start();
 	daemon_store_conflict(25);
 	attach(3, "good");
 	daemon_store_fail_writes(ENOSPC);
 	set_frontend(3, "state", "5");
-	turn_for(50);
+	daemon_run_for(50);
 	ck_assert_str_eq(backend(3, "state"), "4");
 	daemon_store_fail_writes(0);
-	clock_ahead_ms += WRITE_PAUSE_MS;
+	daemon_run_ahead_ms += WRITE_PAUSE_MS;
 	turn_until(3, "state", "5");
 }
 END_TEST
 
 START_TEST(test_xenstore_can_not_be_read)
 {
-	start_daemon();
+	daemon_run_start();
 	attach(3, "good");
 	daemon_store_fail_reads(EIO);
 	set_frontend(3, "state", "4");
 	set_backend(3, "state", "4");
-	turn_for(50);
+	daemon_run_for(50);
 	daemon_store_fail_reads(0);
 	ck_assert_str_eq(backend(3, "state"), "4");
-	ck_assert_int_eq(children(0), 1);
-	ck_assert_uint_eq(daemon_store_watches(), WATCHES + 1);
+	ck_assert_int_eq(daemon_run_children(0), 1);
+	ck_assert_uint_eq(daemon_store_watches(), DAEMON_RUN_WATCHES + 1);
 	detach(3);
-	turn_until_children(0);
+	daemon_run_until_children(0);
 }
 END_TEST
 
@@ -1120,19 +1002,19 @@ START_TEST(test_only_one)
 {
 	const struct daemon_settings settings = {
 		.platform = &daemon_store_platform,
-		.config = &config,
-		.lock_path = lock_path,
-		.sysfs_path = sysfs_path,
+		.config = &daemon_run_config,
+		.lock_path = daemon_run_lock_path,
+		.sysfs_path = daemon_run_sysfs_path,
 	};
 
-	start_daemon();
+	daemon_run_start();
 	ck_assert_ptr_null(daemon_create(&settings));
 }
 END_TEST
 
 static void add_tests(TCase *test_case)
 {
-	tcase_add_checked_fixture(test_case, set_up, tear_down);
+	tcase_add_checked_fixture(test_case, daemon_run_set_up, daemon_run_tear_down);
 	tcase_add_test(test_case, test_attach_and_detach);
 	tcase_add_test(test_case, test_read_only);
 	tcase_add_test(test_case, test_direct_io_safe);
