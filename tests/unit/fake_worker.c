@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * fake_worker.c - a worker process that has no disks and does what its targets say
+ * fake_worker.c - a worker process that has no disks and no cards and does what their targets say
  */
 #include "fake_worker.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,26 +16,34 @@
 
 #include "worker/messages.h"
 
-#define DISKS_MAX 64
+#define DEVICES_MAX 64
 
 static struct {
+	enum device_class class;
 	uint32_t id;
 	char target[TARGET_MAX];
-} disks[DISKS_MAX];
-static unsigned disk_count;
+} devices[DEVICES_MAX];
+static unsigned device_count;
 
-/* target_of - the place for what the disk was opened with last. */
-static char *target_of(uint32_t id)
+/* target_of_device - the place for what the device was opened with last. */
+static char *target_of_device(enum device_class class, uint32_t id)
 {
 	unsigned i = 0;
 
-	while (i < disk_count && disks[i].id != id)
+	while (i < device_count && (devices[i].id != id || devices[i].class != class))
 		i++;
-	if (i == DISKS_MAX)
+	if (i == DEVICES_MAX)
 		exit(90);
-	if (i == disk_count)
-		disks[disk_count++].id = id;
-	return disks[i].target;
+	if (i == device_count) {
+		devices[device_count].class = class;
+		devices[device_count++].id = id;
+	}
+	return devices[i].target;
+}
+
+static char *target_of(uint32_t id)
+{
+	return target_of_device(DEVICE_DISK, id);
 }
 
 /* is - the disk's target is this one. */
@@ -125,6 +135,115 @@ static void connect_disk(int fd, struct message *message)
 		exit(5);
 }
 
+/* ---- cards ---- */
+
+/* record - a line for the test. */
+__attribute__((format(printf, 1, 2))) static void record(const char *format, ...)
+{
+	const char *path = getenv(FAKE_RECORD);
+	FILE *file = path != NULL ? fopen(path, "ae") : NULL;
+	va_list arguments;
+
+	if (file == NULL)
+		return;
+	va_start(arguments, format);
+	vfprintf(file, format, arguments);
+	va_end(arguments);
+	fputc('\n', file);
+	fclose(file);
+}
+
+static void record_settings(const char *what, const struct message_net_settings *settings)
+{
+	record("%s: rate %" PRIu64 ",%" PRIu64 " multicast %d headroom %" PRIu32, what, settings->rate_bytes,
+	       settings->rate_interval_us, settings->multicast_control, settings->xdp_headroom);
+}
+
+static void open_card(int fd, struct message *message)
+{
+	char *target = target_of_device(DEVICE_NET, message->device_id);
+	const struct message_net_open open = message->net_open;
+
+	record("open %" PRIu32 ": %s interface %s bridge %s mac %02x:%02x:%02x:%02x:%02x:%02x mtu %" PRIu32
+	       " queues %" PRIu32,
+	       message->device_id, open.target, open.interface, open.bridge, open.mac[0], open.mac[1],
+	       open.mac[2], open.mac[3], open.mac[4], open.mac[5], open.mtu, open.queues_max);
+	record_settings("open", &open.settings);
+	memcpy(target, open.target, TARGET_MAX);
+	if (strcmp(target, "dies-opening") == 0)
+		exit(3);
+	if (strcmp(target, "silent") == 0)
+		return;
+	memset(&message->net_opened, 0, sizeof(message->net_opened));
+	if (strcmp(target, "bad") == 0) {
+		message->net_opened.error = -ENOENT;
+		snprintf(message->net_opened.text, ERROR_TEXT_MAX, "no such network");
+	}
+	message->net_opened.takes = strcmp(target, "takes-nothing") == 0    ? 0
+				    : strcmp(target, "takes-too-much") == 0 ? 16
+									    : 15;
+	message->net_opened.queues_max = strcmp(target, "no-queues") == 0     ? 0
+					 : strcmp(target, "many-queues") == 0 ? NET_QUEUES_MAX + 1
+									      : FAKE_NET_QUEUES;
+	message->type = MESSAGE_OPENED;
+	if (send(fd, message, sizeof(*message), MSG_NOSIGNAL) < 0)
+		exit(91);
+}
+
+static void connect_card(int fd, struct message *message)
+{
+	const char *target = target_of_device(DEVICE_NET, message->device_id);
+	const struct message_net_connect *connect = &message->net_connect;
+	const struct message_net_queue *queue = &connect->queues[0];
+	bool right = connect->queue_count == 1 && queue->tx_ring_ref == FAKE_RING_REF &&
+		     queue->rx_ring_ref == FAKE_RING_REF + 1 &&
+		     queue->event_channel_tx == FAKE_EVENT_CHANNEL &&
+		     queue->event_channel_rx == FAKE_EVENT_CHANNEL + 1;
+
+	record("connect %" PRIu32 ": takes %" PRIu32 " scatter %d again %d", message->device_id,
+	       connect->guest_takes, connect->scatter, connect->again);
+	record_settings("connect", &connect->settings);
+	memset(&message->error, 0, sizeof(message->error));
+	if (strcmp(target, "fails-connecting") == 0 || !right) {
+		answer(fd, message, MESSAGE_CONNECTED, -EIO, "no such ring");
+		return;
+	}
+	answer(fd, message, MESSAGE_CONNECTED, 0, "");
+	if (strcmp(target, "breaks") == 0)
+		answer(fd, message, MESSAGE_BROKEN, -EPROTO, "nonsense\nin the ring");
+	if (strcmp(target, "dies-connected") == 0)
+		exit(5);
+}
+
+/* serve_card - a message about a card. */
+static void serve_card(int fd, struct message *message)
+{
+	const char *target = target_of_device(DEVICE_NET, message->device_id);
+
+	switch (message->type) {
+	case MESSAGE_OPEN:
+		open_card(fd, message);
+		break;
+	case MESSAGE_CONNECT:
+		connect_card(fd, message);
+		break;
+	case MESSAGE_NET_SETTINGS:
+		record_settings("settings", &message->net_settings);
+		break;
+	case MESSAGE_DISCONNECT:
+		record("disconnect %" PRIu32, message->device_id);
+		if (strcmp(target, "hangs-disconnecting") != 0)
+			answer(fd, message, MESSAGE_DISCONNECTED, 0, "");
+		break;
+	case MESSAGE_CLOSE:
+		record("close %" PRIu32, message->device_id);
+		answer(fd, message, MESSAGE_CLOSED, 0, "");
+		break;
+	default:
+		exit(92);
+	}
+}
+
 static void serve(int fd)
 {
 	struct message message;
@@ -132,7 +251,11 @@ static void serve(int fd)
 
 	for (;;) {
 		if (recv(fd, &message, sizeof(message), 0) != sizeof(message))
-			message.type = MESSAGE_STOP;
+			message = (struct message){.type = MESSAGE_STOP};
+		if (message.class == DEVICE_NET) {
+			serve_card(fd, &message);
+			continue;
+		}
 		switch (message.type) {
 		case MESSAGE_OPEN:
 			stubborn = stubborn || strcmp(message.open.target, "stubborn") == 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fake_worker.h - a worker process that has no disks and does what its targets say
+ * fake_worker.h - a worker process that has no disks and no cards and does what their targets say
  *
  * The test program is the worker program, too: fake_worker_path is what to configure, and when it is started
  * with a worker's arguments it never gets to main(). The targets:
@@ -24,6 +24,16 @@
  *	stubborn		opens and connects, but ignores STOP and the end of the socket
  *
  * It connects only the ring FAKE_RING_REF, FAKE_EVENT_CHANNEL, x86_64.
+ *
+ * Of these a card can have good, bad ("no such network"), silent, dies-opening, fails-connecting, breaks, dies-connected and
+ * hangs-disconnecting, and besides:
+ *
+ *	switch:			as good
+ *	takes-nothing		opens and connects, but takes neither blank checksums nor large packets
+ *	takes-too-much		answers OPEN with an offload that there is not
+ *	no-queues, many-queues	answers OPEN with 0 or 9 queues
+ *
+ * What it is asked of cards is written, a line each, to the file that the environment's FAKE_RECORD names, if there is one.
  */
 #ifndef FAKE_WORKER_H
 #define FAKE_WORKER_H
@@ -31,6 +41,8 @@
 #define FAKE_SIZE_BYTES (1u << 20)
 #define FAKE_RING_REF 8
 #define FAKE_EVENT_CHANNEL 9
+#define FAKE_NET_QUEUES 4 /* of a card */
+#define FAKE_RECORD "XVHOST_FAKE_RECORD"
 
 /* fake_worker_path - this program's file. */
 const char *fake_worker_path(void);
