@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * toolstack.h - what xl does in xenstore with a guest's disks
+ * toolstack.h - what xl does in xenstore with a guest's disks and network cards
  *
- * Theory of operation: as libxl 4.17 does it for a disk with script=block-xvhost, and in its order: all nodes in one
+ * Theory of operation: as libxl 4.17 does it for a disk with script=block-xvhost or a card with script=vif-xvhost, and in its order: all nodes in one
  * transaction, then waiting for the backend's states, then the script, which is done here too. What libxl keeps for
  * itself below /libxl is left out.
  *
@@ -56,5 +56,28 @@ int sim_block_detach(struct xenstore *toolstack, const struct sim_block *block, 
  * nobody waits for anything.
  */
 int sim_block_insert(struct xenstore *toolstack, const struct sim_block *block, const char *target);
+
+/* One vif=[...] of a guest. */
+struct sim_vif {
+	uint16_t domid;
+	uint32_t handle;     /* counts from 0 within the guest */
+	const char *mac;     /* mac=, such as "00:16:3e:01:02:03" */
+	const char *bridge;  /* bridge=; NULL: none */
+	const char *name;    /* vifname=; NULL: none */
+	const char *rate;    /* rate= as libxl writes it, such as "125000,50000"; NULL: none */
+	const char *script;  /* as a path; NULL: that of vif-xvhost */
+	uint32_t mtu;	     /* mtu=; 0: none */
+	uint16_t host_domid; /* backend= */
+};
+
+/* sim_vif_create, _attach, _begin_detach, _detach - as those of disks: `xl network-attach` and `xl network-detach`. */
+int sim_vif_create(struct xenstore *toolstack, const struct sim_vif *vif);
+int sim_vif_attach(struct xenstore *toolstack, const struct sim_vif *vif, int timeout_ms,
+		   char text[ERROR_TEXT_MAX]);
+int sim_vif_begin_detach(struct xenstore *toolstack, const struct sim_vif *vif, bool force);
+int sim_vif_detach(struct xenstore *toolstack, const struct sim_vif *vif, bool force, int timeout_ms);
+
+/* sim_vif_set_rate - another rate for a card that is there, by xenstore-write: xl has no word for it. */
+int sim_vif_set_rate(struct xenstore *toolstack, const struct sim_vif *vif, const char *rate);
 
 #endif
