@@ -130,7 +130,8 @@ int main(int argc, char **argv)
 	static const struct argp argp = {
 		.options = option_table,
 		.parser = parse_option,
-		.doc = "Serve disks of Xen guests: those whose configuration says script=block-xvhost.\v"
+		.doc = "Serve disks and network cards of Xen guests: those whose configuration says "
+		       "script=block-xvhost or script=vif-xvhost.\v"
 		       "Runs in the foreground and logs to standard error. SIGTERM ends it; guests see a "
 		       "pause until it "
 		       "is started again.",
