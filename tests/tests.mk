@@ -35,9 +35,10 @@ platform-test := $(O)/tests/platform-test
 map-grants-object := $(O)/obj/tests/bench/map_grants.o
 map-grants := $(O)/tests/map-grants
 
-# Load for disks in the lab's guests, and what it costs there and in Dom0.
-disk-load-object := $(O)/obj/tests/bench/disk_load.o
+# Load for disks and network cards in the lab's guests, and what it costs there and in Dom0.
+guest-load-objects := $(patsubst %,$(O)/obj/tests/bench/%.o,disk_load net_load net_job net_flow guest_tell)
 disk-load := $(O)/tests/disk-load
+net-load := $(O)/tests/net-load
 host-meter-object := $(O)/obj/tests/bench/host_meter.o
 host-meter := $(O)/tests/host-meter
 
@@ -53,7 +54,7 @@ guest-dump := $(O)/tests/guest-dump
 preload-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/lab/preload/*.c))
 preload-libraries := $(patsubst tests/lab/preload/%.c,$(O)/tests/%.so,$(wildcard tests/lab/preload/*.c))
 test-objects := $(unit-objects) $(sim-test-objects) $(fuzz-objects) $(wrong-objects) $(kernel-test-objects) \
-	$(platform-test-objects) $(map-grants-object) $(disk-load-object) $(host-meter-object) $(accel-test-object) \
+	$(platform-test-objects) $(map-grants-object) $(guest-load-objects) $(host-meter-object) $(accel-test-object) \
 	$(guest-dump-object) $(preload-objects)
 
 .PHONY: tests check check-fast check-sanitize check-unit check-rbd
@@ -91,8 +92,10 @@ $(host-meter): $(host-meter-object)
 	$(Q)mkdir -p $(@D) && $(call link,xencontrol xenstore)
 
 # Guests have none of its libraries.
-$(disk-load-object): includes = -Iservice
-$(disk-load): $(disk-load-object) $(O)/obj/service/sim/histogram.o
+$(guest-load-objects): includes = -Iservice
+$(disk-load): $(O)/obj/tests/bench/disk_load.o
+$(net-load): $(patsubst %,$(O)/obj/tests/bench/%.o,net_load net_job net_flow)
+$(disk-load) $(net-load): $(O)/obj/tests/bench/guest_tell.o $(O)/obj/service/sim/histogram.o
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ld-flags) -static -o $@ $^ $(shell pkg-config --libs --static liburing)
 
@@ -130,13 +133,15 @@ check-rbd: ## try backend rbd with a Ceph cluster on this machine; installs Ceph
 
 # ---- measuring -------------------------------------------------------------------------------------------------
 
-.PHONY: bench-native bench-map bench-disk
+.PHONY: bench-native bench-map bench-disk bench-net
 bench-native: all ## measure without Xen: null by itself, file beside fio; BENCH_TIME=2 seconds a run, BENCH_DIR=folder
 	$(Q)tests/bench/native $(O)
 bench-map: lab-root ## measure in the lab, in instructions and hypercalls: mapping and unmapping a guest's pages
 	$(Q)tests/bench/map $(O)
 bench-disk: lab-root all ## measure in the lab: a disk beside xen-blkback and QEMU; BENCH_PART, _PAIRS, _TIME, _GUESTS, _DISKS: see tests/bench/disk
 	$(Q)tests/bench/disk $(O)
+bench-net: lab-root all ## measure in the lab: a network card beside xen-netback; BENCH_PART, _PAIRS, _TIME, _WAYS: see tests/bench/net
+	$(Q)tests/bench/net $(O)
 
 # ---- fuzzing: clang's libFuzzer, with the address and undefined behaviour sanitizers -----------------------------
 
@@ -181,7 +186,7 @@ lab-root:
 
 # What only the lab has: the module for each of its kernels, tests that run there, libraries to preload, and a module for
 # guests.
-lab-only := $(kernel-tests) $(platform-test) $(map-grants) $(accel-test) $(guest-dump) $(disk-load) $(host-meter) \
+lab-only := $(kernel-tests) $(platform-test) $(map-grants) $(accel-test) $(guest-dump) $(disk-load) $(net-load) $(host-meter) \
 	$(preload-libraries) $(guest-module)
 .PHONY: lab-install
 lab-install: $(kernel-modules) $(lab-only)

@@ -9,9 +9,7 @@
  * It is light: one io_uring with registered memory and files, direct I/O, and the clock is read once for all that is
  * complete. So a request's latency is from where it was handed to the kernel together with others to where it was found complete.
  *
- * FOLDER is one of xenstore that the guest may write to. Before a job is measured and after it, FOLDER/load gets a word, and when
- * somebody else (host-meter) has removed it again, it goes on: so whoever measures outside measures the same.
- * FOLDER "-": nobody is asked. Prints a line of JSON for each job.
+ * FOLDER is for guest_tell.h: what is between begin and end is the measured part of a job. Prints a line of JSON for each job.
  */
 #include <err.h>
 #include <errno.h>
@@ -26,13 +24,12 @@
 #include <linux/fs.h>
 #include <time.h>
 #include <unistd.h>
-#include <xen/io/xs_wire.h>
 
+#include "guest_tell.h"
 #include "sim/histogram.h"
 
 #define DISKS_MAX 4u
 #define SLOTS_MAX 512u
-#define NODE_BYTES_MAX 256u
 
 struct job {
 	const char *text;
@@ -213,56 +210,6 @@ static void load(const struct job *job, uint64_t requests, uint64_t ns)
 	} while (under_way > 0 || more);
 }
 
-/* ---- whoever measures outside ---- */
-
-/* One question to xenstore, and its answer. Returns the kind of the answer. */
-static uint32_t ask_xenstore(uint32_t type, const void *body, size_t length)
-{
-	static int xenstore = -1;
-	struct xsd_sockmsg head = {.type = type, .len = (uint32_t)length};
-	char message[sizeof(head) + NODE_BYTES_MAX], answer[NODE_BYTES_MAX];
-
-	if (xenstore < 0)
-		xenstore = open("/dev/xen/xenbus", O_RDWR);
-	memcpy(message, &head, sizeof(head));
-	memcpy(message + sizeof(head), body, length);
-	if (xenstore < 0 ||
-	    write(xenstore, message, sizeof(head) + length) != (ssize_t)(sizeof(head) + length))
-		err(1, "/dev/xen/xenbus");
-	for (size_t got = 0; got < sizeof(head);) {
-		ssize_t more = read(xenstore, (char *)&head + got, sizeof(head) - got);
-
-		if (more <= 0)
-			err(1, "/dev/xen/xenbus");
-		got += (size_t)more;
-	}
-	if (head.len > sizeof(answer))
-		errx(1, "/dev/xen/xenbus: an answer of %u bytes", head.len);
-	for (size_t got = 0; got < head.len;) {
-		ssize_t more = read(xenstore, answer, head.len - got);
-
-		if (more <= 0)
-			err(1, "/dev/xen/xenbus");
-		got += (size_t)more;
-	}
-	return head.type;
-}
-
-/* Say this, and go on when it was heard. */
-static void tell(const char *folder, const char *word)
-{
-	char body[NODE_BYTES_MAX];
-	int length = snprintf(body, sizeof(body), "%s/load%c%s", folder, 0, word);
-	size_t path_length = strlen(body) + 1;
-
-	if (strcmp(folder, "-") == 0)
-		return;
-	if ((size_t)length >= sizeof(body) || ask_xenstore(XS_WRITE, body, (size_t)length) != XS_WRITE)
-		errx(1, "%s/load can't be written", folder);
-	while (ask_xenstore(XS_READ, body, path_length) == XS_READ)
-		usleep(2000);
-}
-
 static void run_job(const char *folder, const struct job *job)
 {
 	struct iovec memory;
@@ -274,11 +221,11 @@ static void run_job(const char *folder, const struct job *job)
 	open_disks(job);
 	take_memory(job, &memory);
 	load(job, job->requests / 5 + (job->requests > 0), job->ns / 5);
-	tell(folder, "begin");
+	guest_tell(folder, "begin");
 	started = now_ns();
 	load(job, job->requests, job->ns);
 	elapsed = now_ns() - started;
-	tell(folder, "end");
+	guest_tell(folder, "end");
 	printf("{\"job\": \"%s\", \"requests\": %llu, \"bytes\": %llu, \"elapsed_ns\": %llu, \"p50_ns\": "
 	       "%llu, \"p99_ns\": %llu}\n",
 	       job->text, (unsigned long long)latency.count,

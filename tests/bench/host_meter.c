@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * host-meter DOMID JOBS [PID...] - what the jobs of disk-load, in this guest, cost the machine: runs in the lab's Dom0
+ * host-meter DOMID[,DOMID...] JOBS [PID...] - what the jobs of disk-load or net-load, in the first of these guests, cost the
+ *	machine: runs in the lab's Dom0
  *
- * Waits for the words that disk-load writes to xenstore, begin and end, looks at the clocks and removes them, which lets it go
+ * Waits for the words that the load writes to xenstore, begin and end, looks at the clocks and removes them, which lets it go
  * on. So what is between the two is the measured part of a job and nothing else. Prints a line of JSON for each job:
  *
  *	elapsed_ns			on the clock, which counts instructions in a lab that counts these
- *	host_ns, guest_ns		processor time of the two domains, from Xen, Xen's own for them included
+ *	host_ns, guest_ns		processor time of Dom0 and of all these guests, from Xen, Xen's own for them included
  *	process_ns			of the processes with these PIDs, all their threads, kernel and user
  *	system_calls, ioctls		of these processes, by number and by command, while the kernel counts them (ways_count_calls)
  */
@@ -23,6 +24,7 @@
 #include <xenstore.h>
 
 #define PROCESSES_MAX 8
+#define GUESTS_MAX 4
 #define CALLS_MAX 256 /* kinds of them, of each thread */
 #define SYSTEM_CALLS "/sys/kernel/tracing/events/raw_syscalls/sys_enter/hist"
 #define IOCTLS "/sys/kernel/tracing/events/syscalls/sys_enter_ioctl/hist"
@@ -46,7 +48,8 @@ static struct {
 	xc_interface *xen;
 	struct xs_handle *store;
 	char node[64];
-	uint32_t domain;
+	uint32_t guests[GUESTS_MAX];
+	int guest_count;
 	const char *pids[PROCESSES_MAX];
 	int pid_count;
 } meter;
@@ -164,12 +167,14 @@ static void look(struct clocks *clocks)
 	read_calls(IOCTLS, &clocks->ioctls);
 	clocks->process_ns = processes_ns();
 	clocks->host_ns = domain_ns(0);
-	clocks->guest_ns = domain_ns(meter.domain);
+	clocks->guest_ns = 0;
+	for (int i = 0; i < meter.guest_count; i++)
+		clocks->guest_ns += domain_ns(meter.guests[i]);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	clocks->elapsed_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Wait until disk-load says this. */
+/* Wait until the load says this. */
 static void hear(const char *word)
 {
 	for (;;) {
@@ -215,18 +220,29 @@ static void measure_job(void)
 	fflush(stdout);
 }
 
+static void parse_guests(char *list)
+{
+	for (char *guest = strtok(list, ","); guest; guest = strtok(NULL, ",")) {
+		if (meter.guest_count == GUESTS_MAX)
+			errx(2, "more than %d guests", GUESTS_MAX);
+		meter.guests[meter.guest_count++] = (uint32_t)atoi(guest);
+	}
+	if (meter.guest_count == 0)
+		errx(2, "no guest");
+}
+
 int main(int count, char **arguments)
 {
 	if (count < 3 || count > 3 + PROCESSES_MAX)
-		errx(2, "usage: host-meter DOMID JOBS [PID...]");
-	meter.domain = (uint32_t)atoi(arguments[1]);
+		errx(2, "usage: host-meter DOMID[,DOMID...] JOBS [PID...]");
+	parse_guests(arguments[1]);
 	meter.pid_count = count - 3;
 	memcpy(meter.pids, arguments + 3, (size_t)meter.pid_count * sizeof(arguments[0]));
 	meter.xen = xc_interface_open(NULL, NULL, 0);
 	meter.store = xs_open(0);
 	if (!meter.xen || !meter.store)
 		err(1, "Xen");
-	snprintf(meter.node, sizeof(meter.node), "/local/domain/%u/data/load", meter.domain);
+	snprintf(meter.node, sizeof(meter.node), "/local/domain/%u/data/load", meter.guests[0]);
 	if (!xs_watch(meter.store, meter.node, "load"))
 		err(1, "%s", meter.node);
 	for (int i = 0; i < atoi(arguments[2]); i++)

@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# Network cards of guests, bridges of Dom0, and what is sent from one to the other. A place is a guest's name, or dom0.
+# Scenarios that use more than net_vif, net_bridge, net_up and net_ping want packages=net and guest_packages=net.
+
+# What one ping carries at most by IPv4.
+NET_PING_MAX=65507
+NET_BACKENDS=/sys/bus/xen-backend
+
+# net_vif WAY BRIDGE [MAC]: prints a vif= entry for a card by
+#     netback          xen-netback with Xen's script vif-bridge
+#     xvhost           xvhost with its own script; what the bridge's name means is told by xvhost.conf
+#     xvhost-bridge    xvhost's backend `tap`, whose interface Xen's script puts into the bridge
+net_vif()
+{
+	local script=vif-bridge
+
+	[[ $1 != xvhost ]] || script=vif-xvhost
+	echo "bridge=$2,script=$script${3:+,mac=$3}"
+}
+
+# net_config LINE...: xvhost.conf, for the next xvhostd_start.
+net_config()
+{
+	mkdir -p /etc/xvhost
+	printf '%s\n' "$@" >/etc/xvhost/xvhost.conf
+}
+
+# net_bridge NAME [ADDRESS/PREFIX]: makes a bridge in Dom0, with this address of Dom0's own.
+net_bridge()
+{
+	local -; set +x
+	# Ports are forwarded to at once.
+	ip link add name "$1" type bridge stp_state 0 forward_delay 0 || fail "no bridge $1 can be made"
+	[[ -z ${2:-} ]] || ip address add "$2" dev "$1"
+	ip link set dev "$1" up
+}
+
+net_bridge_remove()
+{
+	local -; set +x
+	ip link delete dev "$1" || fail "the bridge $1 can't be removed"
+}
+
+# ---- cards of running guests ----
+
+# net_attach NAME ENTRY: gives a running guest a card.
+net_attach()
+{
+	local -; set +x
+	local log=/var/log/lab/xl-network-attach.log words
+
+	IFS=, read -ra words <<<"$2"
+	timeout 70 xl network-attach "$1" "${words[@]}" >"$log" 2>&1 ||
+		fail "xl network-attach $1 '$2' ended with status $?: $(tail_line "$log")"
+}
+
+# net_detach NAME DEVID: takes the card away again and waits until nothing of it is left in xenstore.
+net_detach()
+{
+	local -; set +x
+	local log=/var/log/lab/xl-network-detach.log domid
+
+	domid=$(guest_domid "$1") || fail "there is no guest $1"
+	timeout 70 xl network-detach "$1" "$2" >"$log" 2>&1 ||
+		fail "xl network-detach $1 $2 ended with status $?: $(tail_line "$log")"
+	holds_within 20 "! xenstore-exists /local/domain/0/backend/vif/$domid/$2" ||
+		fail "the card $2 of guest $1 did not go away"
+}
+
+# net_netback_beside: loads xen-netback, which would take every card on the bus, so that it only takes those of net_bind. Once it is
+# there xvhost takes no more cards: attach those first.
+net_netback_beside()
+{
+	local -; set +x
+	echo 0 >$NET_BACKENDS/drivers_autoprobe
+	modprobe xen-netback
+}
+
+# net_netback_end: there is none of it any more.
+net_netback_end()
+{
+	local -; set +x
+	rmmod xen-netback
+	echo 1 >$NET_BACKENDS/drivers_autoprobe
+}
+
+# net_bind NAME DEVID: gives xen-netback this card as soon as there is one. To be run in the background of what makes the card.
+net_bind()
+{
+	local -; set +x
+	local domid device
+
+	domid=$(guest_domid "$1") || fail "there is no guest $1"
+	device=vif-$domid-$2
+	holds_within 30 "[[ -e $NET_BACKENDS/devices/$device ]]" || fail "there is no card $device"
+	echo "$device" >$NET_BACKENDS/drivers/vif/bind || fail "xen-netback does not take $device"
+}
+
+# net_attach_netback NAME DEVID ENTRY: a card by xen-netback after net_netback_beside; the number is that which xl will give it.
+net_attach_netback()
+{
+	local -; set +x
+	local binder
+
+	net_bind "$1" "$2" &
+	binder=$!
+	net_attach "$1" "$3"
+	wait $binder || fail "xen-netback did not take the card $2 of guest $1"
+}
+
+# ---- in guests ----
+
+# net_run PLACE COMMAND [--timeout S]: runs it there, as guest_run.
+net_run()
+{
+	local -; set +x
+	local limit=$GUEST_RUN_TIMEOUT words=()
+
+	guest_words "$@"
+	if [[ ${words[0]} == dom0 ]]; then
+		timeout "$limit" bash -c "${words[1]}" 2>&1 </dev/null
+	else
+		guest_run --timeout "$limit" "${words[@]}"
+	fi
+}
+
+# net_interface NAME CARD: prints the name of the guest's interface, which is given by its MAC or is itself a name; waits until it is
+# there.
+net_interface()
+{
+	local -; set +x
+	guest_run "$1" "for i in \$(seq 150); do
+			for path in /sys/class/net/*; do
+				read -r address <\$path/address
+				if [[ \${path##*/} == '$2' || \$address == '${2,,}' ]]; then echo \${path##*/}; exit 0; fi
+			done
+			sleep 0.1
+		done; exit 1" || fail "the card $2 did not appear in the guest $1"
+}
+
+# net_up NAME ADDRESS/PREFIX [CARD]: gives the guest's card (eth0; or a name or MAC) this address, and waits until it is connected.
+net_up()
+{
+	local -; set +x
+	local interface
+
+	interface=$(net_interface "$1" "${3:-eth0}")
+	guest_run "$1" "ip addr add $2 dev $interface && ip link set $interface up || exit 1
+		for i in \$(seq 150); do
+			[[ \$(</sys/class/net/$interface/carrier) == 1 ]] && exit 0
+			sleep 0.1
+		done; exit 1" || fail "the card $interface of guest $1 does not get connected"
+}
+
+# net_features PLACE INTERFACE: prints what was negotiated, a line "NAME on" or "NAME off" for each of ethtool's features.
+net_features()
+{
+	local -; set +x
+	net_run "$1" "ethtool -k $2" | sed -nE 's/^[[:space:]]*([a-z0-9-]+): (on|off)( .*)?$/\1 \2/p'
+}
+
+# net_expect_features NAME INTERFACE FEATURE=on|off...
+net_expect_features()
+{
+	local -; set +x
+	local list word
+
+	list=$(net_features "$1" "$2")
+	for word in "${@:3}"; do
+		grep -qxF "${word/=/ }" <<<"$list" ||
+			fail "feature ${word%=*} of $1's $2 should be ${word#*=} but is: $(grep "^${word%=*} " <<<"$list" || echo unknown)"
+	done
+}
+
+# ---- traffic ----
+
+# net_ping PLACE ADDRESS SIZE...: each size (of what a ping carries, up to NET_PING_MAX) must come back three times of three.
+net_ping()
+{
+	local -; set +x
+	local output
+
+	output=$(net_run "$1" "$(printf 'ping() { if [[ %s == dom0 ]]; then /usr/bin/ping -i 0.05 "$@"; else busybox ping -A "$@"; fi; }' "$1")
+		for size in ${*:3}; do
+			text=\$(ping -c 3 -W 5 -s \$size $2 2>&1) || { echo \"size \$size: \$text\"; exit 1; }
+			[[ \$text == *' 0% packet loss'* ]] || { echo \"size \$size: \$text\"; exit 1; }
+		done") || fail "ping from $1 to $2: $(tail -n 4 <<<"$output" | paste -sd ' ')"
+}
+
+# net_listens PLACE PORT: waits until somebody listens there, by TCP.
+net_listens()
+{
+	local -; set +x
+	local pattern
+
+	printf -v pattern ':%04X [0-9A-F:]+ 0A ' "$2"
+	net_run "$1" "for i in \$(seq 100); do grep -qE '$pattern' /proc/net/tcp /proc/net/tcp6 2>/dev/null && exit 0; sleep 0.1; done; exit 1" ||
+		fail "nobody listens at port $2 of $1"
+}
+
+# net_begin PLACE COMMAND: in the background. Sets NET_JOB for net_end.
+net_begin()
+{
+	local -; set +x
+	if [[ $1 == dom0 ]]; then
+		bash -c "$2" </dev/null >"/run/lab/net.out" 2>&1 &
+		NET_JOB=$!
+	else
+		NET_JOB=$(guest_start "$1" "$2")
+	fi
+}
+
+# net_end PLACE JOB SECONDS: waits for its end, prints what it printed and returns its status.
+net_end()
+{
+	local -; set +x
+	local status=0
+
+	if [[ $1 == dom0 ]]; then
+		holds_within "$3" "[[ ! -e /proc/$2 || \$(</proc/$2/stat) == *') Z '* ]]" || fail "a command in Dom0 did not end within $3 s"
+		wait "$2" || status=$?
+		cat /run/lab/net.out
+		return $status
+	fi
+	guest_wait --timeout "$3" "$1" "$2"
+}
+
+# net_iperf FROM TO ADDRESS SECONDS [OPTION...]: iperf3 from one place to another, which has this address; with -R the other way, with
+# -u by UDP. Prints the Mbit/s that came. Fails if nothing did, or if more than half of the datagrams did not.
+net_iperf()
+{
+	local -; set +x
+	local from=$1 to=$2 address=$3 seconds=$4 json NET_JOB rate
+
+	shift 4
+	net_begin "$to" "iperf3 -s -1"
+	net_listens "$to" 5201
+	json=$(net_run "$from" --timeout $((seconds + 40)) "iperf3 -J -c $address -t $seconds --connect-timeout 10000 $*") ||
+		fail "iperf3 from $from to $address $*: $(jq -r .error <<<"$json" 2>/dev/null || tail -n 1 <<<"$json")"
+	net_end "$to" "$NET_JOB" 30 >"/var/log/lab/iperf3-server.log" || fail "iperf3's server in $to: $(tail -n 1 /var/log/lab/iperf3-server.log)"
+	rate=$(jq '(.end.sum_received // .end.sum).bits_per_second / 1e6 | floor' <<<"$json")
+	[[ $rate -gt 0 ]] || fail "iperf3 from $from to $address $*: nothing came"
+	[[ $(jq '(.end.sum.lost_percent // 0) < 50' <<<"$json") == true ]] ||
+		fail "iperf3 from $from to $address $*: $(jq .end.sum.lost_percent <<<"$json") % are lost"
+	echo "$rate"
+}
+
+# net_transfer FROM TO ADDRESS MIB: copies a file of so many MiB by TCP to the place with this address and compares checksums.
+net_transfer()
+{
+	local -; set +x
+	local from=$1 to=$2 address=$3 sum NET_JOB came
+
+	net_begin "$to" "busybox nc -l -p 5001 | sha256sum"
+	net_listens "$to" 5001
+	sum=$(net_run "$from" --timeout 90 "f=/tmp/net-transfer; head -c ${4}M /dev/urandom >\$f && cat \$f >/dev/tcp/$address/5001 && sha256sum <\$f; s=\$?; rm -f \$f; exit \$s") ||
+		fail "no file can be sent from $from to $address: $sum"
+	came=$(net_end "$to" "$NET_JOB" 60) || fail "no file came from $from to $to: $came"
+	expect_equal "the checksum of the file that came from $from to $to" "$sum" "$came"
+}
+
+# net_converse FROM TO ADDRESS: all of that from one place to the other and back. Prints a line of JSON with what was measured.
+net_converse()
+{
+	local -; set +x
+	local from=$1 to=$2 address=$3 there back udp_there udp_back
+
+	net_ping "$from" "$address" 1 56 1000 1472 1473 4096 16384 32768 $NET_PING_MAX
+	net_transfer "$from" "$to" "$address" 4
+	there=$(net_iperf "$from" "$to" "$address" 2)
+	back=$(net_iperf "$from" "$to" "$address" 2 -R)
+	udp_there=$(net_iperf "$from" "$to" "$address" 2 -u -b 40M -l 1400)
+	udp_back=$(net_iperf "$from" "$to" "$address" 2 -u -b 40M -l 1400 -R)
+	note "$from to $to: TCP $there Mbit/s and $back back, UDP $udp_there and $udp_back"
+	printf '{"from": "%s", "to": "%s", "tcp": %d, "tcp_back": %d, "udp": %d, "udp_back": %d}\n' "$from" "$to" "$there" "$back" \
+		"$udp_there" "$udp_back"
+}
