@@ -63,11 +63,8 @@ static void receive_streams(struct load_result *result)
 					      ? recv(load.sockets[i], buffer, sizeof(buffer), MSG_DONTWAIT)
 					      : 0;
 
-			if (got < 0 && errno != EAGAIN)
-				err(1, "%s", load.job.text);
-			/* The other closes a stream when it has sent all. */
-			if (got == 0 && polls[i].revents)
-				polls[i].fd = -1;
+			if ((got < 0 && errno != EAGAIN) || (got == 0 && polls[i].revents))
+				err(1, "%s: a stream ends", load.job.text);
 			result->bytes += got > 0 ? (uint64_t)got : 0;
 		}
 		if (polls[load.job.count].revents)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * net-load serve - takes part in the jobs that others ask for, one asker at a time, until it is ended
- * net-load FOLDER ADDRESS JOB... - load for network cards, which costs the guest little, with the net-load serve at this IPv4 address
+ * net-load FOLDER ADDRESS/JOB... - load for network cards, which costs the guest little, with the net-load serve at this IPv4 address
  *
  * A job is KIND:SIZE:COUNT:AMOUNT, such as tcp-send:64k:4:500ms or udp-receive:64:128:20000. KIND is
  *
@@ -183,6 +183,7 @@ static void ask_for_job(const char *folder, const struct sockaddr_in *address)
 	guest_tell(folder, "begin");
 	elapsed_ns = ask_for_part(2, &result);
 	guest_tell(folder, "end");
+	load_say("end\n");
 	close_sockets();
 	printf("{\"job\": \"%s\", \"units\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"elapsed_ns\": %" PRIu64,
 	       load.job.text, result.units, result.bytes, elapsed_ns);
@@ -212,6 +213,8 @@ static void take_part(void)
 		load_say("got %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", result.units,
 			 result.bytes, result.lost, result.disordered, result.waited_ns);
 	}
+	/* Until then the asker may still say how far it is. */
+	load_hear_numbers("end", NULL, 0);
 	close_sockets();
 }
 
@@ -243,19 +246,38 @@ static void serve(void)
 	err(1, "port %u", PORT);
 }
 
+/* The job's address; its control connection stays from one job to the next, unless that has another. Returns the job's text. */
+static const char *reach(const char *argument, struct sockaddr_in *address)
+{
+	struct sockaddr_in other = {.sin_family = AF_INET, .sin_port = htons(PORT)};
+	char text[INET_ADDRSTRLEN] = "";
+	size_t length = strcspn(argument, "/");
+
+	if (argument[length] && length < sizeof(text))
+		memcpy(text, argument, length);
+	if (inet_pton(AF_INET, text, &other.sin_addr) != 1)
+		errx(2, "%s should be ADDRESS/JOB", argument);
+	if (other.sin_addr.s_addr != address->sin_addr.s_addr) {
+		if (address->sin_addr.s_addr)
+			close(load.control);
+		*address = other;
+		load.control = connected_stream(address);
+		set_patience(load.control, 2 * LOAD_STALL_MS);
+	}
+	return argument + length + 1;
+}
+
 int main(int count, char **arguments)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(PORT)};
+	struct sockaddr_in address = {.sin_family = AF_INET};
 
 	if (count == 2 && strcmp(arguments[1], "serve") == 0)
 		serve();
-	if (count < 4 || inet_pton(AF_INET, arguments[2], &address.sin_addr) != 1)
+	if (count < 3)
 		errx(2,
-		     "usage: net-load serve, or net-load FOLDER ADDRESS JOB..., see tests/bench/net_load.c");
-	load.control = connected_stream(&address);
-	set_patience(load.control, 2 * LOAD_STALL_MS);
-	for (int i = 3; i < count; i++) {
-		load_parse_job(arguments[i]);
+		     "usage: net-load serve, or net-load FOLDER ADDRESS/JOB..., see tests/bench/net_load.c");
+	for (int i = 2; i < count; i++) {
+		load_parse_job(reach(arguments[i], &address));
 		ask_for_job(arguments[1], &address);
 	}
 	return 0;

@@ -232,19 +232,20 @@ net_end()
 net_iperf()
 {
 	local -; set +x
-	local from=$1 to=$2 address=$3 seconds=$4 json NET_JOB rate
+	local from=$1 to=$2 address=$3 seconds=$4 json NET_JOB log=/var/log/lab/iperf3-$1-$2.log
 
 	shift 4
 	net_begin "$to" "iperf3 -s -1"
 	net_listens "$to" 5201
 	json=$(net_run "$from" --timeout $((seconds + 40)) "iperf3 -J -c $address -t $seconds --connect-timeout 10000 $*") ||
 		fail "iperf3 from $from to $address $*: $(jq -r .error <<<"$json" 2>/dev/null || tail -n 1 <<<"$json")"
-	net_end "$to" "$NET_JOB" 30 >"/var/log/lab/iperf3-server.log" || fail "iperf3's server in $to: $(tail -n 1 /var/log/lab/iperf3-server.log)"
-	rate=$(jq '(.end.sum_received // .end.sum).bits_per_second / 1e6 | floor' <<<"$json")
-	[[ $rate -gt 0 ]] || fail "iperf3 from $from to $address $*: nothing came"
+	echo "$json" >>"$log"
+	net_end "$to" "$NET_JOB" 30 >>"$log" || fail "iperf3's server in $to: $(tail -n 1 "$log")"
+	[[ $(jq '(.end.sum_received // .end.sum).bytes > 0' <<<"$json") == true ]] ||
+		fail "iperf3 from $from to $address $*: nothing came"
 	[[ $(jq '(.end.sum.lost_percent // 0) < 50' <<<"$json") == true ]] ||
 		fail "iperf3 from $from to $address $*: $(jq .end.sum.lost_percent <<<"$json") % are lost"
-	echo "$rate"
+	jq '(.end.sum_received // .end.sum).bits_per_second / 1e5 | floor / 10' <<<"$json"
 }
 
 # net_transfer FROM TO ADDRESS MIB: copies a file of so many MiB by TCP to the place with this address and compares checksums.
@@ -274,6 +275,6 @@ net_converse()
 	udp_there=$(net_iperf "$from" "$to" "$address" 2 -u -b 40M -l 1400)
 	udp_back=$(net_iperf "$from" "$to" "$address" 2 -u -b 40M -l 1400 -R)
 	note "$from to $to: TCP $there Mbit/s and $back back, UDP $udp_there and $udp_back"
-	printf '{"from": "%s", "to": "%s", "tcp": %d, "tcp_back": %d, "udp": %d, "udp_back": %d}\n' "$from" "$to" "$there" "$back" \
+	printf '{"from": "%s", "to": "%s", "tcp": %s, "tcp_back": %s, "udp": %s, "udp_back": %s}\n' "$from" "$to" "$there" "$back" \
 		"$udp_there" "$udp_back"
 }
