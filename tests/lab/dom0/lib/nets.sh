@@ -205,8 +205,11 @@ net_begin()
 {
 	local -; set +x
 	if [[ $1 == dom0 ]]; then
-		bash -c "$2" </dev/null >"/run/lab/net.out" 2>&1 &
-		NET_JOB=$!
+		NET_JOB=${EPOCHREALTIME//[.,]/}
+		{
+			bash -c "$2" </dev/null >"/run/lab/net-$NET_JOB.out" 2>&1
+			echo $? >"/run/lab/net-$NET_JOB.end"
+		} &
 	else
 		NET_JOB=$(guest_start "$1" "$2")
 	fi
@@ -216,13 +219,13 @@ net_begin()
 net_end()
 {
 	local -; set +x
-	local status=0
+	local status
 
 	if [[ $1 == dom0 ]]; then
-		holds_within "$3" "[[ ! -e /proc/$2 || \$(</proc/$2/stat) == *') Z '* ]]" || fail "a command in Dom0 did not end within $3 s"
-		wait "$2" || status=$?
-		cat /run/lab/net.out
-		return $status
+		holds_within "$3" "[[ -s /run/lab/net-$2.end ]]" || fail "a command in Dom0 did not end within $3 s"
+		read -r status <"/run/lab/net-$2.end"
+		cat "/run/lab/net-$2.out"
+		return "$status"
 	fi
 	guest_wait --timeout "$3" "$1" "$2"
 }
@@ -272,8 +275,8 @@ net_converse()
 	net_transfer "$from" "$to" "$address" 4
 	there=$(net_iperf "$from" "$to" "$address" 2)
 	back=$(net_iperf "$from" "$to" "$address" 2 -R)
-	udp_there=$(net_iperf "$from" "$to" "$address" 2 -u -b 40M -l 1400)
-	udp_back=$(net_iperf "$from" "$to" "$address" 2 -u -b 40M -l 1400 -R)
+	udp_there=$(net_iperf "$from" "$to" "$address" 2 -u -b 4M -l 1400)
+	udp_back=$(net_iperf "$from" "$to" "$address" 2 -u -b 4M -l 1400 -R)
 	note "$from to $to: TCP $there Mbit/s and $back back, UDP $udp_there and $udp_back"
 	printf '{"from": "%s", "to": "%s", "tcp": %s, "tcp_back": %s, "udp": %s, "udp_back": %s}\n' "$from" "$to" "$there" "$back" \
 		"$udp_there" "$udp_back"
