@@ -19,7 +19,9 @@ guest_wait_up pvh
 net_up pv 10.0.0.2/24
 net_up pvh 10.0.0.3/24
 for name in pv pvh; do
-	net_expect_features $name eth0 scatter-gather=on tcp-segmentation-offload=on
+	net_expect_features $name eth0 scatter-gather=on tx-checksum-ipv4=on tx-checksum-ipv6=on tx-tcp-segmentation=on \
+		tx-tcp6-segmentation=on
+	expect_equal "queues of $name" 1 "$(net_queues $name eth0)"
 done
 
 step "PV guest and Dom0"

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # Network cards of guests, bridges of Dom0, and what is sent from one to the other. A place is a guest's name, or dom0.
-# Scenarios that use more than net_vif, net_bridge, net_up and net_ping want packages=net and guest_packages=net.
+# Features and iperf3 want packages=net and guest_packages=net.
 
 # What one ping carries at most by IPv4.
 NET_PING_MAX=65507
@@ -172,6 +172,13 @@ net_expect_features()
 		grep -qxF "${word/=/ }" <<<"$list" ||
 			fail "feature ${word%=*} of $1's $2 should be ${word#*=} but is: $(grep "^${word%=*} " <<<"$list" || echo unknown)"
 	done
+}
+
+# net_queues NAME INTERFACE: prints how many queues it has to send by.
+net_queues()
+{
+	local -; set +x
+	guest_run "$1" "echo /sys/class/net/$2/queues/tx-*" | wc -w
 }
 
 # ---- traffic ----

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# Two guests, PV and PVH, whose cards are on xvhost's own switch, which nothing was configured for: packets of all sizes, streams and
+# files between them. Both are also on another network, which is apart.
+#
+# lab: timeout=700 packages=net guest_packages=net
+# lab: guest=pv type=pv
+# lab: guest=pvh type=pvh kernel=6.12
+
+step "two guests with two cards each"
+xvhostd_start
+GUEST_VIFS=("$(net_vif xvhost lan 00:16:3e:00:00:02)" "$(net_vif xvhost other 00:16:3e:00:01:02)")
+guest_launch pv
+GUEST_VIFS=("$(net_vif xvhost lan 00:16:3e:00:00:03)" "$(net_vif xvhost other 00:16:3e:00:01:03)")
+guest_launch pvh
+guest_wait_up pv
+guest_wait_up pvh
+for name in pv pvh; do
+	host=$([[ $name == pv ]] && echo 2 || echo 3)
+	net_up $name 10.0.0.$host/24 00:16:3e:00:00:0$host
+	net_up $name 10.0.1.$host/24 00:16:3e:00:01:0$host
+	net_expect_features $name eth0 scatter-gather=on tx-checksum-ipv4=on tx-tcp-segmentation=on
+done
+
+step "guest and guest"
+net_converse pvh pv 10.0.0.2 >/run/lab/net.jsonl
+net_converse pv pvh 10.0.0.3 >>/run/lab/net.jsonl
+
+step "the other network"
+net_ping pv 10.0.1.3 1 $NET_PING_MAX
+# An address of the other network is not found here.
+guest_run pvh "ip addr add 10.0.2.3/24 dev \$(basename \$(dirname \$(grep -l 00:16:3e:00:01:03 /sys/class/net/*/address)))"
+guest_run pv "ip addr add 10.0.2.2/24 dev \$(basename \$(dirname \$(grep -l 00:16:3e:00:00:02 /sys/class/net/*/address)))"
+! net_run pv 'busybox ping -c 3 -W 2 10.0.2.3' >/dev/null || fail "packets came from one network to the other"
+
+step "a guest that goes away"
+guest_destroy pvh
+! net_run pv 'busybox ping -c 1 -W 2 10.0.0.3' >/dev/null || fail "a guest that is gone answers"
+
+step "shut down, nothing is left"
+guest_shutdown pv
+xvhostd_stop
+expect_clean
+pass
