@@ -99,7 +99,7 @@ static int tap_queue_start(struct xvhost_net_queue *queue)
 		return error;
 	}
 	queue->state = mine;
-	tap_receive_go_on(mine);
+	tap_receive_start(mine);
 	return 0;
 }
 
@@ -173,7 +173,6 @@ static const struct xvhost_net_backend tap_backend = {
 	.room = tap_room,
 	.delivered = tap_delivered,
 	.io_done = tap_io_done,
-	.ready = tap_ready,
 };
 
 XVHOST_NET_BACKEND(tap_backend);

@@ -35,30 +35,27 @@ struct tap_transmit {
 
 /* A packet that is received: read from the interface, then given to the guest. */
 struct tap_buffer {
-	struct xvhost_packet packet; /* first: `delivered` is called with it */
-	struct virtio_net_hdr header;
-	struct iovec pieces[2]; /* the header, the memory */
-	struct iovec piece;	/* the packet's */
-	bool reading;
-	int32_t result; /* of the read */
+	struct xvhost_packet packet;   /* first: `delivered` is called with it */
+	struct virtio_net_hdr *header; /* right before the packet */
+	struct iovec whole;	       /* both */
+	struct iovec piece;	       /* the packet's */
 };
 
-/* Buffers are read in batches: the first ones of the array, in its order, none again before all have been given back. */
+/* A buffer is free, or read into, or kept with a packet, or the guest has it. */
 struct tap_receive {
 	void *memory;
-	uint32_t size;		/* of the next batch */
-	uint32_t started;	/* of the batch: buffers that it has; 0: there is none */
-	uint32_t reading;	/* of these: the interface has them */
-	uint32_t next;		/* the first that is not given to the guest yet */
-	uint32_t given;		/* the guest has them */
-	uint32_t filled;	/* they held packets */
+	uint32_t size;		/* so many reads are to be under way: 1 to TAP_BUFFERS */
+	uint32_t reading;	/* so many are */
+	uint32_t filled;	/* packets that came since reads were started */
+	uint32_t given;		/* packets that the guest has */
 	uint32_t refusals;	/* by the guest; wraps */
 	uint32_t refusals_seen; /* when the time began that is under way */
-	bool dry;		/* nothing more was there */
-	bool watching;
 	bool timing;
-	bool no_room;  /* the guest refused a packet, and has given no room since */
-	bool too_long; /* ... for so long that packets are dropped */
+	bool no_room; /* the guest refused a packet, and has given no room since */
+	uint32_t free_count;
+	uint32_t kept_first, kept_next; /* packets that are kept, in their order; both wrap */
+	uint8_t free[TAP_BUFFERS];
+	uint8_t kept[TAP_BUFFERS];
 	struct tap_buffer buffers[TAP_BUFFERS];
 };
 
@@ -106,8 +103,8 @@ void tap_lost(struct tap_queue *mine);
 int tap_receive_init(struct tap_queue *mine);
 void tap_receive_free(struct tap_queue *mine);
 
-/* tap_receive_go_on - start what there is to do, if nothing is under way. */
-void tap_receive_go_on(struct tap_queue *mine);
+/* tap_receive_start - begin to read. */
+void tap_receive_start(struct tap_queue *mine);
 
 /* tap_receive_done - the result of an operation that is none of transmitted packets; it counts from 0. */
 void tap_receive_done(struct tap_queue *mine, uint32_t number, int32_t result);
@@ -115,6 +112,5 @@ void tap_receive_done(struct tap_queue *mine, uint32_t number, int32_t result);
 /* What the host calls, see backend.h. */
 void tap_room(struct xvhost_net_queue *queue);
 void tap_delivered(struct xvhost_packet *packet, int error);
-void tap_ready(struct xvhost_net_queue *queue, uint32_t index, int32_t events);
 
 #endif

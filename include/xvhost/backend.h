@@ -462,8 +462,12 @@ struct xvhost_net_host {
 	/* dropped - the backend has thrown away so many packets for the guest; they are counted. */
 	void (*dropped)(struct xvhost_net_queue *queue, uint32_t count);
 
-	/* As readv(2), writev(2): the result is a number of bytes or a negative errno. A descriptor that does not block gives
-	 * -EAGAIN, and what one call of the host's has started on it is done in that order. */
+	/*
+	 * As readv(2), writev(2): the result is a number of bytes or a negative errno. The descriptor is one that does not block
+	 * (O_NONBLOCK). Where there is nothing to read, a read waits for it, without a thread, and ends with -ECANCELED when the
+	 * queue is to stop. Of several reads of one descriptor any may get what comes next; io_done is called in the order in which
+	 * they got it.
+	 */
 	void (*read)(struct xvhost_net_queue *queue, uint32_t number, int fd, const struct iovec *iov,
 		     uint32_t iov_count);
 	void (*write)(struct xvhost_net_queue *queue, uint32_t number, int fd, const struct iovec *iov,

@@ -6,7 +6,7 @@
 
 #include <check.h>
 #include <errno.h>
-#include <poll.h>
+#include <liburing.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,16 +14,8 @@
 
 #include "worker/target.h"
 
-#define OPERATIONS_MAX (FAKE_NET_QUEUES * (FAKE_NET_PACKETS + 256))
-
-struct operation {
-	struct fake_net_queue *queue;
-	uint32_t number;
-	bool write;
-	int fd;
-	const struct iovec *iov;
-	uint32_t iov_count;
-};
+#define CANCEL UINT64_MAX			/* instead of a number */
+#define OPERATIONS_MAX (FAKE_NET_PACKETS + 256) /* of a queue */
 
 struct fake_net_queue fake_net_queues[FAKE_NET_QUEUES];
 struct fake_net_received fake_net_received[FAKE_NET_RECEIVED];
@@ -41,13 +33,11 @@ static struct {
 	struct xvhost_packet packets[FAKE_NET_PACKETS];
 	struct iovec iov[FAKE_NET_PACKETS][XVHOST_NET_IOVECS_MAX];
 	bool transmitting[FAKE_NET_PACKETS];
-	bool operating[FAKE_NET_PACKETS + 256];
+	bool operating[OPERATIONS_MAX], reading[OPERATIONS_MAX];
 	uint32_t wait_number;
-	short watched_events;
 } own[FAKE_NET_QUEUES];
 
-static struct operation operations[OPERATIONS_MAX];
-static uint32_t first_operation, next_operation; /* both wrap */
+static struct io_uring ring;
 
 static struct xvhost_packet *taken[FAKE_NET_RECEIVED];
 static uint32_t taken_count;
@@ -131,26 +121,38 @@ static void begin(struct xvhost_net_queue *queue, uint32_t number)
 	own[queue->index].operating[number] = true;
 }
 
-static void add_operation(struct xvhost_net_queue *queue, uint32_t number, bool write, int fd,
-			  const struct iovec *iov, uint32_t iov_count)
+/* entry - for an operation. Its number is found again by the queue and the number. */
+static struct io_uring_sqe *entry(struct xvhost_net_queue *queue, uint32_t number)
 {
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+
 	begin(queue, number);
-	ck_assert_uint_lt(next_operation - first_operation, OPERATIONS_MAX);
-	operations[next_operation++ % OPERATIONS_MAX] = (struct operation){
-		queue_of(queue), number, write, fd, iov, iov_count};
-	queue_of(queue)->started++;
+	ck_assert_ptr_nonnull(sqe);
+	sqe->user_data = (uint64_t)queue->index << 32 | number;
+	return sqe;
 }
 
 static void host_read(struct xvhost_net_queue *queue, uint32_t number, int fd, const struct iovec *iov,
 		      uint32_t iov_count)
 {
-	add_operation(queue, number, false, fd, iov, iov_count);
+	struct io_uring_sqe *sqe = entry(queue, number);
+	uint64_t data = sqe->user_data;
+
+	io_uring_prep_readv(sqe, fd, iov, iov_count, 0);
+	sqe->user_data = data;
+	own[queue->index].reading[number] = true;
+	queue_of(queue)->reading++;
+	queue_of(queue)->reads++;
 }
 
 static void host_write(struct xvhost_net_queue *queue, uint32_t number, int fd, const struct iovec *iov,
 		       uint32_t iov_count)
 {
-	add_operation(queue, number, true, fd, iov, iov_count);
+	struct io_uring_sqe *sqe = entry(queue, number);
+	uint64_t data = sqe->user_data;
+
+	io_uring_prep_writev(sqe, fd, iov, iov_count, 0);
+	sqe->user_data = data;
 }
 
 static void host_wait(struct xvhost_net_queue *queue, uint32_t number, uint64_t nanoseconds)
@@ -160,13 +162,6 @@ static void host_wait(struct xvhost_net_queue *queue, uint32_t number, uint64_t 
 	ck_assert(!queue_of(queue)->waiting);
 	queue_of(queue)->waiting = true;
 	own[queue->index].wait_number = number;
-}
-
-static void host_watch(struct xvhost_net_queue *queue, uint32_t index, int fd, uint32_t events)
-{
-	ck_assert_uint_eq(index, 0);
-	queue_of(queue)->watched = fd;
-	own[queue->index].watched_events = (short)events;
 }
 
 static void host_log(const struct xvhost_net *card, enum xvhost_log_level level, const char *format, ...)
@@ -200,7 +195,6 @@ static const struct xvhost_net_host host = {
 	.read = host_read,
 	.write = host_write,
 	.wait = host_wait,
-	.watch = host_watch,
 	.log = host_log,
 	.fail = host_fail,
 };
@@ -223,15 +217,19 @@ int fake_net_open(const struct xvhost_net_backend *tried, const char *target, ui
 		.domid = 1,
 	};
 	fake_net_properties = (struct xvhost_net_properties){0};
+	ck_assert_int_eq(io_uring_queue_init(1024, &ring, 0), 0);
 	error = backend->open(&net, config, &fake_net_properties);
-	if (error < 0)
+	if (error < 0) {
+		io_uring_queue_exit(&ring);
 		free(config);
+	}
 	return error;
 }
 
 void fake_net_close(void)
 {
 	backend->close(&net);
+	io_uring_queue_exit(&ring);
 	free(config);
 	for (uint32_t i = 0; i < fake_net_received_count; i++)
 		free(fake_net_received[i].piece.iov_base);
@@ -248,7 +246,6 @@ void fake_net_start(uint32_t index, uint32_t takes)
 			  .guest_takes = takes,
 			  .net = &net},
 		.room = UINT32_MAX,
-		.watched = -1,
 	};
 	ck_assert_msg(backend->queue_start(&fake_net_queues[index].queue) == 0, "%s", fake_net_text);
 }
@@ -258,11 +255,18 @@ void fake_net_release(uint32_t index)
 	struct fake_net_queue *queue = &fake_net_queues[index];
 
 	queue->queue.flags |= XVHOST_QUEUE_STOPPING;
-	if (queue->watched >= 0)
-		backend->ready(&queue->queue, 0, 0);
 	backend->room(&queue->queue);
 	if (queue->waiting)
 		fake_net_time(index);
+	for (uint32_t i = 0; i < OPERATIONS_MAX; i++) {
+		struct io_uring_sqe *sqe;
+
+		if (!own[index].reading[i])
+			continue;
+		sqe = io_uring_get_sqe(&ring);
+		io_uring_prep_cancel64(sqe, (uint64_t)index << 32 | i, 0);
+		sqe->user_data = CANCEL;
+	}
 }
 
 void fake_net_stop(uint32_t index)
@@ -272,11 +276,10 @@ void fake_net_stop(uint32_t index)
 	if (!(queue->queue.flags & XVHOST_QUEUE_STOPPING))
 		fake_net_release(index);
 	fake_net_run();
-	ck_assert_int_eq(queue->watched, -1);
 	ck_assert(!queue->waiting);
 	for (uint32_t i = 0; i < FAKE_NET_PACKETS; i++)
 		ck_assert(!own[index].transmitting[i]);
-	for (uint32_t i = 0; i < FAKE_NET_PACKETS + fake_net_properties.operations; i++)
+	for (uint32_t i = 0; i < OPERATIONS_MAX; i++)
 		ck_assert(!own[index].operating[i]);
 	backend->queue_stop(&queue->queue);
 }
@@ -305,16 +308,38 @@ void fake_net_transmit(uint32_t index, const struct iovec *pieces, uint32_t coun
 	backend->transmit(&fake_net_queues[index].queue, &packet, 1);
 }
 
-/* carry_out - the operation that was started first. */
-static void carry_out(void)
+/* tell - the backend of a result. */
+static void tell(uint64_t data, int32_t result)
 {
-	struct operation *operation = &operations[first_operation++ % OPERATIONS_MAX];
-	struct xvhost_net_queue *queue = &operation->queue->queue;
-	ssize_t result = operation->write ? writev(operation->fd, operation->iov, (int)operation->iov_count)
-					  : readv(operation->fd, operation->iov, (int)operation->iov_count);
+	uint32_t index = data >> 32, number = (uint32_t)data;
 
-	own[queue->index].operating[operation->number] = false;
-	backend->io_done(queue, operation->number, result < 0 ? -errno : (int32_t)result);
+	if (data == CANCEL)
+		return;
+	ck_assert(own[index].operating[number]);
+	own[index].operating[number] = false;
+	if (own[index].reading[number])
+		fake_net_queues[index].reading--;
+	own[index].reading[number] = false;
+	backend->io_done(&fake_net_queues[index].queue, number, result);
+}
+
+/* carry_out - submit what there is, and tell what has ended. False: nothing. */
+static bool carry_out(void)
+{
+	struct io_uring_cqe *cqe;
+	bool any = false;
+
+	ck_assert_int_ge(io_uring_submit(&ring), 0);
+	ck_assert_int_ge(io_uring_get_events(&ring), 0);
+	while (io_uring_peek_cqe(&ring, &cqe) == 0) {
+		uint64_t data = cqe->user_data;
+		int32_t result = cqe->res;
+
+		io_uring_cqe_seen(&ring, cqe);
+		tell(data, result);
+		any = true;
+	}
+	return any;
 }
 
 /* deliver - what the host has taken. */
@@ -329,35 +354,17 @@ static void deliver(void)
 		backend->delivered(packets[i], 0);
 }
 
-/* look - does a watch find something? The backend is told. */
-static bool look(struct fake_net_queue *queue)
-{
-	struct pollfd watched = {.fd = queue->watched, .events = own[queue->queue.index].watched_events};
-
-	if (queue->watched < 0 || poll(&watched, 1, 0) != 1)
-		return false;
-	queue->watched = -1;
-	backend->ready(&queue->queue, 0, watched.revents);
-	return true;
-}
-
 void fake_net_run(void)
 {
 	bool again = true;
 
 	for (uint32_t turns = 0; again; turns++) {
-		again = false;
 		ck_assert_msg(turns < 10000, "this has no end");
-		while (first_operation != next_operation) {
-			carry_out();
-			again = true;
-		}
+		again = carry_out();
 		if (taken_count > 0) {
 			deliver();
 			again = true;
 		}
-		for (uint32_t i = 0; i < FAKE_NET_QUEUES && fake_net_queues[i].queue.size > 0; i++)
-			again |= look(&fake_net_queues[i]);
 	}
 }
 

@@ -2,8 +2,8 @@
 /*
  * fake_net_host.h - a host with one network card, for tests of net backends
  *
- * Operations are carried out by fake_net_run, in the order in which they were started, by system calls; the packets that the
- * host took for the guest are given back after that. What a backend does wrong by its contract (ending a packet twice, two
+ * Operations are carried out by an io_uring, as the worker does it: fake_net_run submits what was started, tells the results, and
+ * gives the packets back that the host took for the guest. What a backend does wrong by its contract (ending a packet twice, two
  * operations of one number) fails the test. IPv6 packets are taken and not looked at: Linux sends some on each new
  * interface.
  */
@@ -28,12 +28,12 @@ struct fake_net_received {
 struct fake_net_queue {
 	struct xvhost_net_queue queue;
 	uint32_t room;	  /* packets that the guest takes; the test sets it */
-	uint32_t started; /* operations so far, but waits */
+	uint32_t reading; /* reads under way */
+	uint32_t reads;	  /* so far */
 	uint32_t dropped;
 	uint32_t transmitted;
 	int error;    /* of the packet that was transmitted last */
-	bool waiting; /* a wait is under way ... */
-	int watched;  /* the descriptor, or -1 */
+	bool waiting; /* a wait is under way */
 };
 
 extern struct fake_net_queue fake_net_queues[FAKE_NET_QUEUES];
@@ -60,7 +60,7 @@ void fake_net_stop(uint32_t index);
 void fake_net_transmit(uint32_t index, const struct iovec *pieces, uint32_t count,
 		       const struct xvhost_packet *shape);
 
-/* fake_net_run - carry out what was started, and what follows from it, until nothing is left and no watch finds anything. */
+/* fake_net_run - carry out what was started, and what follows from it, until nothing more happens. */
 void fake_net_run(void);
 
 /* fake_net_make_room - for so many packets; the backend is told. */
