@@ -200,6 +200,16 @@ static bool open_memory(enum card_way way)
 	return cached;
 }
 
+static void begin_rings(uint32_t at)
+{
+	netif_tx_sring_t *tx = card_tx_ring();
+	netif_rx_sring_t *rx = card_rx_ring();
+
+	tx->req_prod = tx->rsp_prod = rx->req_prod = rx->rsp_prod = at;
+	tx->req_event = tx->rsp_event = rx->req_event = rx->rsp_event = at + 1;
+	tx_producer = tx_consumer = tx_shown = rx_producer = rx_consumer = rx_shown = at;
+}
+
 void card_start(enum card_way way, const struct card_options *options)
 {
 	static const struct card_options none;
@@ -217,8 +227,7 @@ void card_start(enum card_way way, const struct card_options *options)
 	if (!options)
 		options = &none;
 	make_guest();
-	card_tx_ring()->req_event = card_tx_ring()->rsp_event = 1;
-	card_rx_ring()->req_event = card_rx_ring()->rsp_event = 1;
+	begin_rings(options->begin_at);
 	parameters.cached = open_memory(way);
 	ck_assert_int_eq(memory_map_ring(memory, &grefs[CARD_PAGES], 1, &tx_ring), 0);
 	ck_assert_int_eq(memory_map_ring(memory, &grefs[CARD_PAGES + 1], 1, &rx_ring), 0);
@@ -258,6 +267,13 @@ void card_take_turn(void)
 	netif_start(&card_turn);
 	netif_finish(&card_turn);
 	netif_publish(card, &card_notify_tx, &card_notify_rx);
+}
+
+void card_fault(enum sim_call call, int error)
+{
+	sim_faults_clear(machine);
+	if (error < 0)
+		sim_fault_set(machine, &(struct sim_fault){.call = call, .error = error});
 }
 
 uint8_t *card_page(uint32_t page)

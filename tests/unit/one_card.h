@@ -13,6 +13,7 @@
 
 #include "check_main.h"
 #include "rings/netif.h"
+#include "sim/faults.h"
 #include "sim/sim.h"
 
 #define CARD_PAGES 512u
@@ -31,6 +32,7 @@ struct card_options {
 	uint32_t guest_takes; /* the guest */
 	bool no_scatter;      /* of the guest */
 	uint32_t operations;
+	uint32_t begin_at; /* counters of both rings, which are not new */
 	struct message_net_settings settings;
 };
 
@@ -70,6 +72,9 @@ void card_stop(void);
 
 /* card_take_turn - as the loop does it, once. */
 void card_take_turn(void);
+
+/* card_fault - from now on this call of the host's fails; 0: it does not any more. */
+void card_fault(enum sim_call call, int error);
 
 /* The guest's pages, and their grants. */
 uint8_t *card_page(uint32_t page);

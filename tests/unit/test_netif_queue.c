@@ -88,6 +88,21 @@ START_TEST(rate_below_a_packet)
 }
 END_TEST
 
+/* What was not used is lost: a guest that was silent for long may not send more at once than any other. */
+START_TEST(rate_is_not_saved)
+{
+	const struct card_options options = {.settings = {.rate_bytes = 2000, .rate_interval_us = 50000}};
+
+	card_start(CARD_COPIED, &options);
+	card_on_transmit = end_at_once;
+	usleep(220000);
+	put_packets(10, 1000);
+	card_take_turn();
+	ck_assert_uint_eq(card_transmitted, 2);
+	card_stop();
+}
+END_TEST
+
 /* Another rate counts at once, for a queue that waits, too. */
 START_TEST(rate_is_changed)
 {
@@ -346,6 +361,7 @@ static void add_tests(TCase *test_case)
 {
 	tcase_add_test(test_case, rate_is_kept);
 	tcase_add_test(test_case, rate_below_a_packet);
+	tcase_add_test(test_case, rate_is_not_saved);
 	tcase_add_test(test_case, rate_is_changed);
 	tcase_add_test(test_case, rate_of_any_size);
 	tcase_add_loop_test(test_case, multicast_filter, 0, CARD_WAYS);

@@ -329,6 +329,43 @@ START_TEST(bad_grants)
 }
 END_TEST
 
+/* A guest that is migrated would not see what was written: it gets an error in its place. */
+START_TEST(written_and_not_reported)
+{
+	start(CARD_CACHED, NULL);
+	card_post_pages(0, 3);
+	card_fault(SIM_DEVICE_MODEL_MODIFIED, -EFAULT);
+	ck_assert(receive(describe(0, 5000, 1)));
+	card_take_turn();
+	expect_delivered(0, &packets[0], -EIO);
+	expect_error(0, NETRXF_more_data);
+	expect_error(1, 0);
+	card_fault(SIM_DEVICE_MODEL_MODIFIED, 0);
+	card_stop();
+}
+END_TEST
+
+/* The call as a whole fails: packets are lost, the queue goes on. */
+START_TEST(copy_fails)
+{
+	start(CARD_COPIED, NULL);
+	card_post_pages(0, 3);
+	ck_assert(receive(describe(0, 1000, 1)));
+	ck_assert(receive(describe(1, 1000, 1)));
+	card_fault(SIM_GRANTS_COPY, -EFAULT);
+	card_take_turn();
+	expect_delivered(0, &packets[0], -EFAULT);
+	expect_delivered(1, &packets[1], -EFAULT);
+	expect_error(0, 0);
+	expect_error(1, 0);
+	card_fault(SIM_GRANTS_COPY, 0);
+	ck_assert(receive(describe(2, 1000, 1)));
+	card_take_turn();
+	expect_slot(2, 0, 0, 0, 1000);
+	card_stop();
+}
+END_TEST
+
 /* One call for all packets of the turn, and the ring used over and over. */
 START_TEST(many_packets)
 {
@@ -468,6 +505,31 @@ START_TEST(received_while_delivering)
 }
 END_TEST
 
+/* Rings that were served before, just before their counters wrap: slots that are not there are not taken. */
+START_TEST(counters_wrap)
+{
+	const struct card_options options = {.begin_at = 0xfffffff0};
+
+	start((enum card_way)_i, &options);
+	ck_assert(!receive(describe(0, 100, 1)));
+	card_post_pages(0, 4);
+	card_take_turn();
+	ck_assert_uint_eq(card_rooms, 1);
+	for (uint32_t i = 0; i < 40; i++) {
+		ck_assert(receive(describe(i, 100 + i, 1)));
+		card_take_turn();
+		expect_slot(i, 0, 0, 0, 100 + i);
+		expect_none();
+		card_post_pages(4 + i, 1);
+	}
+	for (uint32_t i = 40; i < 44; i++)
+		ck_assert(receive(describe(i, 100, 1)));
+	ck_assert(!receive(describe(44, 100, 1)));
+	card_take_turn();
+	card_stop();
+}
+END_TEST
+
 /* ---- the end ---- */
 
 START_TEST(impossible_counter)
@@ -529,7 +591,10 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, xdp_headroom, 0, CARD_WAYS);
 	tcase_add_loop_test(test_case, packets_that_are_dropped, 0, CARD_WAYS);
 	tcase_add_loop_test(test_case, bad_grants, 0, CARD_WAYS);
+	tcase_add_test(test_case, written_and_not_reported);
+	tcase_add_test(test_case, copy_fails);
 	tcase_add_loop_test(test_case, many_packets, 0, CARD_WAYS);
+	tcase_add_loop_test(test_case, counters_wrap, 0, CARD_WAYS);
 	tcase_add_loop_test(test_case, no_slots, 0, CARD_WAYS);
 	tcase_add_loop_test(test_case, too_few_slots, 0, CARD_WAYS);
 	tcase_add_loop_test(test_case, slots_while_asking, 0, CARD_WAYS);

@@ -224,6 +224,78 @@ START_TEST(packets_wait_for_memory)
 }
 END_TEST
 
+/* put_large - a packet of so many bytes from page 100 on; `id` of its last slot, 0 of the others. */
+static void put_large(uint32_t bytes, uint32_t id)
+{
+	uint32_t page = 100, left = bytes;
+
+	for (; left > PAGE_BYTES; left -= PAGE_BYTES, page++)
+		card_put(card_gref(page), 0, left == bytes ? bytes : PAGE_BYTES, NETTXF_more_data, 0);
+	card_put(card_gref(page), 0, left, 0, id);
+}
+
+/* The private memory goes round, with some packets under way all the time: none gets into another's. */
+START_TEST(memory_goes_round)
+{
+	uint32_t ended = 0, next = 0;
+
+	card_start((enum card_way)_i, NULL);
+	for (uint32_t i = 0; i < 17; i++)
+		card_fill(100 + i);
+	while (ended < 200) {
+		for (; next < 200 && next < ended + 6; next++)
+			put_large(60 + next * 7919 % 65000, 1);
+		card_push();
+		netif_event(card);
+		while (netif_queue_ready(card))
+			card_take_turn();
+		/* Fewer fit if what is free is not in one piece. */
+		ck_assert_uint_gt(card_transmitted, ended);
+		for (uint32_t i = 0; i < 2 && ended < card_transmitted; i++, ended++) {
+			struct xvhost_packet *seen = card_packets[ended].seen;
+			uint32_t at = 0;
+
+			ck_assert_uint_eq(seen->length, 60 + ended * 7919 % 65000);
+			for (uint32_t k = 0; k < seen->iov_count; at += (uint32_t)seen->iov[k++].iov_len)
+				ck_assert_mem_eq(seen->iov[k].iov_base, card_packets[ended].data + at,
+						 seen->iov[k].iov_len);
+			for (at = 0; at < seen->length; at += PAGE_BYTES)
+				expect_data(ended, at, 100 + at / PAGE_BYTES, 0,
+					    seen->length - at < PAGE_BYTES ? seen->length - at : PAGE_BYTES);
+			netif_transmitted(seen, 0);
+		}
+		card_take_turn();
+		for (netif_tx_response_t response; card_take_response(&response);)
+			ck_assert_int_eq(response.status, NETIF_RSP_OKAY);
+	}
+	card_stop();
+}
+END_TEST
+
+/* The call as a whole fails: packets are lost, the queue goes on. */
+START_TEST(copy_fails)
+{
+	card_start(CARD_COPIED, NULL);
+	for (uint32_t i = 0; i < 3; i++)
+		card_put(card_gref(i), 0, 60, 0, i);
+	card_push();
+	card_fault(SIM_GRANTS_COPY, -EFAULT);
+	card_take_turn();
+	card_take_turn();
+	ck_assert_uint_eq(card_transmitted, 0);
+	for (uint32_t i = 0; i < 3; i++)
+		card_expect(i, NETIF_RSP_ERROR);
+	card_fault(SIM_GRANTS_COPY, 0);
+	card_put(card_gref(0), 0, 60, 0, 9);
+	card_push();
+	netif_event(card);
+	card_take_turn();
+	end(0, 0);
+	card_expect(9, NETIF_RSP_OKAY);
+	card_stop();
+}
+END_TEST
+
 /* What the backend does within transmit counts in the same turn. */
 static void end_at_once(struct xvhost_packet *const *packets, uint32_t count)
 {
@@ -253,20 +325,23 @@ START_TEST(bad_grants)
 	card_fill(2);
 	card_put(card_gref(1), 0, 1000, 0, 1);
 	card_put(CARD_BAD_GREF, 0, 1000, 0, 2);
+	card_put(card_gref(2), 0, 500, 0, 6);
 	card_put(card_gref(3), 0, 1000, NETTXF_more_data, 3);
 	card_put(CARD_BAD_GREF, 0, 500, 0, 4);
 	card_put(card_gref(2), 0, 1000, 0, 5);
 	card_push();
 	card_take_turn();
-	ck_assert_uint_eq(card_transmitted, 2);
+	ck_assert_uint_eq(card_transmitted, 3);
 	ck_assert_uint_eq(card_transmit_calls, 1);
 	expect_data(0, 0, 1, 0, 1000);
-	expect_data(1, 0, 2, 0, 1000);
+	expect_data(1, 0, 2, 0, 500);
+	expect_data(2, 0, 2, 0, 1000);
 	for (uint32_t id = 2; id <= 4; id++)
 		card_expect(id, NETIF_RSP_ERROR);
 	card_expect_none();
 	end(0, 0);
 	card_expect(1, NETIF_RSP_OKAY);
+	card_expect(6, NETIF_RSP_OKAY);
 	card_expect(5, NETIF_RSP_OKAY);
 	ck_assert_uint_eq(netif_counters(card)->tx_errors, 2);
 	card_stop();
@@ -348,7 +423,7 @@ END_TEST
 START_TEST(slot_that_overflows)
 {
 	card_start((enum card_way)_i, NULL);
-	card_put(card_gref(0), 65535, 65535, 0, 1);
+	card_put(card_gref(0), 65535, 100, 0, 1);
 	expect_broken();
 }
 END_TEST
@@ -577,6 +652,8 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, smallest_packet, 0, CARD_WAYS);
 	tcase_add_loop_test(test_case, many_packets, 0, CARD_WAYS);
 	tcase_add_test(test_case, packets_wait_for_memory);
+	tcase_add_loop_test(test_case, memory_goes_round, 0, CARD_WAYS);
+	tcase_add_test(test_case, copy_fails);
 	tcase_add_loop_test(test_case, ended_at_once, 0, CARD_WAYS);
 	tcase_add_loop_test(test_case, bad_grants, 0, CARD_WAYS);
 	tcase_add_loop_test(test_case, notifications, 0, CARD_WAYS);
