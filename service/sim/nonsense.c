@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * nonsense.c - a guest that writes nonsense into xenstore where its disk's frontend should describe rings
+ * nonsense.c - a guest that writes nonsense into xenstore where its disk's or card's frontend should describe rings
  */
 #include "sim/nonsense.h"
 
@@ -45,6 +45,40 @@ static const char *const names[] = {
 	"virtual-device",
 	"device-type",
 	"discard-enable",
+};
+
+static const char *const card_names[] = {
+	"state",
+	"tx-ring-ref",
+	"rx-ring-ref",
+	"event-channel",
+	"event-channel-tx",
+	"event-channel-rx",
+	"multi-queue-num-queues",
+	"queue-0/tx-ring-ref",
+	"queue-0/rx-ring-ref",
+	"queue-0/event-channel",
+	"queue-0/event-channel-tx",
+	"queue-0/event-channel-rx",
+	"queue-1/tx-ring-ref",
+	"queue-1/event-channel-rx",
+	"queue-7/rx-ring-ref",
+	"queue-0",
+	"request-rx-copy",
+	"feature-rx-notify",
+	"feature-sg",
+	"feature-gso-tcpv4",
+	"feature-gso-tcpv6",
+	"feature-no-csum-offload",
+	"feature-ipv6-csum-offload",
+	"request-multicast-control",
+	"xdp-headroom",
+	"ctrl-ring-ref",
+	"event-channel-ctrl",
+	"backend",
+	"handle",
+	"mac",
+	"mtu",
 };
 
 static const char *const values[] = {
@@ -101,8 +135,8 @@ uint8_t sim_nonsense_byte(struct sim_nonsense *nonsense)
 /* path_of - of a node of the device; "" is its directory. */
 static void path_of(const struct sim_nonsense *nonsense, const char *name, char path[XENSTORE_PATH_MAX])
 {
-	snprintf(path, XENSTORE_PATH_MAX, "device/vbd/%" PRIu32 "%s%s", nonsense->device_id,
-		 name[0] != '\0' ? "/" : "", name);
+	snprintf(path, XENSTORE_PATH_MAX, "device/%s/%" PRIu32 "%s%s", nonsense->card ? "vif" : "vbd",
+		 nonsense->device_id, name[0] != '\0' ? "/" : "", name);
 }
 
 /* put - write a node; whether that is allowed is xenstore's business. */
@@ -129,7 +163,9 @@ static void take_away(struct sim_nonsense *nonsense, const char *name)
 
 static const char *next_name(struct sim_nonsense *nonsense)
 {
-	return names[sim_nonsense_byte(nonsense) % COUNT(names)];
+	uint8_t choice = sim_nonsense_byte(nonsense);
+
+	return nonsense->card ? card_names[choice % COUNT(card_names)] : names[choice % COUNT(names)];
 }
 
 static const char *next_value(struct sim_nonsense *nonsense)
@@ -172,28 +208,56 @@ static void put_directory(struct sim_nonsense *nonsense)
 	put_text(nonsense, below, next_value(nonsense));
 }
 
+/* put_queue - the nodes of one queue, whose directory `prefix` names. */
+static void put_queue(struct sim_nonsense *nonsense, const char *prefix)
+{
+	static const char *const of_disk[] = {"ring-ref", "event-channel", NULL};
+	static const char *const of_card[] = {"tx-ring-ref", "rx-ring-ref", "event-channel", NULL};
+	char number[NUMBER_MAX], path[32];
+
+	for (const char *const *name = nonsense->card ? of_card : of_disk; *name != NULL; name++) {
+		bool is_channel = strcmp(*name, "event-channel") == 0;
+
+		snprintf(number, sizeof(number), "%" PRIu32,
+			 is_channel ? nonsense->event_channel : nonsense->ring_ref);
+		snprintf(path, sizeof(path), "%s%s", prefix, *name);
+		put_text(nonsense, path, number);
+	}
+}
+
+/* put_right_features - as a Linux frontend would. */
+static void put_right_features(struct sim_nonsense *nonsense)
+{
+	if (!nonsense->card) {
+		put_text(nonsense, "protocol", "x86_64-abi");
+		take_away(nonsense, "ring-page-order");
+		return;
+	}
+	put_text(nonsense, "request-rx-copy", "1");
+	put_text(nonsense, "feature-rx-notify", "1");
+	put_text(nonsense, "feature-sg", "1");
+	put_text(nonsense, "feature-gso-tcpv4", "1");
+	take_away(nonsense, "event-channel-tx");
+	take_away(nonsense, "request-multicast-control");
+	take_away(nonsense, "xdp-headroom");
+}
+
 /* put_right - as a Linux frontend would, with one page for each of `queues` rings. */
 static void put_right(struct sim_nonsense *nonsense)
 {
 	unsigned queues = sim_nonsense_byte(nonsense) % 3;
-	char ring_ref[NUMBER_MAX], event_channel[NUMBER_MAX], name[32];
+	char prefix[16];
 
-	snprintf(ring_ref, sizeof(ring_ref), "%" PRIu32, nonsense->ring_ref);
-	snprintf(event_channel, sizeof(event_channel), "%" PRIu32, nonsense->event_channel);
-	put_text(nonsense, "protocol", "x86_64-abi");
-	take_away(nonsense, "ring-page-order");
+	put_right_features(nonsense);
 	take_away(nonsense, "multi-queue-num-queues");
 	if (queues < 2) {
-		put_text(nonsense, "ring-ref", ring_ref);
-		put_text(nonsense, "event-channel", event_channel);
+		put_queue(nonsense, "");
 		return;
 	}
 	put_text(nonsense, "multi-queue-num-queues", "2");
 	for (unsigned i = 0; i < queues; i++) {
-		snprintf(name, sizeof(name), "queue-%u/ring-ref", i);
-		put_text(nonsense, name, ring_ref);
-		snprintf(name, sizeof(name), "queue-%u/event-channel", i);
-		put_text(nonsense, name, event_channel);
+		snprintf(prefix, sizeof(prefix), "queue-%u/", i);
+		put_queue(nonsense, prefix);
 	}
 }
 

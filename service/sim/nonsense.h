@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * nonsense.h - a guest that writes nonsense into xenstore where its disk's frontend should describe rings
+ * nonsense.h - a guest that writes nonsense into xenstore where its disk's or card's frontend should describe rings
  *
  * Theory of operation: bytes are a program; each step takes some of them and does one thing that a guest is able to do
  * to the nodes of its own device: any node that a backend might read, with values that are right, nearly right, huge,
@@ -19,6 +19,7 @@
 
 struct sim_nonsense {
 	struct xenstore *guest; /* the guest's connection, used by nobody else meanwhile */
+	bool card;		/* it is a vif; if not, a vbd */
 	uint32_t device_id;
 	uint16_t domid, host_domid;
 	uint32_t ring_ref, event_channel; /* what a right description says */

@@ -4,7 +4,7 @@
  *
  * xvhostd runs on this thread, a turn at a time, over the simulated xenstore; the harness is its workers, the toolstack
  * and the clock, so nothing is waited for. An input is a program: steps of the guest (sim/nonsense.h) and, between them,
- * turns, time that passes, workers that fail or that the guest has broken into, the disk being detached, attached anew,
+ * turns, time that passes, workers that fail or that the guest has broken into, the disk or card being detached, attached anew,
  * xvhostd being started again.
  *
  * What must hold besides memory: the disk of another guest stays connected, and its worker hears nothing; what is asked
@@ -55,7 +55,7 @@ enum mood {
 	MOODS
 };
 
-/* A worker that is not one. It has one disk at most. */
+/* A worker that is not one. It has one disk or card at most. */
 struct fake {
 	bool used;
 	uint16_t domid;
@@ -84,7 +84,15 @@ struct world {
 	unsigned nodes, watches;
 };
 
+/* What the hostile guest has: the one or the other. */
+struct device_given {
+	bool card;
+	struct sim_block block;
+	struct sim_vif vif;
+};
+
 static struct world worlds[2];
+static struct device_given given;
 static struct world *world;
 static int64_t clock_ms;
 
@@ -226,12 +234,55 @@ static void check_target(const struct message_disk_open *open)
 	     "the target is the toolstack's");
 }
 
+/* check_card - the same of a card, and what a worker may rely on. */
+static void check_card(const struct message_net_open *open)
+{
+	static const uint8_t mac[] = {0x00, 0x16, 0x3e, 1, 2, 3};
+
+	must(strcmp(open->target, "switch:") == 0, "the target is the configuration's");
+	must(strcmp(open->interface, "vif3.51712") == 0 && strcmp(open->bridge, "xenbr0") == 0 &&
+		     memcmp(open->mac, mac, sizeof(mac)) == 0 && open->mtu == 1500,
+	     "a card is as the toolstack has it");
+	must(open->queues_max >= 1 && open->queues_max <= NET_QUEUES_MAX, "%" PRIu32 " queues",
+	     open->queues_max);
+}
+
+/* check_settings - of a card. */
+static void check_settings(const struct message_net_settings *settings)
+{
+	must((settings->rate_bytes == 0) == (settings->rate_interval_us == 0), "a rate has both or none");
+	must(settings->xdp_headroom <= NET_XDP_HEADROOM_MAX, "headroom %" PRIu32, settings->xdp_headroom);
+}
+
+/* fake_open_card - as fake_open. */
+static void fake_open_card(struct fake *fake, struct message *message, enum mood mood)
+{
+	check_card(&message->net_open);
+	check_settings(&message->net_open.settings);
+	memset(&message->net_opened, 0, sizeof(message->net_opened));
+	if (mood == OPEN_FAILS) {
+		message->net_opened.error = -ENOENT;
+		snprintf(message->net_opened.text, sizeof(message->net_opened.text),
+			 "the fake has no network");
+	} else {
+		fake->opened = true;
+		message->net_opened.takes = 15;
+		message->net_opened.queues_max = 2;
+	}
+	answer(fake, message, MESSAGE_OPENED);
+}
+
 static void fake_open(struct fake *fake, struct message *message, enum mood mood)
 {
-	must(!fake->opened, "a disk is opened once");
-	check_target(&message->open);
+	must(!fake->opened, "a disk or card is opened once");
+	if (message->class == DEVICE_DISK)
+		check_target(&message->open);
 	if (mood == DIES_OPENING) {
 		fake_end(fake);
+		return;
+	}
+	if (message->class == DEVICE_NET) {
+		fake_open_card(fake, message, mood);
 		return;
 	}
 	memset(&message->opened, 0, sizeof(message->opened));
@@ -263,10 +314,30 @@ static void check_rings(const struct message_disk_connect *connect)
 		     "event channel %" PRIu32, connect->queues[i].event_channel);
 }
 
+/* check_card_rings - the same of a card. */
+static void check_card_rings(const struct message_net_connect *connect)
+{
+	must(connect->queue_count >= 1 && connect->queue_count <= NET_QUEUES_MAX, "%" PRIu32 " queues",
+	     connect->queue_count);
+	for (uint32_t i = 0; i < connect->queue_count; i++)
+		must(connect->queues[i].event_channel_tx >= 1 && connect->queues[i].event_channel_rx >= 1 &&
+			     connect->queues[i].event_channel_tx < 1u << 17 &&
+			     connect->queues[i].event_channel_rx < 1u << 17,
+		     "event channels %" PRIu32 " and %" PRIu32, connect->queues[i].event_channel_tx,
+		     connect->queues[i].event_channel_rx);
+	must(connect->guest_takes <= 15 && (connect->scatter || connect->guest_takes <= 3), "takes %" PRIu32,
+	     connect->guest_takes);
+	must(!connect->ctrl, "there is no control ring");
+	check_settings(&connect->settings);
+}
+
 static void fake_connect(struct fake *fake, struct message *message, enum mood mood)
 {
-	must(fake->opened && !fake->connected, "an open disk is connected, once");
-	check_rings(&message->connect);
+	must(fake->opened && !fake->connected, "an open disk or card is connected, once");
+	if (message->class == DEVICE_NET)
+		check_card_rings(&message->net_connect);
+	else
+		check_rings(&message->connect);
 	if (mood == DIES_CONNECTING) {
 		fake_end(fake);
 		return;
@@ -291,7 +362,8 @@ static void fake_change(struct fake *fake, struct message *message, enum mood mo
 {
 	bool empty = message->open.target[0] == '\0' || mood == OPEN_FAILS;
 
-	must(fake->opened && fake->connected, "a connected disk gets another medium");
+	must(message->class == DEVICE_DISK && fake->opened && fake->connected,
+	     "a connected disk gets another medium");
 	must(message->open.removable, "it is a drive");
 	check_target(&message->open);
 	if (mood == DIES_OPENING) {
@@ -322,6 +394,10 @@ static void fake_hear(struct fake *fake, struct message *message)
 	if (fake->domid == INNOCENT)
 		must(!world->innocent_is_left_alone || message->type == MESSAGE_STOP,
 		     "the other guest's worker is asked nothing, but it was: %d", (int)message->type);
+	must(message->class == (message->type == MESSAGE_STOP	       ? 0
+				: fake->domid == HOSTILE && given.card ? DEVICE_NET
+								       : DEVICE_DISK),
+	     "class %d", (int)message->class);
 	must(message->device_id == (message->type == MESSAGE_STOP ? 0 : DEVICE), "device %" PRIu32,
 	     message->device_id);
 	fake->hung = fake->hung || mood == SILENT;
@@ -342,13 +418,17 @@ static void fake_hear(struct fake *fake, struct message *message)
 	case MESSAGE_CHANGE:
 		fake_change(fake, message, mood);
 		break;
+	case MESSAGE_NET_SETTINGS:
+		must(message->class == DEVICE_NET && fake->connected, "a connected card has settings");
+		check_settings(&message->net_settings);
+		break;
 	case MESSAGE_DISCONNECT:
-		must(fake->opened, "an open disk is disconnected");
+		must(fake->opened, "an open disk or card is disconnected");
 		fake->connected = false;
 		answer(fake, message, MESSAGE_DISCONNECTED);
 		break;
 	case MESSAGE_CLOSE:
-		must(fake->opened && !fake->connected, "a disk is closed that is not connected");
+		must(fake->opened && !fake->connected, "a disk or card is closed that is not connected");
 		fake->opened = false;
 		answer(fake, message, MESSAGE_CLOSED);
 		break;
@@ -363,16 +443,23 @@ static void lie(struct sim_nonsense *program)
 {
 	struct message message;
 	size_t length = sizeof(message) - (sim_nonsense_byte(program) == 0);
+	uint8_t type = sim_nonsense_byte(program);
 
 	memset(&message, 0, sizeof(message));
-	message.type = sim_nonsense_byte(program) % (MESSAGE_TYPES + 1);
+	message.type = type % (MESSAGE_TYPES + 1);
+	message.class = given.card == (type < 224) ? DEVICE_NET : DEVICE_DISK;
 	message.device_id = sim_nonsense_byte(program) == 0 ? DEVICE + 1 : DEVICE;
 	for (uint8_t *at = (uint8_t *)&message.opened; at < (uint8_t *)&message.opened.text[16]; at++)
 		*at = sim_nonsense_byte(program);
 	message.opened.text[ERROR_TEXT_MAX - 1] = 'x';
-	message.opened.size_bytes = (uint64_t)sim_nonsense_byte(program) << 5;
-	message.opened.block_bytes = (uint32_t)sim_nonsense_byte(program) << 8;
-	message.opened.physical_block_bytes = message.opened.block_bytes;
+	if (given.card) {
+		message.net_opened.takes = sim_nonsense_byte(program) & 31;
+		message.net_opened.queues_max = sim_nonsense_byte(program) & 15;
+	} else {
+		message.opened.size_bytes = (uint64_t)sim_nonsense_byte(program) << 5;
+		message.opened.block_bytes = (uint32_t)sim_nonsense_byte(program) << 8;
+		message.opened.physical_block_bytes = message.opened.block_bytes;
+	}
 	for (struct fake *fake = world->fakes; fake < world->fakes + FAKES_MAX; fake++) {
 		if (!fake->used || fake->socket < 0 || fake->domid != HOSTILE)
 			continue;
@@ -527,8 +614,8 @@ static void check_innocent(void)
 static void check_error(void)
 {
 	static const char *const causes[] = {"frontend node ", "the fake ", "the worker ", "backend node "};
-	const char *text = node("/local/domain/%u/error/backend/vbd/%u/%u/error", world->host_domid, HOSTILE,
-				DEVICE);
+	const char *text = node("/local/domain/%u/error/backend/%s/%u/%u/error", world->host_domid,
+				given.card ? "vif" : "vbd", HOSTILE, DEVICE);
 	bool named = text[0] == '\0' || world->lied_to;
 
 	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
@@ -573,35 +660,83 @@ static void check_nothing_left(void)
 
 /* ---- an input ---- */
 
-/* toolstack_step - the disk is detached, or attached anew; or there is another medium in the drive. */
-static void toolstack_step(const struct sim_block *block, uint8_t choice)
+/* create, begin_detach, detach - what the hostile guest has. */
+static int create(void)
+{
+	return given.card ? sim_vif_create(world->toolstack, &given.vif)
+			  : sim_block_create(world->toolstack, &given.block);
+}
+
+static int begin_detach(bool force)
+{
+	return given.card ? sim_vif_begin_detach(world->toolstack, &given.vif, force)
+			  : sim_block_begin_detach(world->toolstack, &given.block, force);
+}
+
+static int detach(bool force)
+{
+	return given.card ? sim_vif_detach(world->toolstack, &given.vif, force, 0)
+			  : sim_block_detach(world->toolstack, &given.block, force, 0);
+}
+
+/* run_script - of a card: what vif-xvhost says, or something else. Nothing if there is no card. */
+static void run_script(const char *said)
+{
+	char directory[XENSTORE_PATH_MAX], path[XENSTORE_PATH_MAX];
+
+	snprintf(directory, sizeof(directory), "/local/domain/%u/backend/vif/%u/%u", world->host_domid,
+		 HOSTILE, DEVICE);
+	if (node("%s/state", directory)[0] == '\0')
+		return;
+	snprintf(path, sizeof(path), "%s/hotplug-status", directory);
+	sim_xenstore_write(world->toolstack, 0, path, said);
+}
+
+/* change_card - the operator, or the script that comes late. */
+static void change_card(uint8_t choice)
+{
+	static const char *const rates[] = {"1000,50000", "4000000000,1", "0,0", "fast"};
+	static const char *const words[] = {"connected", "error", "", "connected"};
+
+	run_script(words[choice / 8 % 4]);
+	if (choice % 2 &&
+	    node("/local/domain/%u/backend/vif/%u/%u/state", world->host_domid, HOSTILE, DEVICE)[0] != '\0')
+		sim_vif_set_rate(world->toolstack, &given.vif, rates[choice / 2 % 4]);
+}
+
+/* toolstack_step - the disk or card is detached, or attached anew; or there is another medium in the drive, or another rate. */
+static void toolstack_step(uint8_t choice)
 {
 	static const char *const media[] = {"", "file:path=/x", "file:path=/y"};
 
-	if (block->removable && choice >= 128) {
-		sim_block_insert(world->toolstack, block, media[choice % 3]);
+	if (given.card && choice >= 128) {
+		change_card(choice);
+		return;
+	}
+	if (given.block.removable && choice >= 128) {
+		sim_block_insert(world->toolstack, &given.block, media[choice % 3]);
 		return;
 	}
 	switch (choice % 4) {
 	case 0:
-		sim_block_begin_detach(world->toolstack, block, false);
+		begin_detach(false);
 		break;
 	case 1:
-		sim_block_begin_detach(world->toolstack, block, true);
+		begin_detach(true);
 		break;
 	case 2:
-		sim_block_detach(world->toolstack, block, false, 0);
+		detach(false);
 		break;
 	case 3:
-		sim_block_detach(world->toolstack, block, true, 0);
+		detach(true);
 		turn(choice / 4 % 4);
-		sim_block_create(world->toolstack, block);
+		create();
 		break;
 	}
 }
 
 /* step - one of the guest's, or one of the world around it. */
-static void step(struct sim_nonsense *nonsense, const struct sim_block *block, uint8_t choice)
+static void step(struct sim_nonsense *nonsense, uint8_t choice)
 {
 	static const unsigned times_ms[] = {100,
 					    OPEN_PAUSE_MS,
@@ -625,7 +760,7 @@ static void step(struct sim_nonsense *nonsense, const struct sim_block *block, u
 	} else if (choice < 242) {
 		lie(nonsense);
 	} else if (choice < 253) {
-		toolstack_step(block, sim_nonsense_byte(nonsense));
+		toolstack_step(sim_nonsense_byte(nonsense));
 	} else {
 		start_again();
 	}
@@ -634,7 +769,6 @@ static void step(struct sim_nonsense *nonsense, const struct sim_block *block, u
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct sim_block block = {.domid = HOSTILE, .device_id = DEVICE, .target = "file:path=/x"};
 	struct sim_nonsense nonsense = {.device_id = DEVICE,
 					.domid = HOSTILE,
 					.ring_ref = RING_REF,
@@ -647,21 +781,36 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		make_worlds();
 	first = sim_nonsense_byte(&nonsense);
 	world = &worlds[first % 2];
-	block.removable = first & 4;
+	given = (struct device_given){
+		.card = first & 8,
+		.block = {.domid = HOSTILE,
+			  .host_domid = world->host_domid,
+			  .device_id = DEVICE,
+			  .target = "file:path=/x",
+			  .removable = first & 4},
+		.vif = {.domid = HOSTILE,
+			.host_domid = world->host_domid,
+			.handle = DEVICE,
+			.mac = "00:16:3e:01:02:03",
+			.bridge = "xenbr0"},
+	};
 	world->mood = GOOD;
 	world->lied_to = false;
 	world->starts = 0;
-	block.host_domid = nonsense.host_domid = world->host_domid;
+	nonsense.host_domid = world->host_domid;
+	nonsense.card = given.card;
 	sim_store_introduce(world->store, HOSTILE);
 	must(sim_store_connect(world->store, HOSTILE, &nonsense.guest) == 0, "a guest");
-	must(sim_block_create(world->toolstack, &block) == 0, "a disk");
+	must(create() == 0, "a disk or a card");
 	turn(4);
+	if (given.card && first & 16)
+		run_script("connected");
 	for (unsigned steps = 0; nonsense.left > 0 && steps < STEPS_MAX; steps++)
-		step(&nonsense, &block, sim_nonsense_byte(&nonsense));
+		step(&nonsense, sim_nonsense_byte(&nonsense));
 	sim_nonsense_end(&nonsense);
 	check_rest();
 	check_error();
-	sim_block_detach(world->toolstack, &block, true, 0);
+	detach(true);
 	sim_xenstore_close(nonsense.guest);
 	sim_store_release(world->store, HOSTILE);
 	check_nothing_left();
