@@ -39,7 +39,6 @@
 
 #define WATCHES_PER_TURN 256
 #define MESSAGES_PER_TURN 64 /* of each worker */
-#define BACKEND_TOKEN "backend"
 
 enum descriptor {
 	DESCRIPTOR_XENSTORE,
@@ -109,35 +108,6 @@ static bool find_domid(struct host *host)
 	return found;
 }
 
-/* watch_backends - those of all kinds. */
-static bool watch_backends(struct daemon *daemon)
-{
-	const struct host *host = &daemon->host;
-	char path[XENSTORE_PATH_MAX];
-	int error;
-
-	for (unsigned i = 0; i < DEVICE_KINDS; i++) {
-		snprintf(path, sizeof(path), BACKEND_DIRECTORY "/%s", device_kinds[i]->directory);
-		error = host->platform->xenstore_watch(host->xenstore, path, BACKEND_TOKEN);
-		if (error < 0) {
-			log_error("can't watch %s in xenstore: %s", path, strerror(-error));
-			return false;
-		}
-	}
-	return true;
-}
-
-/* unwatch_backends - the opposite; of those that are not watched nothing comes. */
-static void unwatch_backends(const struct host *host)
-{
-	char path[XENSTORE_PATH_MAX];
-
-	for (unsigned i = 0; i < DEVICE_KINDS; i++) {
-		snprintf(path, sizeof(path), BACKEND_DIRECTORY "/%s", device_kinds[i]->directory);
-		host->platform->xenstore_unwatch(host->xenstore, path, BACKEND_TOKEN);
-	}
-}
-
 /* open_xenstore - connect, watch, and find what is there. */
 static bool open_xenstore(struct daemon *daemon)
 {
@@ -150,7 +120,7 @@ static bool open_xenstore(struct daemon *daemon)
 			  strerror(-error));
 		return false;
 	}
-	if (!find_domid(host) || !watch_backends(daemon))
+	if (!find_domid(host) || devices_watch(host) < 0)
 		return false;
 	devices_scan(&daemon->devices, host);
 	return true;
@@ -256,7 +226,7 @@ static void take_watches(struct daemon *daemon)
 			daemon->watches_left = false;
 			return;
 		}
-		if (strcmp(token, BACKEND_TOKEN) == 0)
+		if (strcmp(token, DEVICES_TOKEN) == 0)
 			devices_backend_changed(&daemon->devices, &daemon->host, path);
 		else
 			devices_frontend_changed(&daemon->devices, token);
@@ -504,7 +474,7 @@ bool daemon_destroy(struct daemon *daemon)
 			device_release(&daemon->devices.device[i], host);
 	if (host->xenstore != NULL) {
 		if (!daemon->lost)
-			unwatch_backends(host);
+			devices_unwatch(host);
 		host->platform->xenstore_close(host->xenstore);
 	}
 	if (daemon->signal_fd >= 0)

@@ -279,6 +279,14 @@ static const char *flag_text(const struct device *device, uint32_t takes)
 	return device->net.takes & takes ? "1" : "0";
 }
 
+/* queues_max - as the operator and the backend have it. */
+static uint32_t queues_max(const struct device *device, const struct host *host)
+{
+	uint32_t ours = host->config->net_max_queues;
+
+	return device->net.queues_max < ours ? device->net.queues_max : ours;
+}
+
 static bool offer(struct device *device, const struct host *host, int64_t now_ms)
 {
 	char queues[NUMBER_TEXT_MAX];
@@ -301,7 +309,7 @@ static bool offer(struct device *device, const struct host *host, int64_t now_ms
 		{NULL, NULL},
 	};
 
-	snprintf(queues, sizeof(queues), "%" PRIu32, device->net.queues_max);
+	snprintf(queues, sizeof(queues), "%" PRIu32, queues_max(device, host));
 	return device_write_nodes(device, host, nodes, sizeof(nodes) / sizeof(nodes[0]), XENBUS_INIT_WAIT,
 				  now_ms);
 }

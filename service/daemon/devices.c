@@ -31,6 +31,39 @@ struct device *devices_find(struct devices *devices, enum device_class class, ui
 	return NULL;
 }
 
+/* directory_of - that of all devices of a kind. */
+static void directory_of(const struct device_kind *kind, char directory[DEVICE_PATH_MAX])
+{
+	snprintf(directory, DEVICE_PATH_MAX, BACKEND_DIRECTORY "/%s", kind->directory);
+}
+
+int devices_watch(const struct host *host)
+{
+	char directory[DEVICE_PATH_MAX];
+	int error;
+
+	for (unsigned i = 0; i < DEVICE_KINDS; i++) {
+		directory_of(device_kinds[i], directory);
+		error = host->platform->xenstore_watch(host->xenstore, directory, DEVICES_TOKEN);
+		if (error < 0) {
+			log_error("can't watch %s in xenstore: %s", directory, strerror(-error));
+			return error;
+		}
+	}
+	return 0;
+}
+
+void devices_unwatch(const struct host *host)
+{
+	char directory[DEVICE_PATH_MAX];
+
+	/* Nothing comes of one that is not there. */
+	for (unsigned i = 0; i < DEVICE_KINDS; i++) {
+		directory_of(device_kinds[i], directory);
+		host->platform->xenstore_unwatch(host->xenstore, directory, DEVICES_TOKEN);
+	}
+}
+
 /* free_place - a place of the table, or NULL if all are taken. */
 static struct device *free_place(struct devices *devices)
 {
@@ -127,7 +160,7 @@ static void scan_kind(struct devices *devices, const struct host *host, const st
 	uint64_t domid;
 	char **names;
 
-	snprintf(directory, sizeof(directory), BACKEND_DIRECTORY "/%s", kind->directory);
+	directory_of(kind, directory);
 	names = host->platform->xenstore_directory(host->xenstore, 0, directory, &count);
 	if (names == NULL)
 		return;

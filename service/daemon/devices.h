@@ -13,6 +13,7 @@
 #define DEVICES_MAX CONFIG_MAX_DEVICES
 #define BACKEND_DIRECTORY                                                                                    \
 	"backend" /* below our domain's own directory; that of each kind in it is watched as a whole */
+#define DEVICES_TOKEN "backend"
 
 struct devices {
 	struct device device[DEVICES_MAX];
@@ -21,6 +22,10 @@ struct devices {
 
 /* devices_find - the device of that number, or NULL. */
 struct device *devices_find(struct devices *devices, enum device_class class, uint16_t domid, uint32_t id);
+
+/* devices_watch, devices_unwatch - the directories of all kinds, by DEVICES_TOKEN. Returns 0 or a negative errno, which is in the log. */
+int devices_watch(const struct host *host);
+void devices_unwatch(const struct host *host);
 
 /* devices_scan - adopt all that are ours and not known yet. */
 void devices_scan(struct devices *devices, const struct host *host);

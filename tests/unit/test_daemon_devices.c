@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * test_daemon_devices.c - which vbds are ours, and what happens when there are too many
+ * test_daemon_devices.c - which vbds and vifs are ours, and what happens when there are too many
  */
 #include <stdio.h>
 #include <string.h>
@@ -97,6 +97,40 @@ START_TEST(test_frontend_tokens)
 }
 END_TEST
 
+/* A disk and a card of one guest and one number are two devices. */
+START_TEST(test_classes)
+{
+	struct device *disk, *card;
+
+	daemon_store_set("backend/vif/3/768/script", "/etc/xen/scripts/vif-xvhost");
+	daemon_store_set("backend/vif/3/768/state", "1");
+	devices_scan(&devices, &host);
+	disk = devices_find(&devices, DEVICE_DISK, 3, 768);
+	card = devices_find(&devices, DEVICE_NET, 3, 768);
+	ck_assert_ptr_nonnull(disk);
+	ck_assert_ptr_nonnull(card);
+	ck_assert_str_eq(disk->name, "guest 3 vbd 768");
+	ck_assert_str_eq(card->name, "guest 3 vif 768");
+	ck_assert_str_eq(card->backend, "backend/vif/3/768");
+	ck_assert_str_eq(card->frontend, "/local/domain/3/device/vif/768");
+	for (unsigned i = 0; i < 4; i++) {
+		disk->dirty = card->dirty = false;
+		if (i == 0)
+			devices_backend_changed(&devices, &host, "backend/vif/3/768/rate");
+		else if (i == 1)
+			devices_backend_changed(&devices, &host, "backend/vif/3");
+		else if (i == 2)
+			devices_backend_changed(&devices, &host, "backend/vif");
+		else
+			devices_frontend_changed(&devices, "vif/3/768");
+		ck_assert_msg(card->dirty && !disk->dirty, "%u", i);
+	}
+	disk->dirty = card->dirty = false;
+	devices_backend_changed(&devices, &host, "backend/vbd/3");
+	ck_assert(disk->dirty && !card->dirty);
+}
+END_TEST
+
 START_TEST(test_too_many)
 {
 	char text[80];
@@ -128,6 +162,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, test_scans);
 	tcase_add_test(test_case, test_not_ours);
 	tcase_add_test(test_case, test_frontend_tokens);
+	tcase_add_test(test_case, test_classes);
 	tcase_add_test(test_case, test_too_many);
 }
 

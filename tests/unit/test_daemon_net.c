@@ -229,7 +229,7 @@ START_TEST(test_attach_and_detach)
 		{"feature-split-event-channels", "1"},
 		{"feature-xdp-headroom", "1"},
 		{"feature-ctrl-ring", "(none)"},
-		{"multi-queue-max-queues", "4"},
+		{"multi-queue-max-queues", "2"},
 		{"carrier", "1"},
 	};
 	unsigned nodes;
@@ -263,8 +263,10 @@ END_TEST
 START_TEST(test_takes_nothing)
 {
 	set_target("takes-nothing");
+	daemon_run_config.net_max_queues = 8;
 	daemon_run_start();
 	attach(3);
+	ck_assert_str_eq(backend(3, "multi-queue-max-queues"), "4");
 	ck_assert_str_eq(backend(3, "feature-sg"), "1");
 	ck_assert_str_eq(backend(3, "feature-gso-tcpv4"), "0");
 	ck_assert_str_eq(backend(3, "feature-gso-tcpv6"), "0");
