@@ -12,8 +12,6 @@
 
 #define HONEST_MARK (UINT64_C(0x4e) << 56)
 #define FALSE_MARK (UINT64_C(0x11) << 56)
-#define OTHER_DOMID 0x7abc    /* nobody */
-#define LOST_FRAME 0x7ffffff0 /* beyond any guest's memory */
 #define ANSWER_TIMEOUT_MS 10000
 #define QUIET_MS 50 /* after a lie that ruins the ring no answer may come at all */
 
@@ -33,37 +31,6 @@ struct ring_header *liar_header(struct liar *liar)
 
 /* ---- making and unmaking ---- */
 
-static int take_page(struct liar *liar, struct liar_page *page, uint16_t domid, bool read_only)
-{
-	int error = sim_pages_take(liar->guest, 1, &page->frame);
-	int64_t gref;
-
-	if (error < 0)
-		return error;
-	page->memory = sim_page(liar->guest, page->frame);
-	gref = sim_grant(liar->guest, domid, page->frame, read_only);
-	if (gref < 0)
-		return (int)gref;
-	page->gref = (uint32_t)gref;
-	return 0;
-}
-
-/* set_flags - of a grant's entry; 0: it is none. */
-static void set_flags(struct liar *liar, const struct liar_page *page, uint16_t flags)
-{
-	uint16_t *entry = sim_grant_entry(liar->guest, page->gref);
-
-	__atomic_store_n(entry, flags, __ATOMIC_SEQ_CST);
-}
-
-/* lose_frame - let the grant's entry name a frame that there is not. */
-static void lose_frame(struct liar *liar, const struct liar_page *page)
-{
-	uint32_t *entry = sim_grant_entry(liar->guest, page->gref);
-
-	__atomic_store_n(&entry[liar->options.grant_version == 2 ? 2 : 1], LOST_FRAME, __ATOMIC_SEQ_CST);
-}
-
 int liar_create(const struct liar_options *options, struct liar **created)
 {
 	struct blkif_frontend *frontend = options->frontend;
@@ -80,37 +47,26 @@ int liar_create(const struct liar_options *options, struct liar **created)
 	liar->random = options->seed;
 	liar->disk_sectors = frontend->features.sectors;
 	for (uint32_t i = 0; i < LIAR_PAGES && error == 0; i++)
-		error = take_page(liar, &liar->pages[i], host, false);
+		error = liar_page_take(liar->guest, &liar->pages[i], host, false);
 	if (error == 0)
-		error = take_page(liar, &liar->indirect, host, false);
+		error = liar_page_take(liar->guest, &liar->indirect, host, false);
 	if (error == 0)
-		error = take_page(liar, &liar->read_only, host, true);
+		error = liar_page_take(liar->guest, &liar->read_only, host, true);
 	if (error == 0)
-		error = take_page(liar, &liar->foreign, OTHER_DOMID, false);
+		error = liar_page_take(liar->guest, &liar->foreign, LIAR_OTHER_DOMID, false);
 	if (error == 0)
-		error = take_page(liar, &liar->fickle, host, false);
+		error = liar_page_take(liar->guest, &liar->fickle, host, false);
 	if (error == 0)
-		error = take_page(liar, &liar->lost, host, false);
+		error = liar_page_take(liar->guest, &liar->lost, host, false);
 	if (error == 0)
-		error = take_page(liar, &liar->withdrawn, host, false);
+		error = liar_page_take(liar->guest, &liar->withdrawn, host, false);
 	if (error < 0) {
 		liar_destroy(liar);
 		return error;
 	}
-	lose_frame(liar, &liar->lost);
-	set_flags(liar, &liar->withdrawn, 0);
+	liar_page_lose_frame(liar->guest, &liar->lost, options->grant_version);
+	liar_page_set_flags(liar->guest, &liar->withdrawn, 0);
 	*created = liar;
-	return 0;
-}
-
-/* give_up_page - returns 1 if the host has it mapped still. */
-static uint32_t give_up_page(struct liar *liar, struct liar_page *page)
-{
-	if (!page->memory)
-		return 0;
-	if (page->gref && sim_grant_end(liar->guest, page->gref) == -EBUSY)
-		return 1;
-	sim_pages_give_back(liar->guest, 1, &page->frame);
 	return 0;
 }
 
@@ -121,11 +77,11 @@ uint32_t liar_destroy(struct liar *liar)
 	uint32_t mapped = 0;
 
 	if (liar->withdrawn.gref)
-		set_flags(liar, &liar->withdrawn, GTF_permit_access);
+		liar_page_set_flags(liar->guest, &liar->withdrawn, GTF_permit_access);
 	for (uint32_t i = 0; i < LIAR_PAGES; i++)
-		mapped += give_up_page(liar, &liar->pages[i]);
+		mapped += liar_page_give_up(liar->guest, &liar->pages[i]);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		mapped += give_up_page(liar, others[i]);
+		mapped += liar_page_give_up(liar->guest, others[i]);
 	free(liar);
 	return mapped;
 }
@@ -214,37 +170,6 @@ void *liar_entry_at(struct liar *liar, uint32_t at)
 			(at & (liar->ring->size - 1)) * liar->ring->entry_bytes;
 
 	return liar->ring->pages[byte / PAGE_BYTES] + byte % PAGE_BYTES;
-}
-
-/* ---- the thread that scribbles ---- */
-
-static void *scribble(void *argument)
-{
-	struct liar *liar = argument;
-	uint32_t value = 1;
-
-	while (!__atomic_load_n(&liar->stop, __ATOMIC_RELAXED)) {
-		/* A generator of its own: the liar's is another thread's. */
-		value = value * 1664525u + 1013904223u;
-		__atomic_store_n(&liar->scribbled[value / 7 % liar->scribbled_bytes], (uint8_t)(value >> 24),
-				 __ATOMIC_RELAXED);
-	}
-	return NULL;
-}
-
-void liar_scribble(struct liar *liar, void *memory, uint32_t bytes)
-{
-	liar->scribbled = memory;
-	liar->scribbled_bytes = bytes;
-	liar->stop = false;
-	if (pthread_create(&liar->scribbler, NULL, scribble, liar) != 0)
-		abort();
-}
-
-void liar_scribble_end(struct liar *liar)
-{
-	__atomic_store_n(&liar->stop, true, __ATOMIC_RELAXED);
-	pthread_join(liar->scribbler, NULL);
 }
 
 /* ---- answers ---- */

@@ -5,19 +5,11 @@
 #ifndef LIAR_INTERNAL_H
 #define LIAR_INTERNAL_H
 
-#include <pthread.h>
-
 #include "rings/ring.h"
 #include "sim/liar.h"
+#include "sim/liar_pages.h"
 
 #define LIAR_PAGES 24u /* of data, granted writable */
-
-/* A page of the guest's with its grant. */
-struct liar_page {
-	uint64_t frame;
-	void *memory;
-	uint32_t gref;
-};
 
 struct liar {
 	struct liar_options options;
@@ -37,11 +29,7 @@ struct liar {
 	struct liar_page lost;	    /* its grant names a frame that the guest does not have */
 	struct liar_page withdrawn; /* its entry is empty, and nobody else's meanwhile */
 
-	/* A thread that writes to a place of the guest's memory until it is told to stop. */
-	pthread_t scribbler;
-	uint8_t *scribbled;
-	uint32_t scribbled_bytes;
-	bool stop;
+	struct liar_scribbler scribbler;
 };
 
 /* A lie is a request that is valid but for one thing, or a deed. */
@@ -74,10 +62,6 @@ void liar_put_honest(struct liar *liar, uint32_t count);
 
 /* liar_show - push, and notify whether the host asked for it or not. */
 void liar_show(struct liar *liar);
-
-/* liar_scribble - let a thread write to this place; until liar_scribble_end. */
-void liar_scribble(struct liar *liar, void *memory, uint32_t bytes);
-void liar_scribble_end(struct liar *liar);
 
 /* liar_entry_at - where an entry lies that is not divided between two pages; `at` counts entries. */
 void *liar_entry_at(struct liar *liar, uint32_t at);

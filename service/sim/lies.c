@@ -324,15 +324,14 @@ static void withdrawn_in_use(struct liar *liar)
 
 static void moved_in_use(struct liar *liar)
 {
-	uint32_t *entry = sim_grant_entry(liar->guest, liar->fickle.gref);
-	uint32_t *frame = &entry[liar->options.grant_version == 2 ? 2 : 1];
-	uint32_t other = (uint32_t)liar->pages[liar_random(liar, LIAR_PAGES)].frame;
+	const uint32_t version = liar->options.grant_version;
+	uint64_t other = liar->pages[liar_random(liar, LIAR_PAGES)].frame;
 
 	use_fickle(liar);
 	pause_a_little(liar);
-	__atomic_store_n(frame, other, __ATOMIC_SEQ_CST);
+	liar_page_set_frame(liar->guest, &liar->fickle, version, other);
 	liar_collect(liar);
-	__atomic_store_n(frame, (uint32_t)liar->fickle.frame, __ATOMIC_SEQ_CST);
+	liar_page_set_frame(liar->guest, &liar->fickle, version, liar->fickle.frame);
 }
 
 /* settle - let all be answered first, so that what is written over an entry hits no honest request's answer. */
@@ -374,10 +373,11 @@ static void request_scribbled(struct liar *liar)
 			settle(liar);
 		}
 		liar_put_false(liar, &wire);
-		liar_scribble(liar, liar_entry_at(liar, liar->ring->request_producer - 1), 64);
+		liar_scribbler_begin(&liar->scribbler, liar_entry_at(liar, liar->ring->request_producer - 1),
+				     64);
 		liar_show(liar);
 		pause_a_little(liar);
-		liar_scribble_end(liar);
+		liar_scribbler_end(&liar->scribbler);
 		liar_collect(liar);
 	}
 }
@@ -389,17 +389,18 @@ static void segments_scribbled(struct liar *liar)
 
 	liar_valid(liar, BLKIF_OP_READ, FRONT_DIRECT_SEGMENTS, &wire, segments);
 	liar_make_indirect(liar, &wire);
-	liar_scribble(liar, liar->indirect.memory, wire.segment_count * (uint32_t)sizeof(segments[0]));
+	liar_scribbler_begin(&liar->scribbler, liar->indirect.memory,
+			     wire.segment_count * (uint32_t)sizeof(segments[0]));
 	liar_put_false(liar, &wire);
 	liar_show(liar);
 	pause_a_little(liar);
-	liar_scribble_end(liar);
+	liar_scribbler_end(&liar->scribbler);
 	liar_collect(liar);
 }
 
 static void data_scribbled(struct liar *liar)
 {
-	liar_scribble(liar, liar->pages[0].memory, PAGE_BYTES);
+	liar_scribbler_begin(&liar->scribbler, liar->pages[0].memory, PAGE_BYTES);
 	for (int i = 0; i < 4; i++) {
 		struct front_segment segments[FRONT_DIRECT_SEGMENTS];
 		struct front_wire wire;
@@ -410,7 +411,7 @@ static void data_scribbled(struct liar *liar)
 	}
 	liar_show(liar);
 	liar_collect(liar);
-	liar_scribble_end(liar);
+	liar_scribbler_end(&liar->scribbler);
 }
 
 /* ---- deeds: what is legal, and odd ---- */
