@@ -160,6 +160,9 @@ struct io_uring_sqe *submissions_entry(struct loop *loop);
 /* submissions_end_timeout - before its time. Its completion comes as ever, by its user_data. */
 void submissions_end_timeout(struct loop *loop, uint64_t user_data);
 
+/* submissions_cancel - I/O that may wait for ever. Its completion comes as ever. */
+void submissions_cancel(struct loop *loop, uint64_t user_data);
+
 /* loop_tell - an event for the control thread. */
 void loop_tell(struct loop *loop, struct mailbox_message message);
 

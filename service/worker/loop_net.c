@@ -106,6 +106,7 @@ void loop_net_read(struct xvhost_net_queue *queue, uint32_t number, int fd, cons
 {
 	struct io_uring_sqe *sqe = entry(queue, number, COMPLETION_NET);
 
+	netif_set_waiting(queue, number);
 	if (iov_count == 1)
 		io_uring_prep_read(sqe, fd, iov->iov_base, (unsigned int)iov->iov_len, 0);
 	else
@@ -182,12 +183,14 @@ static void serve(struct loop *loop, struct loop_net *net)
 	notify(loop, net, true, true);
 }
 
+/* end_wait - a read that may wait for ever, or a time to pass; one of the two is not under way. */
 static void end_wait(void *context, uint32_t number, uint32_t generation)
 {
 	struct loop_net *net = context;
+	uint64_t data = (uint64_t)(generation & GENERATION_MASK) << 32 | number;
 
-	submissions_end_timeout(net->loop, place_of(net, COMPLETION_NET_WAIT) |
-						   (uint64_t)(generation & GENERATION_MASK) << 32 | number);
+	submissions_end_timeout(net->loop, place_of(net, COMPLETION_NET_WAIT) | data);
+	submissions_cancel(net->loop, place_of(net, COMPLETION_NET) | data);
 }
 
 static void release(struct loop_net *net)

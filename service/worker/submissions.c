@@ -18,7 +18,7 @@
 #define PORTS_MAX (LOOP_QUEUES_MAX + 2 * LOOP_NETS_MAX)
 #define ASIDE_MAX                                                                                            \
 	(2 * CONFIG_LOOP_REQUESTS_IN_FLIGHT + WATCHES_CHANGED_MAX * LOOP_QUEUES_MAX +                        \
-	 (2 * NETIF_NUMBERS_MAX + 3 * XVHOST_WATCHES_MAX + 2) * LOOP_NETS_MAX +                              \
+	 (3 * NETIF_NUMBERS_MAX + 3 * XVHOST_WATCHES_MAX + 2) * LOOP_NETS_MAX +                              \
 	 (PORTS_MAX + UNMASK_BATCH - 1) / UNMASK_BATCH + 3)
 
 static_assert(LOOP_QUEUES_MAX <= UINT16_MAX && LOOP_NETS_MAX <= UINT16_MAX, "queue index in user_data");
@@ -262,6 +262,15 @@ void submissions_end_timeout(struct loop *loop, uint64_t user_data)
 	struct io_uring_sqe *sqe = submissions_entry(loop);
 
 	io_uring_prep_timeout_remove(sqe, user_data, 0);
+	io_uring_sqe_set_data64(sqe, submissions_tag(COMPLETION_WAIT_ENDED));
+	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+}
+
+void submissions_cancel(struct loop *loop, uint64_t user_data)
+{
+	struct io_uring_sqe *sqe = submissions_entry(loop);
+
+	io_uring_prep_cancel64(sqe, user_data, 0);
 	io_uring_sqe_set_data64(sqe, submissions_tag(COMPLETION_WAIT_ENDED));
 	io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
 }
