@@ -46,6 +46,7 @@ struct device_net {
 	uint32_t queues_max; /* the same: that the guest may have */
 	struct message_net_settings settings; /* in PHASE_PUBLISHED: as the worker has them ... */
 	struct message_net_settings wanted;   /* ... and as they were seen at the last look */
+	bool nonsense_told;		      /* that one of them makes no sense is in the log */
 };
 
 struct device {

@@ -238,20 +238,26 @@ static bool is_held(const struct device *device, const struct host *host)
 	return !device_says(device, host, "hotplug-status", "connected");
 }
 
-/* look_at_settings - as they are wanted now. What makes no sense changes nothing. */
+/* look_at_settings - as they are wanted now. What makes no sense changes nothing, and is logged once. */
 static void look_at_settings(struct device *device, const struct host *host)
 {
 	struct message_net_settings *wanted = &device->net.wanted;
 	char text[3][ERROR_TEXT_MAX] = {"", "", ""};
+	bool nonsense = false;
 
 	read_rate(device, host, wanted, text[0]);
 	/* Where it was not offered that this may change, only what was said before counts. */
 	if (host->domid == 0)
 		frontend_net_read_multicast(host, device->frontend, wanted, text[1]);
 	frontend_net_read_headroom(host, device->frontend, wanted, text[2]);
-	for (unsigned i = 0; i < 3; i++)
-		if (text[i][0] != '\0')
+	for (unsigned i = 0; i < 3; i++) {
+		if (text[i][0] == '\0')
+			continue;
+		nonsense = true;
+		if (!device->net.nonsense_told)
 			log_limited(&device->log_limit, LOG_LEVEL_WARNING, "%s: %s", device->name, text[i]);
+	}
+	device->net.nonsense_told = nonsense;
 }
 
 /* same_settings - two of them. */

@@ -776,6 +776,45 @@ START_TEST(test_driver_domain)
 }
 END_TEST
 
+/* fill_up - all nodes that this domain may have: another backend's are its, too. */
+static void fill_up(void)
+{
+	char path[64];
+
+	for (unsigned i = 0; i < SIM_STORE_NODES_MAX; i++) {
+		snprintf(path, sizeof(path), "backend/vif/9/0/node-%u", i);
+		daemon_store_set(path, "");
+	}
+}
+
+/* All nodes of a card are there when the toolstack goes on: nothing after that needs one more. */
+START_TEST(test_driver_domain_without_nodes)
+{
+	daemon_store_start(2);
+	daemon_run_start();
+	fill_up();
+	make_device(3);
+	daemon_run_for(100);
+	ck_assert_str_eq(backend(3, "state"), "1");
+	ck_assert_str_eq(backend(3, "feature-sg"), "(none)");
+	daemon_store_unset("backend/vif/9");
+	daemon_run_ahead_ms += WRITE_PAUSE_MS;
+	turn_until(3, "state", "2");
+	fill_up();
+	make_rings(3);
+	turn_until(3, "state", "4");
+	set_frontend(3, "state", "7");
+	turn_until(3, "state", "8");
+	set_frontend(3, "state", "4");
+	turn_until(3, "state", "4");
+	begin_detach(3);
+	set_frontend(3, "state", "6");
+	turn_until(3, "state", "6");
+	daemon_store_unset("backend/vif/9");
+	daemon_store_unset("error");
+}
+END_TEST
+
 /* Another script than ours has work to do, wherever it is. */
 START_TEST(test_driver_domain_with_a_bridge)
 {
@@ -822,6 +861,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, test_kernel_driver);
 	tcase_add_test(test_case, test_no_watch);
 	tcase_add_test(test_case, test_driver_domain);
+	tcase_add_test(test_case, test_driver_domain_without_nodes);
 	tcase_add_test(test_case, test_driver_domain_with_a_bridge);
 }
 
