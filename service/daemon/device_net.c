@@ -84,6 +84,25 @@ static bool read_name(const struct device *device, const struct host *host, cons
 	return right;
 }
 
+/* read_interface - as the toolstack calls it, or would. False: `text` says what is wrong. */
+static bool read_interface(const struct device *device, const struct host *host, char interface[NET_NAME_MAX],
+			   char text[ERROR_TEXT_MAX])
+{
+	char name[2 * NET_NAME_MAX];
+
+	snprintf(name, sizeof(name), "vif%" PRIu16 ".%" PRIu32, device->domid, device->id);
+	if (strlen(name) < NET_NAME_MAX)
+		memcpy(interface, name, strlen(name) + 1);
+	if (!read_name(device, host, "vifname", interface, text))
+		return false;
+	if (interface[0] == '\0')
+		snprintf(text, ERROR_TEXT_MAX,
+			 "%s is no name for an interface, since it has more than %d characters; "
+			 "backend node vifname must have another one",
+			 name, NET_NAME_MAX - 1);
+	return interface[0] != '\0';
+}
+
 /* digit_of - a hexadecimal digit's value, -1 if it is none. */
 static int digit_of(char c)
 {
@@ -195,11 +214,9 @@ static bool read_wish(const struct device *device, const struct host *host, stru
 {
 	struct message_net_open *open = &message->net_open;
 
-	snprintf(open->interface, sizeof(open->interface), "vif%" PRIu16 ".%" PRIu32, device->domid,
-		 device->id);
 	open->queues_max = host->config->net_max_queues;
 	if (!read_name(device, host, "bridge", open->bridge, text) ||
-	    !read_name(device, host, "vifname", open->interface, text) ||
+	    !read_interface(device, host, open->interface, text) ||
 	    !read_mac(device, host, open->mac, text) || !read_mtu(device, host, &open->mtu, text) ||
 	    !read_rate(device, host, &open->settings, text))
 		return false;

@@ -354,6 +354,36 @@ START_TEST(test_no_bridge)
 }
 END_TEST
 
+/* A number so large that the interface would have too long a name; the toolstack can give it one. */
+START_TEST(test_large_number)
+{
+	static const char *const nodes[][2] = {
+		{"/local/domain/32000/device/vif/4000000000/state", "1"},
+		{"backend/vif/32000/4000000000/frontend", "/local/domain/32000/device/vif/4000000000"},
+		{"backend/vif/32000/4000000000/frontend-id", "32000"},
+		{"backend/vif/32000/4000000000/online", "1"},
+		{"backend/vif/32000/4000000000/script", "vif-xvhost"},
+		{"backend/vif/32000/4000000000/mac", "00:16:3e:01:02:03"},
+	};
+
+	for (unsigned i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
+		daemon_store_set(nodes[i][0], nodes[i][1]);
+	if (_i == 1)
+		daemon_store_set("backend/vif/32000/4000000000/vifname", "large");
+	daemon_store_set("backend/vif/32000/4000000000/state", "1");
+	daemon_run_start();
+	daemon_run_until("backend/vif/32000/4000000000/state", "2");
+	if (_i == 1)
+		expect("open 4000000000: switch: interface large bridge  mac 00:16:3e:01:02:03 mtu 1500 "
+		       "queues 2\n"
+		       "open: rate 0,0 multicast 0 headroom 0\n");
+	else
+		ck_assert_str_eq(get("backend/vif/32000/4000000000/hotplug-error"),
+				 "vif32000.4000000000 is no name for an interface, since it has more than 15 "
+				 "characters; backend node vifname must have another one");
+}
+END_TEST
+
 /* check_refused - the card failed to open, with this text; it can be removed and leaves nothing. */
 static void check_refused(unsigned domid, const char *number, const char *text)
 {
@@ -843,6 +873,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, test_guest_closes_and_comes_back);
 	tcase_add_test(test_case, test_wishes);
 	tcase_add_test(test_case, test_no_bridge);
+	tcase_add_loop_test(test_case, test_large_number, 0, 2);
 	tcase_add_loop_test(test_case, test_bad_wish, 0, sizeof(bad_wishes) / sizeof(bad_wishes[0]));
 	tcase_add_loop_test(test_case, test_open_fails, 0,
 			    sizeof(failures_to_open) / sizeof(failures_to_open[0]));
