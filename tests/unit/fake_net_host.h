@@ -4,8 +4,7 @@
  *
  * Operations are carried out by an io_uring, as the worker does it: fake_net_run submits what was started, tells the results, and
  * gives the packets back that the host took for the guest. What a backend does wrong by its contract (ending a packet twice, two
- * operations of one number) fails the test. IPv6 packets are taken and not looked at: Linux sends some on each new
- * interface.
+ * operations of one number) fails the test.
  */
 #ifndef FAKE_NET_HOST_H
 #define FAKE_NET_HOST_H

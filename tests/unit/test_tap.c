@@ -27,6 +27,19 @@
 
 static int control, wire; /* a socket for questions, and one that is the other side of the interface */
 
+/* be_quiet - Linux is not to send packets of its own. Where there is no IPv6, it sends none. */
+static void be_quiet(void)
+{
+	int fd = open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_WRONLY);
+
+	if (fd < 0) {
+		ck_assert_int_eq(errno, ENOENT);
+		return;
+	}
+	ck_assert_int_eq(write(fd, "1", 1), 1);
+	close(fd);
+}
+
 static void prepare(void)
 {
 	int flags = geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET;
@@ -34,6 +47,7 @@ static void prepare(void)
 	ck_assert_msg(access("/dev/net/tun", R_OK | W_OK) == 0,
 		      "the tests of backend tap need /dev/net/tun: %s", strerror(errno));
 	ck_assert_msg(unshare(flags) == 0, "no network namespace can be made: %s", strerror(errno));
+	be_quiet();
 	control = socket(AF_UNIX, SOCK_DGRAM, 0);
 	ck_assert_int_ge(control, 0);
 	wire = -1;
@@ -128,14 +142,11 @@ static void got(uint32_t place, uint32_t number, size_t bytes)
 		      "packet %u is not frame %u", place, number);
 }
 
-/* from_wire - what came to the other side; what Linux itself says by IPv6 is passed over. Returns its bytes, or 0. */
-static size_t from_wire(uint8_t *bytes, size_t header_bytes)
+/* from_wire - what came to the other side. Returns its bytes, or 0. */
+static size_t from_wire(uint8_t *bytes)
 {
-	ssize_t length;
+	ssize_t length = recv(wire, bytes, PACKET_MAX, 0);
 
-	do
-		length = recv(wire, bytes, PACKET_MAX, 0);
-	while (length > 0 && bytes[header_bytes + 12] == 0x86 && bytes[header_bytes + 13] == 0xdd);
 	return length < 0 ? 0 : (size_t)length;
 }
 
@@ -280,7 +291,7 @@ START_TEST(transmit)
 		fake_net_run();
 		ck_assert_uint_eq(fake_net_queues[0].transmitted, i + 1);
 		ck_assert_int_eq(fake_net_queues[0].error, 0);
-		ck_assert_uint_eq(from_wire(seen, 0), length);
+		ck_assert_uint_eq(from_wire(seen), length);
 		ck_assert_mem_eq(seen, frame, length);
 	}
 	fake_net_stop(0);
@@ -304,7 +315,7 @@ START_TEST(transmit_many)
 	fake_net_run();
 	ck_assert_uint_eq(fake_net_queues[0].transmitted, FAKE_NET_PACKETS);
 	for (uint32_t i = 0; i < FAKE_NET_PACKETS; i++) {
-		ck_assert_uint_eq(from_wire(seen, 0), 100 + i);
+		ck_assert_uint_eq(from_wire(seen), 100 + i);
 		ck_assert_mem_eq(seen, frames[i], 100 + i);
 	}
 	fake_net_stop(0);
@@ -393,7 +404,7 @@ START_TEST(transmit_gso)
 	fake_net_transmit(0, pieces, 2, &shape);
 	fake_net_run();
 	ck_assert_int_eq(fake_net_queues[0].error, 0);
-	ck_assert_uint_eq(from_wire(seen, sizeof(header)), sizeof(header) + length);
+	ck_assert_uint_eq(from_wire(seen), sizeof(header) + length);
 	memcpy(&header, seen, sizeof(header));
 	ck_assert_uint_eq(header.gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
 	ck_assert_uint_eq(header.gso_size, 1000);
@@ -426,7 +437,7 @@ START_TEST(receive)
 	for (uint32_t i = 1; i < sent; i++)
 		got(i, i, 60 + i % 1000);
 	/* Each read brought a packet, but for those that wait for the next. */
-	ck_assert_uint_le(fake_net_queues[0].reads, sent + TAP_BUFFERS);
+	ck_assert_uint_eq(fake_net_queues[0].reads - fake_net_queues[0].reading, sent);
 	ck_assert_uint_gt(fake_net_queues[0].reading, 0);
 	ck_assert_uint_eq(fake_net_queues[0].dropped, 0);
 	fake_net_stop(0);
@@ -699,7 +710,7 @@ START_TEST(queues)
 		fake_net_transmit(i, &piece, 1, NULL);
 		fake_net_run();
 		ck_assert_int_eq(fake_net_queues[i].error, 0);
-		ck_assert_uint_eq(from_wire(seen, 0), 60);
+		ck_assert_uint_eq(from_wire(seen), 60);
 	}
 	fake_net_stop(2);
 	fake_net_stop(0);
