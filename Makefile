@@ -345,7 +345,7 @@ install: all ## install; a configuration file that is there stays
 	if [ -e "$(DESTDIR)$(sample-at)" ]; then echo "KEEP     $(DESTDIR)$(sample-at)"; \
 	else echo "INSTALL  $(DESTDIR)$(sample-at)"; install -D -m 644 $(sample) "$(DESTDIR)$(sample-at)"; fi
 
-install-dev: $(O)/bin/xvhost-try $(modules) $(dev-pages) $(pkg-config-file) ## install what backends are written with, below PREFIX only
+install-dev: $(O)/bin/xvhost-try $(modules) $(accel-command) $(accel-library) $(dev-pages) $(pkg-config-file) ## install what backends are written with, below PREFIX only
 	$(Q)$(call install-entries,$(dev-installed))
 
 uninstall: ## remove what install put there, but not the configuration file
@@ -357,7 +357,7 @@ uninstall-dev: ## remove what install-dev put there
 # ---- care ------------------------------------------------------------------------------------------------------
 
 .PHONY: new-backend
-new-backend: ## write the skeleton of a backend: NAME=foo KIND=disk; out of the tree with DIR=folder
+new-backend: ## write the skeleton of a backend: NAME=foo KIND=disk or net; out of the tree with DIR=folder
 	$(Q)backends/new-backend '$(NAME)' '$(KIND)' '$(DIR)'
 
 .PHONY: deps deps-build clean distclean format format-check help
