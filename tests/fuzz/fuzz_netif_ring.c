@@ -397,6 +397,8 @@ static void take_turn(void)
 	netif_finish(&world->turn);
 	netif_publish(queue, &notify_tx, &notify_rx);
 	netif_ask(queue);
+	if (netif_rate_wait_ns(queue) > UINT32_MAX)
+		netif_rate_passed(queue);
 	check_counts();
 }
 

@@ -26,7 +26,9 @@ static struct sim_guest *guest;
 static struct platform counting;
 static struct guest_memory *shared;
 static struct memory *memory;
-static struct memory_ring tx_ring, rx_ring;
+static struct memory_ring tx_ring, rx_ring, second_ring;
+static struct netif_queue *second;
+static bool memory_cached;
 static uint64_t frames[CARD_PAGES + 2];
 static uint32_t grefs[CARD_PAGES + 2];
 static struct log_limit limit;
@@ -98,7 +100,7 @@ static void backend_transmit(struct xvhost_net_queue *queue, struct xvhost_packe
 
 static void backend_room(struct xvhost_net_queue *queue)
 {
-	ck_assert_ptr_eq(queue, netif_seen(card));
+	ck_assert(netif_queue_of(queue) == card || netif_queue_of(queue) == second);
 	card_rooms++;
 	if (card_on_room)
 		card_on_room();
@@ -192,8 +194,8 @@ static bool open_memory(enum card_way way)
 	bool cached = false;
 
 	ck_assert_int_eq(guest_memory_open(&counting, DOMID, &settings, &shared), 0);
-	ck_assert_int_eq(memory_open(&counting, DOMID, shared, NETIF_MAPPINGS_MAX, &memory), 0);
-	if (way == CARD_CACHED) {
+	ck_assert_int_eq(memory_open(&counting, DOMID, shared, 2 * NETIF_MAPPINGS_MAX, &memory), 0);
+	if (way != CARD_BY_GRANTS) {
 		ck_assert_int_eq(memory_choose(memory, MEMORY_AUTO, &cached, text), 0);
 		ck_assert_msg(cached, "%s", text);
 	}
@@ -228,7 +230,7 @@ void card_start(enum card_way way, const struct card_options *options)
 		options = &none;
 	make_guest();
 	begin_rings(options->begin_at);
-	parameters.cached = open_memory(way);
+	parameters.cached = memory_cached = open_memory(way);
 	ck_assert_int_eq(memory_map_ring(memory, &grefs[CARD_PAGES], 1, &tx_ring), 0);
 	ck_assert_int_eq(memory_map_ring(memory, &grefs[CARD_PAGES + 1], 1, &rx_ring), 0);
 	properties = (struct xvhost_net_properties){.flags = options->takes,
@@ -238,14 +240,49 @@ void card_start(enum card_way way, const struct card_options *options)
 	parameters.guest_takes = options->guest_takes;
 	parameters.scatter = !options->no_scatter;
 	parameters.settings = &options->settings;
-	ck_assert_int_eq(netif_turn_init(&card_turn, memory, 1), 0);
+	ck_assert_int_eq(netif_turn_init(&card_turn, memory, 2), 0);
 	ck_assert_int_eq(netif_queue_create(&parameters, &card), 0);
 	ck_assert_int_eq(netif_queue_start(card, &card_turn, 3), 0);
 	card_map_calls = 0;
 }
 
+struct netif_queue *card_second(enum card_way way, uint32_t tx_page)
+{
+	static const struct message_net_settings settings;
+	struct netif_queue_parameters parameters = {
+		.net = &net,
+		.backend = &backend,
+		.properties = &properties,
+		.index = 1,
+		.count = 2,
+		.cached = memory_cached,
+		.map_tx = way != CARD_COPIED,
+		.map_rx = way != CARD_COPIED,
+		.settings = &settings,
+		.limit = &limit,
+	};
+
+	ck_assert_int_eq(memory_map_ring(memory, &grefs[tx_page], 2, &second_ring), 0);
+	parameters.tx_page = second_ring.pages[0];
+	parameters.rx_page = second_ring.pages[1];
+	ck_assert_int_eq(netif_queue_create(&parameters, &second), 0);
+	ck_assert_int_eq(netif_queue_start(second, &card_turn, 4), 0);
+	return second;
+}
+
+static void stop_second(void)
+{
+	netif_queue_release(second);
+	ck_assert(netif_queue_idle(second));
+	netif_queue_stop(second);
+	netif_queue_free(second);
+	memory_unmap_ring(memory, &second_ring);
+}
+
 void card_stop(void)
 {
+	if (second)
+		stop_second();
 	netif_queue_release(card);
 	while (netif_queue_ready(card))
 		card_take_turn();

@@ -67,6 +67,9 @@ extern bool card_notify_tx, card_notify_rx;
 /* card_start - NULL: no options. */
 void card_start(enum card_way way, const struct card_options *options);
 
+/* card_second - another queue, with this index, over rings in two of the guest's pages; `tx_page` and the next one. */
+struct netif_queue *card_second(enum card_way way, uint32_t tx_page);
+
 /* card_stop - the queue is released, and idle. Nothing but the rings may be mapped, but in the cache. */
 void card_stop(void);
 

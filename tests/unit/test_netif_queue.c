@@ -308,6 +308,105 @@ START_TEST(generations)
 }
 END_TEST
 
+/* ---- two queues in a turn ---- */
+
+static uint8_t two_data[2][3000];
+static struct iovec two_iov[2][2];
+static struct xvhost_packet two_packets[2];
+
+/* put_second - into the rings of the second queue, in these pages: one packet from the guest, two slots for it. */
+static void put_second(uint32_t tx_page)
+{
+	netif_tx_sring_t *tx = (void *)card_page(tx_page);
+	netif_rx_sring_t *rx = (void *)card_page(tx_page + 1);
+
+	tx->ring[0].req = (netif_tx_request_t){
+		.gref = CARD_BAD_GREF, .size = 70, .flags = NETTXF_more_data, .id = 1};
+	tx->ring[1].req = (netif_tx_request_t){.gref = card_gref(20), .size = 10, .id = 2};
+	tx->ring[2].req = (netif_tx_request_t){.gref = card_gref(21), .offset = 3, .size = 2000, .id = 3};
+	tx->req_prod = 3;
+	rx->ring[0].req = (netif_rx_request_t){.gref = card_gref(30), .id = 30};
+	rx->ring[1].req = (netif_rx_request_t){.gref = CARD_BAD_GREF, .id = 31};
+	rx->req_prod = 2;
+}
+
+/* receive_two - a packet for each queue's guest, in two pieces. */
+static void receive_two(struct netif_queue *second)
+{
+	for (uint32_t i = 0; i < 2; i++) {
+		memset(two_data[i], (int)i + 1, sizeof(two_data[i]));
+		two_data[i][0] = 0;
+		two_iov[i][0] = (struct iovec){two_data[i], 1000};
+		two_iov[i][1] = (struct iovec){two_data[i] + 1000, 2000};
+		two_packets[i] = (struct xvhost_packet){.iov = two_iov[i], .iov_count = 2, .length = 3000};
+		ck_assert(netif_receive(netif_seen(i == 0 ? card : second), &two_packets[i]));
+	}
+	/* One more, into a page that is not granted. */
+	ck_assert(netif_receive(netif_seen(second), &two_packets[1]));
+}
+
+/* expect_second - what came of it in its rings. */
+static void expect_second(uint32_t tx_page)
+{
+	const netif_tx_sring_t *tx = (void *)card_page(tx_page);
+	const netif_rx_sring_t *rx = (void *)card_page(tx_page + 1);
+
+	ck_assert_uint_eq(tx->rsp_prod, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		ck_assert_uint_eq(tx->ring[i].rsp.id, i + 1);
+		ck_assert_int_eq(tx->ring[i].rsp.status, i < 2 ? NETIF_RSP_ERROR : NETIF_RSP_OKAY);
+	}
+	ck_assert_uint_eq(rx->rsp_prod, 2);
+	ck_assert_int_eq(rx->ring[0].rsp.status, 3000);
+	ck_assert_int_eq(rx->ring[1].rsp.status, NETIF_RSP_ERROR);
+	ck_assert_mem_eq(card_page(30), two_data[1], 3000);
+}
+
+/* Both are served by the same calls, whichever way each of them goes, and none gets what is the other's. */
+START_TEST(two_queues)
+{
+	const enum card_way first_way = _i & 1 ? CARD_COPIED : CARD_CACHED;
+	const enum card_way second_way = _i & 2 ? CARD_COPIED : CARD_CACHED;
+	struct netif_queue *second;
+	union netif_rx_sring_entry entry;
+	bool tx, rx;
+
+	card_start(first_way, NULL);
+	second = card_second(second_way, 100);
+	card_fill(21);
+	card_fill(22);
+	card_put(card_gref(22), 7, 1500, 0, 9);
+	card_push();
+	card_post_pages(0, 1);
+	put_second(100);
+	netif_take(card);
+	netif_take(second);
+	netif_start(&card_turn);
+	ck_assert_uint_eq(card_transmitted, 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		bool is_second = card_packets[i].seen->queue == netif_seen(second);
+
+		ck_assert_uint_eq(card_packets[i].length, is_second ? 2000 : 1500);
+		ck_assert_mem_eq(card_packets[i].data, card_page(is_second ? 21 : 22) + (is_second ? 3 : 7),
+				 card_packets[i].length);
+		netif_transmitted(card_packets[i].seen, 0);
+	}
+	receive_two(second);
+	netif_finish(&card_turn);
+	netif_publish(card, &tx, &rx);
+	netif_publish(second, &tx, &rx);
+	card_expect(9, NETIF_RSP_OKAY);
+	card_expect_none();
+	ck_assert(card_take_rx(&entry));
+	ck_assert_int_eq(entry.rsp.status, 3000);
+	ck_assert_mem_eq(card_page(0), two_data[0], 3000);
+	expect_second(100);
+	ck_assert_uint_eq(card_delivered_count, 3);
+	ck_assert_uint_le(card_copy_calls, 2);
+	card_stop();
+}
+END_TEST
+
 /* ---- rings that are not new ---- */
 
 static struct xvhost_net net = {.name = "again"};
@@ -369,6 +468,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, multicast_addresses);
 	tcase_add_loop_test(test_case, operations, 0, CARD_WAYS);
 	tcase_add_test(test_case, generations);
+	tcase_add_loop_test(test_case, two_queues, 0, 4);
 	tcase_add_test(test_case, counters_of_rings);
 }
 
