@@ -156,7 +156,11 @@ void *netif_owner(const struct netif_queue *queue);
 
 /* ---- what the backend's calls become ---- */
 
-/* xvhost_net_host.transmitted, receive, dropped. */
+/*
+ * xvhost_net_host.transmitted, receive, dropped. A packet that the guest can't get is received, too, takes no slot, and comes back with an
+ * error: -EMSGSIZE needs more than one page, -EOPNOTSUPP a kind that the guest does not take, -EADDRNOTAVAIL a multicast address
+ * that it has not asked for, -EINVAL not as backend.h says. Others come from its memory, and -EPROTO from a ring that broke meanwhile.
+ */
 void netif_transmitted(struct xvhost_packet *packet, int error);
 bool netif_receive(struct xvhost_net_queue *queue, struct xvhost_packet *packet);
 void netif_dropped(struct xvhost_net_queue *queue, uint32_t count);

@@ -221,7 +221,7 @@ void card_start(enum card_way way, const struct card_options *options)
 		.properties = &properties,
 		.count = 1,
 		.map_tx = way != CARD_COPIED,
-		.map_rx = way != CARD_COPIED,
+		.map_rx = way != CARD_COPIED && way != CARD_READ_CACHED,
 		.limit = &limit,
 		.owner = &net,
 	};
@@ -257,7 +257,7 @@ struct netif_queue *card_second(enum card_way way, uint32_t tx_page)
 		.count = 2,
 		.cached = memory_cached,
 		.map_tx = way != CARD_COPIED,
-		.map_rx = way != CARD_COPIED,
+		.map_rx = way != CARD_COPIED && way != CARD_READ_CACHED,
 		.settings = &settings,
 		.limit = &limit,
 	};

@@ -24,6 +24,7 @@ enum card_way {
 	CARD_CACHED,
 	CARD_BY_GRANTS,
 	CARD_COPIED,
+	CARD_READ_CACHED, /* as of a PV guest: read there, and written by copies */
 	CARD_WAYS,
 };
 
