@@ -319,14 +319,16 @@ static void put_second(uint32_t tx_page)
 {
 	netif_tx_sring_t *tx = (void *)card_page(tx_page);
 	netif_rx_sring_t *rx = (void *)card_page(tx_page + 1);
+	union netif_tx_sring_entry *tx_entries = tx->ring;
+	union netif_rx_sring_entry *rx_entries = rx->ring;
 
-	tx->ring[0].req = (netif_tx_request_t){
+	tx_entries[0].req = (netif_tx_request_t){
 		.gref = CARD_BAD_GREF, .size = 70, .flags = NETTXF_more_data, .id = 1};
-	tx->ring[1].req = (netif_tx_request_t){.gref = card_gref(20), .size = 10, .id = 2};
-	tx->ring[2].req = (netif_tx_request_t){.gref = card_gref(21), .offset = 3, .size = 2000, .id = 3};
+	tx_entries[1].req = (netif_tx_request_t){.gref = card_gref(20), .size = 10, .id = 2};
+	tx_entries[2].req = (netif_tx_request_t){.gref = card_gref(21), .offset = 3, .size = 2000, .id = 3};
 	tx->req_prod = 3;
-	rx->ring[0].req = (netif_rx_request_t){.gref = card_gref(30), .id = 30};
-	rx->ring[1].req = (netif_rx_request_t){.gref = CARD_BAD_GREF, .id = 31};
+	rx_entries[0].req = (netif_rx_request_t){.gref = card_gref(30), .id = 30};
+	rx_entries[1].req = (netif_rx_request_t){.gref = CARD_BAD_GREF, .id = 31};
 	rx->req_prod = 2;
 }
 
@@ -350,15 +352,17 @@ static void expect_second(uint32_t tx_page)
 {
 	const netif_tx_sring_t *tx = (void *)card_page(tx_page);
 	const netif_rx_sring_t *rx = (void *)card_page(tx_page + 1);
+	const union netif_tx_sring_entry *tx_entries = tx->ring;
+	const union netif_rx_sring_entry *rx_entries = rx->ring;
 
 	ck_assert_uint_eq(tx->rsp_prod, 3);
 	for (uint32_t i = 0; i < 3; i++) {
-		ck_assert_uint_eq(tx->ring[i].rsp.id, i + 1);
-		ck_assert_int_eq(tx->ring[i].rsp.status, i < 2 ? NETIF_RSP_ERROR : NETIF_RSP_OKAY);
+		ck_assert_uint_eq(tx_entries[i].rsp.id, i + 1);
+		ck_assert_int_eq(tx_entries[i].rsp.status, i < 2 ? NETIF_RSP_ERROR : NETIF_RSP_OKAY);
 	}
 	ck_assert_uint_eq(rx->rsp_prod, 2);
-	ck_assert_int_eq(rx->ring[0].rsp.status, 3000);
-	ck_assert_int_eq(rx->ring[1].rsp.status, NETIF_RSP_ERROR);
+	ck_assert_int_eq(rx_entries[0].rsp.status, 3000);
+	ck_assert_int_eq(rx_entries[1].rsp.status, NETIF_RSP_ERROR);
 	ck_assert_mem_eq(card_page(30), two_data[1], 3000);
 }
 
