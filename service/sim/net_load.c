@@ -98,7 +98,7 @@ int net_load_start(struct net_load *load)
 		if (error) {
 			struct net_load_result *result = malloc(sizeof(*result));
 
-			net_load_end(load);
+			net_load_abandon(load);
 			if (result)
 				net_load_finish(load, result);
 			free(result);

@@ -8,7 +8,7 @@
  * asked for the load knows how many the host may drop. At most `depth` packets of a stream are under way; when none of them comes
  * for quiet_ms, they are lost.
  *
- *	net_load_create, net_load_start, (net_load_stop), net_load_finish, net_load_destroy
+ *	net_load_create, net_load_start, (net_load_stop, net_load_abandon), net_load_finish, net_load_destroy
  */
 #ifndef NET_LOAD_H
 #define NET_LOAD_H
@@ -62,6 +62,9 @@ int net_load_start(struct net_load *load);
 
 /* net_load_stop - end soon, when all that is under way has come or is lost. Any thread, any time. */
 void net_load_stop(struct net_load *load);
+
+/* net_load_abandon - end at once: the host is gone, and what is under way gets no answer. Any thread, any time. */
+void net_load_abandon(struct net_load *load);
 
 /* net_load_received - packets so far. Any thread, any time. */
 uint64_t net_load_received(const struct net_load *load);

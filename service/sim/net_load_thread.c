@@ -33,7 +33,7 @@ void net_load_wake(struct net_load_thread *thread)
 		abort();
 }
 
-void net_load_end(struct net_load *load)
+void net_load_abandon(struct net_load *load)
 {
 	__atomic_store_n(&load->end, true, __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < load->thread_count; i++)
@@ -50,7 +50,7 @@ __attribute__((format(printf, 3, 4))) static void fail(struct net_load_thread *t
 	vsnprintf(thread->result.text, sizeof(thread->result.text), format, arguments);
 	va_end(arguments);
 	thread->result.error = error;
-	net_load_end(thread->load);
+	net_load_abandon(thread->load);
 }
 
 /* random_below - each number below the limit about as often as any other. */
@@ -358,7 +358,7 @@ static void look_for_end(struct net_load_thread *thread, bool quiet)
 	if (net_front_idle(thread->queue) < 0)
 		fail(thread, -EPROTO, "%s", thread->queue->error);
 	else if (__atomic_sub_fetch(&load->streams_left, 1, __ATOMIC_ACQ_REL) == 0)
-		net_load_end(load);
+		net_load_abandon(load);
 }
 
 static void sleep_for_host(struct net_load_thread *thread)
@@ -423,6 +423,11 @@ void *net_load_thread_run(void *argument)
 	while (!__atomic_load_n(&thread->load->end, __ATOMIC_ACQUIRE))
 		if (!turn(thread) && thread->result.error == 0)
 			sleep_for_host(thread);
+	/* What has come since is looked at, too. */
+	if (thread->result.error == 0)
+		reap_all(thread, net_load_now_ns());
+	if (thread->result.error == 0 && thread->receives)
+		receive_all(thread, net_load_now_ns());
 	thread->result.elapsed_ns = thread->progress_ns - thread->load->began_ns;
 	thread->result.guest_cpu_ns = cpu_ns() - cpu_before_ns;
 	return NULL;

@@ -54,9 +54,6 @@ uint64_t net_load_now_ns(void);
 /* net_load_wake - from its sleep. */
 void net_load_wake(struct net_load_thread *thread);
 
-/* net_load_end - of all threads, at once. */
-void net_load_end(struct net_load *load);
-
 /* net_load_thread_run - until all streams are over. A thread's main function. */
 void *net_load_thread_run(void *thread);
 

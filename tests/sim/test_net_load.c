@@ -150,7 +150,7 @@ START_TEST(lost)
 {
 	start((struct netif_frontend_options){.takes = ALL_TAKEN},
 	      (struct net_peer_options){.fault = _i ? PEER_DROPS : PEER_REFUSES});
-	run((struct net_load_options){.to = card, .packets = 301, .quiet_ms = 200});
+	run((struct net_load_options){.to = card, .packets = 301, .quiet_ms = 1000});
 	ck_assert_msg(result.error == 0, "%s", result.text);
 	ck_assert_uint_eq(result.received, 296);
 	ck_assert_uint_eq(result.lost, 5);
