@@ -309,7 +309,7 @@ static void withdrawn(struct net_liar *liar, struct net_liar_packet *packet)
 
 static void never_granted(struct net_liar *liar, struct net_liar_packet *packet)
 {
-	some(liar, packet)->gref = 20000 + net_liar_random(liar, 1000);
+	some(liar, packet)->gref = net_liar_random(liar, GNTTAB_NR_RESERVED_ENTRIES);
 }
 
 static void beyond_table(struct net_liar *liar, struct net_liar_packet *packet)
@@ -448,7 +448,7 @@ static void page_withdrawn(struct net_liar *liar)
 
 static void page_never_granted(struct net_liar *liar)
 {
-	post(liar, 20000 + net_liar_random(liar, 1000));
+	post(liar, net_liar_random(liar, GNTTAB_NR_RESERVED_ENTRIES));
 }
 
 static void page_beyond_table(struct net_liar *liar)
