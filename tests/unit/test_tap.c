@@ -738,6 +738,14 @@ static bool read_header(const struct virtio_net_hdr *header, unsigned int offloa
 	return tap_header_read(header, offload, packet);
 }
 
+/* add_tag - of a VLAN, to a packet of so many bytes. */
+static void add_tag(uint8_t *tagged, const uint8_t *frame, size_t length)
+{
+	memcpy(tagged, frame, 12);
+	memcpy(tagged + 12, "\x81\x00\x00\x05", 4);
+	memcpy(tagged + 16, frame + 12, length - 12);
+}
+
 /* What guests would not find: a blank checksum behind a VLAN's tag. They get it filled in. */
 START_TEST(blank_where_guests_do_not_look)
 {
@@ -749,9 +757,7 @@ START_TEST(blank_where_guests_do_not_look)
 	for (size_t data = 0; data < 9; data++) {
 		size_t length = make_ipv4(frame, IPPROTO_UDP, data);
 
-		memcpy(tagged, frame, 12);
-		memcpy(tagged + 12, "\x81\x00\x00\x05", 4);
-		memcpy(tagged + 16, frame + 12, length - 12);
+		add_tag(tagged, frame, length);
 		ck_assert(read_header(&header, TUN_F_CSUM, tagged, length + 4, &packet));
 		ck_assert_uint_eq(packet.flags & XVHOST_PACKET_CHECKSUM_BLANK, 0);
 		ck_assert(checksum_is_right(tagged + 4, length));
@@ -786,14 +792,16 @@ START_TEST(headers_that_are_refused)
 		 .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
 		 .gso_size = 1000},
 	};
-	static uint8_t frame[PACKET_MAX];
+	static uint8_t frame[PACKET_MAX], tagged[PACKET_MAX];
 	size_t length = make_ipv4(frame, IPPROTO_TCP, 3000);
-	struct virtio_net_hdr good = headers[3];
+	struct virtio_net_hdr good = headers[3], behind_tag = headers[6];
 	struct xvhost_packet packet;
 
 	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
 		ck_assert_msg(!read_header(&headers[i], TUN_F_CSUM | TUN_F_TSO4, frame, length, &packet),
 			      "header %zu", i);
+	add_tag(tagged, frame, length);
+	ck_assert(!read_header(&behind_tag, TUN_F_CSUM | TUN_F_TSO4, tagged, length + 4, &packet));
 	good.gso_size = 1000;
 	ck_assert(read_header(&good, TUN_F_CSUM | TUN_F_TSO4, frame, length, &packet));
 	ck_assert(!read_header(&good, TUN_F_CSUM, frame, length, &packet));
