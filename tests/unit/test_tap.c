@@ -18,12 +18,12 @@
 #include <stdio.h>
 
 #include "fake_net_host.h"
+#include "ipv4_packets.h"
 
 #include "check_main.h" /* last: it has a macro called fail */
 
 #define INTERFACE "vif1.0"
 #define TEST_TYPE 0x88b5 /* an EtherType for experiments */
-#define PACKET_MAX 70000
 
 static int control, wire; /* a socket for questions, and one that is the other side of the interface */
 
@@ -322,68 +322,6 @@ START_TEST(transmit_many)
 	close_card();
 }
 END_TEST
-
-/* add - the sum of bytes, as the Internet's checksums have it. */
-static uint32_t add(uint32_t sum, const uint8_t *bytes, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		sum += i % 2 == 0 ? (uint32_t)bytes[i] << 8 : bytes[i];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
-/* pseudo_sum - of TCP's or UDP's pseudo header over IPv4. */
-static uint32_t pseudo_sum(const uint8_t *frame, size_t ip_payload)
-{
-	const uint8_t rest[] = {0, frame[23], (uint8_t)(ip_payload >> 8), (uint8_t)ip_payload};
-
-	return add(add(0, frame + 26, 8), rest, sizeof(rest));
-}
-
-#define TCP_HEADERS (14 + 20 + 32) /* with 12 bytes of options */
-#define UDP_HEADERS (14 + 20 + 8)
-
-/* make_ipv4 - a packet of TCP or UDP with so much data and a blank checksum. Returns its length. */
-static size_t make_ipv4(uint8_t *frame, uint8_t protocol, size_t data)
-{
-	size_t headers = protocol == IPPROTO_TCP ? TCP_HEADERS : UDP_HEADERS;
-	size_t ip_bytes = headers - 14 + data, payload = ip_bytes - 20;
-	uint8_t *checksum = frame + (protocol == IPPROTO_TCP ? 34 + 16 : 34 + 6);
-	uint32_t sum;
-
-	memset(frame, 0, headers);
-	memset(frame, 0xff, 6);
-	frame[12] = 0x08;
-	frame[14] = 0x45;
-	frame[16] = (uint8_t)(ip_bytes >> 8);
-	frame[17] = (uint8_t)ip_bytes;
-	frame[22] = 64;
-	frame[23] = protocol;
-	memcpy(frame + 26, "\x0a\x00\x00\x01\x0a\x00\x00\x02", 8);
-	sum = ~add(0, frame + 14, 20);
-	frame[24] = (uint8_t)(sum >> 8);
-	frame[25] = (uint8_t)sum;
-	if (protocol == IPPROTO_TCP) {
-		frame[46] = 8 << 4;
-		frame[47] = 0x10; /* ACK */
-	} else {
-		frame[38] = (uint8_t)(payload >> 8);
-		frame[39] = (uint8_t)payload;
-	}
-	for (size_t i = 0; i < data; i++)
-		frame[headers + i] = (uint8_t)(i * 5 + i / 256);
-	sum = pseudo_sum(frame, payload);
-	checksum[0] = (uint8_t)(sum >> 8);
-	checksum[1] = (uint8_t)sum;
-	return headers + data;
-}
-
-/* checksum_is_right - of a whole packet of TCP or UDP. */
-static bool checksum_is_right(const uint8_t *frame, size_t length)
-{
-	return add(pseudo_sum(frame, length - 34), frame + 34, length - 34) == 0xffff;
-}
 
 /* A large packet of the guest's goes out as it is. */
 START_TEST(transmit_gso)
@@ -725,96 +663,6 @@ START_TEST(queues)
 }
 END_TEST
 
-/* ---- headers ---- */
-
-/* read_header - of a packet in one piece. */
-static bool read_header(const struct virtio_net_hdr *header, unsigned int offload, uint8_t *frame,
-			size_t length, struct xvhost_packet *packet)
-{
-	static struct iovec piece;
-
-	piece = (struct iovec){frame, length};
-	*packet = (struct xvhost_packet){.iov = &piece, .iov_count = 1, .length = (uint32_t)length};
-	return tap_header_read(header, offload, packet);
-}
-
-/* add_tag - of a VLAN, to a packet of so many bytes. */
-static void add_tag(uint8_t *tagged, const uint8_t *frame, size_t length)
-{
-	memcpy(tagged, frame, 12);
-	memcpy(tagged + 12, "\x81\x00\x00\x05", 4);
-	memcpy(tagged + 16, frame + 12, length - 12);
-}
-
-/* What guests would not find: a blank checksum behind a VLAN's tag. They get it filled in. */
-START_TEST(blank_where_guests_do_not_look)
-{
-	const struct virtio_net_hdr header = {
-		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 38, .csum_offset = 6};
-	static uint8_t frame[PACKET_MAX], tagged[PACKET_MAX];
-	struct xvhost_packet packet;
-
-	for (size_t data = 0; data < 9; data++) {
-		size_t length = make_ipv4(frame, IPPROTO_UDP, data);
-
-		add_tag(tagged, frame, length);
-		ck_assert(read_header(&header, TUN_F_CSUM, tagged, length + 4, &packet));
-		ck_assert_uint_eq(packet.flags & XVHOST_PACKET_CHECKSUM_BLANK, 0);
-		ck_assert(checksum_is_right(tagged + 4, length));
-	}
-}
-END_TEST
-
-/* What can't be, or was not asked for. */
-START_TEST(headers_that_are_refused)
-{
-	static const struct virtio_net_hdr headers[] = {
-		{.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34, .csum_offset = 65535},
-		{.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 65535, .csum_offset = 16},
-		{.gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 1000},
-		{.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		 .csum_start = 34,
-		 .csum_offset = 16,
-		 .gso_type = VIRTIO_NET_HDR_GSO_TCPV4},
-		{.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		 .csum_start = 34,
-		 .csum_offset = 16,
-		 .gso_type = VIRTIO_NET_HDR_GSO_TCPV6,
-		 .gso_size = 1000},
-		{.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		 .csum_start = 34,
-		 .csum_offset = 16,
-		 .gso_type = VIRTIO_NET_HDR_GSO_UDP,
-		 .gso_size = 1000},
-		{.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		 .csum_start = 38,
-		 .csum_offset = 16,
-		 .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
-		 .gso_size = 1000},
-	};
-	static uint8_t frame[PACKET_MAX], tagged[PACKET_MAX];
-	size_t length = make_ipv4(frame, IPPROTO_TCP, 3000);
-	struct virtio_net_hdr good = headers[3], behind_tag = headers[6];
-	struct xvhost_packet packet;
-
-	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
-		ck_assert_msg(!read_header(&headers[i], TUN_F_CSUM | TUN_F_TSO4, frame, length, &packet),
-			      "header %zu", i);
-	add_tag(tagged, frame, length);
-	ck_assert(!read_header(&behind_tag, TUN_F_CSUM | TUN_F_TSO4, tagged, length + 4, &packet));
-	good.gso_size = 1000;
-	ck_assert(read_header(&good, TUN_F_CSUM | TUN_F_TSO4, frame, length, &packet));
-	ck_assert(!read_header(&good, TUN_F_CSUM, frame, length, &packet));
-	/* TCP's own length of its header: too short, longer than the packet. */
-	frame[46] = 4 << 4;
-	ck_assert(!read_header(&good, TUN_F_CSUM | TUN_F_TSO4, frame, length, &packet));
-	frame[46] = 15 << 4;
-	ck_assert(!read_header(&good, TUN_F_CSUM | TUN_F_TSO4, frame, 34 + 59, &packet));
-	ck_assert(read_header(&good, TUN_F_CSUM | TUN_F_TSO4, frame, 34 + 60, &packet));
-	ck_assert_uint_eq(packet.header_bytes, 34 + 60);
-}
-END_TEST
-
 static void add_tests(TCase *test_case)
 {
 	tcase_add_checked_fixture(test_case, prepare, NULL);
@@ -835,8 +683,6 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, stop_without_room);
 	tcase_add_test(test_case, removed);
 	tcase_add_test(test_case, queues);
-	tcase_add_test(test_case, blank_where_guests_do_not_look);
-	tcase_add_test(test_case, headers_that_are_refused);
 }
 
 CHECK_MAIN("tap", add_tests)
