@@ -370,7 +370,7 @@ END_TEST
 START_TEST(many_packets)
 {
 	start((enum card_way)_i, NULL);
-	for (uint32_t round = 0; round < 50; round++) {
+	for (uint32_t round = 0; round < 12; round++) {
 		uint32_t delivered = card_delivered_count = 0;
 
 		card_post_pages(0, 64);
