@@ -344,7 +344,8 @@ static uint32_t bind_port(struct peer_queue *queue, uint32_t port)
 	return (uint32_t)bound;
 }
 
-static void start_queue(struct net_peer *peer, const struct net_front_queue *guests)
+static void start_queue(struct net_peer *peer, const struct net_front_queue *from,
+			const struct net_front_queue *to)
 {
 	const struct platform *platform = peer->options.platform;
 	struct peer_queue *queue = calloc(1, sizeof(*queue));
@@ -352,18 +353,19 @@ static void start_queue(struct net_peer *peer, const struct net_front_queue *gue
 	ck_assert_ptr_nonnull(queue);
 	peer->queues[peer->queue_count++] = queue;
 	queue->peer = peer;
-	queue->headroom = guests->frontend->options.xdp_headroom;
+	queue->headroom = to->frontend->options.xdp_headroom;
 	ck_assert_int_eq(platform->grants_open(platform, &queue->grants), 0);
 	ck_assert_int_eq(platform->event_channels_open(platform, &queue->channels), 0);
-	queue->tx_mapping = map_ring(queue, &guests->tx, &queue->tx);
-	queue->rx_mapping = map_ring(queue, &guests->rx, &queue->rx);
-	queue->tx_port = queue->rx_port = bind_port(queue, guests->tx_port);
-	if (guests->rx_port != guests->tx_port)
-		queue->rx_port = bind_port(queue, guests->rx_port);
+	queue->tx_mapping = map_ring(queue, &from->tx, &queue->tx);
+	queue->rx_mapping = map_ring(queue, &to->rx, &queue->rx);
+	queue->tx_port = queue->rx_port = bind_port(queue, from->tx_port);
+	if (to->rx_port != from->tx_port)
+		queue->rx_port = bind_port(queue, to->rx_port);
 	ck_assert_int_eq(pthread_create(&queue->thread, NULL, run, queue), 0);
 }
 
-struct net_peer *net_peer_start(const struct net_peer_options *options, const struct netif_frontend *card)
+struct net_peer *net_peer_start(const struct net_peer_options *options, const struct netif_frontend *from,
+				const struct netif_frontend *to)
 {
 	struct net_peer *peer = calloc(1, sizeof(*peer));
 
@@ -371,8 +373,8 @@ struct net_peer *net_peer_start(const struct net_peer_options *options, const st
 	peer->options = *options;
 	peer->stop_fd = eventfd(0, EFD_CLOEXEC);
 	ck_assert_int_ge(peer->stop_fd, 0);
-	for (uint32_t i = 0; i < card->queue_count; i++)
-		start_queue(peer, card->queues[i]);
+	for (uint32_t i = 0; i < from->queue_count; i++)
+		start_queue(peer, from->queues[i], to->queues[i]);
 	return peer;
 }
 

@@ -2,7 +2,7 @@
 /*
  * net_peer.h - a host of a network card, as small as can be, for tests of the guest's side
  *
- * A thread for each queue maps its rings and sends back what the guest sends. It copies by grants, trusts the guest, and can do one thing
+ * A thread for each queue maps its rings and sends back what the guest sends, or brings it to another card. It copies by grants, trusts the guest, and can do one thing
  * wrong.
  */
 #ifndef NET_PEER_H
@@ -35,8 +35,9 @@ struct net_peer_options {
 
 struct net_peer;
 
-/* net_peer_start - serve this card. */
-struct net_peer *net_peer_start(const struct net_peer_options *options, const struct netif_frontend *card);
+/* net_peer_start - bring what one card sends to another one with as many queues, or back to the same. */
+struct net_peer *net_peer_start(const struct net_peer_options *options, const struct netif_frontend *from,
+				const struct netif_frontend *to);
 void net_peer_stop(struct net_peer *peer);
 
 #endif

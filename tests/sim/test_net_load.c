@@ -33,7 +33,7 @@ static void start(struct netif_frontend_options options, struct net_peer_options
 	ck_assert_int_eq(netif_frontend_create(&options, &features, &card), 0);
 	peer_options.platform = sim_platform(machine);
 	peer_options.domid = DOMID;
-	peer = net_peer_start(&peer_options, card);
+	peer = net_peer_start(&peer_options, card, card);
 }
 
 static void stop(void)
@@ -88,6 +88,45 @@ START_TEST(right)
 	ck_assert_uint_eq(result.way_ns.count, result.received);
 	ck_assert_uint_gt(result.notifications, 0);
 	stop();
+}
+END_TEST
+
+/* From one card to another, with true addresses, from the smallest packet on in which the numbers have room. */
+START_TEST(to_another_card)
+{
+	const struct sim_guest_options with = {.domid = DOMID, .pages = 8192, .strict = true};
+	const struct netif_features features = {
+		.takes = ALL_TAKEN, .scatter = true, .split = true, .queues_max = 8};
+	struct netif_frontend_options options = {.takes = ALL_TAKEN, .queues = 2, .split = _i, .guard = true};
+	struct net_peer_options peer_options = {.domid = DOMID};
+	struct net_load_options load = {.content = {.minimum = NET_CONTENT_ADDRESSED_BYTES,
+						    .maximum = XVHOST_NET_BYTES_MAX,
+						    .addressed = true,
+						    .source = {2, 0, 0, 0, 0, 1},
+						    .destination = {2, 0, 0, 0, 0, 2}},
+					.depth = 30,
+					.split = true,
+					.packets = 600};
+	struct netif_frontend *other;
+
+	machine = sim_machine_create(3);
+	ck_assert_int_eq(sim_guest_create(machine, &with, &guest), 0);
+	options.guest = guest;
+	ck_assert_int_eq(netif_frontend_create(&options, &features, &card), 0);
+	options.device_id = 1;
+	ck_assert_int_eq(netif_frontend_create(&options, &features, &other), 0);
+	peer_options.platform = sim_platform(machine);
+	peer = net_peer_start(&peer_options, card, other);
+	load.to = other;
+	run(load);
+	ck_assert_msg(result.error == 0, "%s", result.text);
+	ck_assert_uint_eq(result.received, 1200);
+	ck_assert_uint_eq(result.lost, 0);
+	net_peer_stop(peer);
+	ck_assert_uint_eq(netif_frontend_destroy(other), 0);
+	ck_assert_uint_eq(netif_frontend_destroy(card), 0);
+	sim_guest_destroy(guest);
+	sim_machine_destroy(machine);
 }
 END_TEST
 
@@ -197,6 +236,7 @@ END_TEST
 static void add_tests(TCase *test_case)
 {
 	tcase_add_loop_test(test_case, right, 0, 5);
+	tcase_add_loop_test(test_case, to_another_card, 0, 2);
 	tcase_add_loop_test(test_case, filled, 0, 5);
 	tcase_add_test(test_case, unanswered);
 	tcase_add_loop_test(test_case, ends, 0, 2);
