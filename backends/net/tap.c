@@ -6,6 +6,7 @@
  * that the guest sends is one write, and each packet for it one read. A header before the packet says whether its checksum
  * is blank and whether it is to be cut into segments, so that large packets pass as they are.
  */
+#include <assert.h>
 #include <errno.h>
 #include <linux/if_tun.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #include "tap_internal.h"
 
 #define CHECKSUMS (XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6)
+
+static_assert(sizeof(struct virtio_net_hdr) <= XVHOST_NET_HEADROOM_BYTES, "it stands before the packet");
 
 static const struct xvhost_parameter tap_parameters[] = {
 	{
@@ -79,7 +82,8 @@ static unsigned int offload_of(uint32_t guest_takes)
 static int tap_queue_start(struct xvhost_net_queue *queue)
 {
 	struct tap *tap = queue->net->state;
-	struct tap_queue *mine = calloc(1, sizeof(*mine) + queue->packets_max * sizeof(mine->transmit[0]));
+	struct tap_queue *mine = calloc(1,
+					sizeof(*mine) + queue->packets_max * sizeof(mine->transmitting[0]));
 	int error;
 
 	if (!mine)
@@ -119,29 +123,27 @@ static void tap_transmit(struct xvhost_net_queue *queue, struct xvhost_packet *c
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct xvhost_packet *packet = packets[i];
-		struct tap_transmit *transmit = &mine->transmit[packet->index];
+		struct virtio_net_hdr *header = (struct virtio_net_hdr *)packet->iov[0].iov_base - 1;
 
 		if (mine->lost) {
 			host->transmitted(packet, -ENODEV);
 			continue;
 		}
-		transmit->packet = packet;
-		tap_header_write(packet, &transmit->header);
-		transmit->pieces[0] = (struct iovec){&transmit->header, sizeof(transmit->header)};
-		memcpy(&transmit->pieces[1], packet->iov, packet->iov_count * sizeof(packet->iov[0]));
-		host->write(queue, packet->index, mine->fd, transmit->pieces, 1 + packet->iov_count);
+		tap_header_write(packet, header);
+		packet->iov[0].iov_base = header;
+		packet->iov[0].iov_len += sizeof(*header);
+		mine->transmitting[packet->index] = packet;
+		host->write(queue, packet->index, mine->fd, packet->iov, packet->iov_count);
 	}
 }
 
 /* written - a packet that was transmitted, whole or not at all. */
-static void written(struct tap_queue *mine, struct tap_transmit *transmit, int32_t result)
+static void written(struct tap_queue *mine, struct xvhost_packet *packet, int32_t result)
 {
-	struct xvhost_packet *packet = transmit->packet;
-
 	if (result == -EBADFD)
 		tap_lost(mine);
 	if (result >= 0)
-		result = (uint32_t)result == sizeof(transmit->header) + packet->length ? 0 : -EIO;
+		result = (uint32_t)result == sizeof(struct virtio_net_hdr) + packet->length ? 0 : -EIO;
 	mine->queue->net->host->transmitted(packet, result);
 }
 
@@ -150,7 +152,7 @@ static void tap_io_done(struct xvhost_net_queue *queue, uint32_t number, int32_t
 	struct tap_queue *mine = queue->state;
 
 	if (number < queue->packets_max)
-		written(mine, &mine->transmit[number], result);
+		written(mine, mine->transmitting[number], result);
 	else
 		tap_receive_done(mine, number - queue->packets_max, result);
 }

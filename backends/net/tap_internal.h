@@ -26,13 +26,6 @@ struct tap {
 	int fds[];	      /* one for each queue */
 };
 
-/* A packet that is transmitted. */
-struct tap_transmit {
-	struct xvhost_packet *packet;
-	struct virtio_net_hdr header;
-	struct iovec pieces[1 + XVHOST_NET_IOVECS_MAX]; /* the header, then the packet's */
-};
-
 /* A packet that is received: read from the interface, then given to the guest. */
 struct tap_buffer {
 	struct xvhost_packet packet;   /* first: `delivered` is called with it */
@@ -65,7 +58,7 @@ struct tap_queue {
 	unsigned int offload; /* TUN_F_...: what is received may have that */
 	bool lost;	      /* the interface is gone: nothing is read or written */
 	struct tap_receive receive;
-	struct tap_transmit transmit[]; /* queue->packets_max of them */
+	struct xvhost_packet *transmitting[]; /* by their indexes: queue->packets_max of them */
 };
 
 /* ---- tap_interface.c ---- */

@@ -374,7 +374,8 @@ enum {
 	XVHOST_NET_BYTES_MIN = 14,    /* of a packet: the Ethernet header */
 	XVHOST_NET_IOVECS_MAX = 20,   /* of a packet, in both directions */
 	XVHOST_NET_HEADER_BYTES =
-		128 /* so many of the first bytes of a packet that is transmitted are not the guest's memory */
+		128, /* so many of the first bytes of a packet that is transmitted are not the guest's memory */
+	XVHOST_NET_HEADROOM_BYTES = 16 /* before these, so many are there for a header of the backend's */
 };
 
 /* What a side takes. */
@@ -404,8 +405,8 @@ enum xvhost_gso {
  * One packet. One that is transmitted is the host's, which has checked it: length is the sum of the iovecs and from
  * XVHOST_NET_BYTES_MIN to XVHOST_NET_BYTES_MAX, and the first min(length, XVHOST_NET_HEADER_BYTES) bytes lie in the first
  * iovec and are not the guest's memory, so that headers can be looked at where they are. The others are, which may change at any
- * time, may only be read, and may be used until host->transmitted. From transmit to transmitted a backend may change iov and the
- * iovecs, and nothing else.
+ * time, may only be read, and may be used until host->transmitted. From transmit to transmitted a backend may change iov, the
+ * iovecs, and the XVHOST_NET_HEADROOM_BYTES before the first iovec's memory, which begin at a multiple of 16; and nothing else.
  *
  * One that is received is the backend's, and so is all that it points to; from host->receive, if that takes it, until
  * `delivered` it must stay as it is. Its length is the sum of the iovecs, too, and within the same limits.

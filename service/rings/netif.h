@@ -36,6 +36,7 @@
 #include "xvhost/backend.h"
 
 #define NETIF_HEADER_BYTES XVHOST_NET_HEADER_BYTES
+#define NETIF_HEADROOM_BYTES XVHOST_NET_HEADROOM_BYTES
 #define NETIF_RING_SIZE 256u /* slots in each of the rings, which have one page */
 #define NETIF_SLOTS_MAX                                                                                      \
 	18u /* of a packet from the guest: XEN_NETIF_NR_SLOTS_MIN; one of more is dropped ... */

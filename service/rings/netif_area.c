@@ -42,21 +42,22 @@ static uint32_t begin_of(const struct netif_area *area, uint32_t length)
 
 bool netif_area_fits(const struct netif_area *area)
 {
-	uint32_t length = aligned(XVHOST_NET_BYTES_MAX);
+	uint32_t length = aligned(XVHOST_NET_HEADROOM_BYTES + XVHOST_NET_BYTES_MAX);
 
 	return begin_of(area, length) + length - area->tail <= NETIF_AREA_BYTES;
 }
 
 uint8_t *netif_area_take(struct netif_area *area, uint32_t packet, uint32_t length)
 {
-	uint32_t begin = begin_of(area, aligned(length)), piece = area->end++ % NETIF_AREA_PIECES;
+	uint32_t bytes = aligned(XVHOST_NET_HEADROOM_BYTES + length);
+	uint32_t begin = begin_of(area, bytes), piece = area->end++ % NETIF_AREA_PIECES;
 
-	area->head = begin + aligned(length);
+	area->head = begin + bytes;
 	assert(area->head - area->tail <= NETIF_AREA_BYTES && area->end - area->first <= NETIF_AREA_PIECES);
 	area->packets[piece] = (uint16_t)packet;
 	area->ends[piece] = area->head;
 	area->free[packet] = false;
-	return area->bytes + begin % NETIF_AREA_BYTES;
+	return area->bytes + begin % NETIF_AREA_BYTES + XVHOST_NET_HEADROOM_BYTES;
 }
 
 void netif_area_give_back(struct netif_area *area, uint32_t packet)

@@ -33,7 +33,7 @@ void netif_area_exit(struct netif_area *area);
 /* netif_area_fits - is there room for any packet? */
 bool netif_area_fits(const struct netif_area *area);
 
-/* netif_area_take - a piece of `length` bytes. There is room, and the packet has none. */
+/* netif_area_take - a piece of `length` bytes, with XVHOST_NET_HEADROOM_BYTES before it. There is room, and the packet has none. */
 uint8_t *netif_area_take(struct netif_area *area, uint32_t packet, uint32_t length);
 
 void netif_area_give_back(struct netif_area *area, uint32_t packet);

@@ -83,7 +83,7 @@ struct netif_queue {
 	struct netif_packet *packets, *free_packets;
 	struct netif_packet *ended, **ended_last; /* to be given back and answered by netif_finish */
 	uint32_t in_flight;
-	uint8_t *headers;	/* with map_tx: NETIF_HEADER_BYTES for each packet */
+	uint8_t *headers;	/* with map_tx: NETIF_HEADROOM_BYTES and NETIF_HEADER_BYTES for each packet */
 	struct netif_area area; /* without */
 
 	struct ring rx;

@@ -16,6 +16,9 @@
 static_assert(offsetof(struct netif_queue, seen) == 0, "netif_queue_of");
 static_assert(offsetof(struct netif_packet, seen) == 0, "netif_packet_of");
 
+/* A packet's private beginning, and what the backend has before it. */
+#define HEADER_BYTES (NETIF_HEADROOM_BYTES + NETIF_HEADER_BYTES)
+
 /* make_packets - all that packets need, so that nothing is allocated later. */
 static int make_packets(struct netif_queue *queue)
 {
@@ -24,7 +27,7 @@ static int make_packets(struct netif_queue *queue)
 	if (!queue->packets || !queue->operations)
 		return -ENOMEM;
 	if (queue->map_tx) {
-		queue->headers = aligned_alloc(64, NETIF_RING_SIZE * NETIF_HEADER_BYTES);
+		queue->headers = aligned_alloc(16, NETIF_RING_SIZE * HEADER_BYTES);
 		if (!queue->headers)
 			return -ENOMEM;
 	} else if (netif_area_init(&queue->area) < 0) {
@@ -35,7 +38,8 @@ static int make_packets(struct netif_queue *queue)
 
 		packet->seen.queue = &queue->seen;
 		packet->seen.index = i;
-		packet->private = queue->map_tx ? queue->headers + i * NETIF_HEADER_BYTES : NULL;
+		packet->private = queue->map_tx ? queue->headers + i * HEADER_BYTES + NETIF_HEADROOM_BYTES
+						: NULL;
 		packet->next = queue->free_packets;
 		queue->free_packets = packet;
 	}

@@ -116,7 +116,12 @@ void loop_net_read(struct xvhost_net_queue *queue, uint32_t number, int fd, cons
 void loop_net_write(struct xvhost_net_queue *queue, uint32_t number, int fd, const struct iovec *iov,
 		    uint32_t iov_count)
 {
-	io_uring_prep_writev(entry(queue, number, COMPLETION_NET), fd, iov, iov_count, 0);
+	struct io_uring_sqe *sqe = entry(queue, number, COMPLETION_NET);
+
+	if (iov_count == 1)
+		io_uring_prep_write(sqe, fd, iov->iov_base, (unsigned int)iov->iov_len, 0);
+	else
+		io_uring_prep_writev(sqe, fd, iov, iov_count, 0);
 }
 
 void loop_net_wait(struct xvhost_net_queue *queue, uint32_t number, uint64_t nanoseconds)

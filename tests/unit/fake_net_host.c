@@ -32,6 +32,7 @@ static struct xvhost_net net;
 static struct {
 	struct xvhost_packet packets[FAKE_NET_PACKETS];
 	struct iovec iov[FAKE_NET_PACKETS][XVHOST_NET_IOVECS_MAX];
+	_Alignas(16) uint8_t heads[FAKE_NET_PACKETS][XVHOST_NET_HEADROOM_BYTES + 65536]; /* first pieces */
 	bool transmitting[FAKE_NET_PACKETS];
 	bool operating[OPERATIONS_MAX], reading[OPERATIONS_MAX];
 	uint32_t wait_number;
@@ -294,6 +295,10 @@ void fake_net_transmit(uint32_t index, const struct iovec *pieces, uint32_t coun
 		packet->iov[i] = pieces[i];
 		packet->length += (uint32_t)pieces[i].iov_len;
 	}
+	/* The first piece gets what a host has before it. */
+	ck_assert_uint_le(pieces[0].iov_len, sizeof(own[index].heads[slot]) - XVHOST_NET_HEADROOM_BYTES);
+	packet->iov[0].iov_base = own[index].heads[slot] + XVHOST_NET_HEADROOM_BYTES;
+	memcpy(packet->iov[0].iov_base, pieces[0].iov_base, pieces[0].iov_len);
 	own[index].transmitting[slot] = true;
 	backend->transmit(&fake_net_queues[index].queue, &packet, 1);
 }

@@ -75,6 +75,8 @@ static void record(struct xvhost_packet *seen)
 	ck_assert_uint_ge(seen->iov_count, 1);
 	ck_assert_uint_le(seen->iov_count, XVHOST_NET_IOVECS_MAX);
 	packet->first_bytes = (uint32_t)seen->iov[0].iov_len;
+	ck_assert_uint_eq((uintptr_t)seen->iov[0].iov_base % XVHOST_NET_HEADROOM_BYTES, 0);
+	memset((uint8_t *)seen->iov[0].iov_base - XVHOST_NET_HEADROOM_BYTES, 0x5a, XVHOST_NET_HEADROOM_BYTES);
 	ck_assert_uint_ge(packet->first_bytes, header);
 	for (uint32_t i = 0; i < seen->iov_count; i++) {
 		ck_assert_uint_gt(seen->iov[i].iov_len, 0);
