@@ -139,6 +139,7 @@ step "end"
 kill "$server"
 guest_destroy pvh
 guest_destroy other
+[[ " ${BENCH_WAYS[*]} " != *' netback '* ]] || net_netback_end
 printf '{"kernel": "%s", "xen": "%s.%s%s"}\n' "$(uname -r)" "$(</sys/hypervisor/version/major)" \
 	"$(</sys/hypervisor/version/minor)" "$(</sys/hypervisor/version/extra)" >$LOG/versions.json
 pass
