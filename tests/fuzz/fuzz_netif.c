@@ -246,12 +246,26 @@ static void check_memory(const struct xvhost_packet *packet)
 	must(length == packet->length, "the pieces sum up to the length");
 }
 
+/* check_slots - each lies in its page: what is behind that may be there, too, and be somebody else's. */
+static void check_slots(struct xvhost_packet *seen)
+{
+	const struct netif_packet *packet = netif_packet_of(seen);
+	uint32_t length = 0;
+
+	for (uint32_t i = packet->first; i < packet->end; i++) {
+		must(packet->offsets[i] + packet->sizes[i] <= PAGE_BYTES, "a slot lies in its page");
+		length += packet->sizes[i];
+	}
+	must(length == seen->length, "the slots sum up to the length");
+}
+
 static void fuzz_transmit(struct xvhost_net_queue *seen, struct xvhost_packet *const *packets, uint32_t count)
 {
 	must(count >= 1 && count <= NETIF_PACKETS_PER_TURN, "so many packets in a turn");
 	for (uint32_t i = 0; i < count; i++) {
 		must(packets[i]->queue == seen && packets[i]->index < seen->packets_max,
 		     "a packet of the queue's");
+		check_slots(packets[i]);
 		check_memory(packets[i]);
 		check_checksum(packets[i]);
 		check_gso(packets[i]);
@@ -430,6 +444,37 @@ static void put_slot(struct input *input)
 	memcpy(net_ring_entry(&world->tx, world->tx.request_producer++), &request, sizeof(request));
 }
 
+/* read_offset - for so many bytes: mostly such that they lie in the page, and near its end, where some may not. */
+static uint16_t read_offset(struct input *input, uint16_t size)
+{
+	uint8_t how = next_u8(input);
+
+	if (how & 0x80)
+		return (uint16_t)(PAGE_BYTES - size + (how & 7) - 6);
+	return size < PAGE_BYTES ? (uint16_t)(how * 32 % (PAGE_BYTES - size)) : 0;
+}
+
+/* put_packet - slots that belong together, and of which the first mostly has the sum. */
+static void put_packet(struct input *input)
+{
+	uint32_t count = 1 + next_u8(input) % 20, first = world->tx.request_producer, sum = 0;
+	const uint8_t flags = next_u8(input) & (NETTXF_csum_blank | NETTXF_data_validated),
+		      more = next_u8(input);
+	struct netif_tx_request request;
+
+	for (uint32_t i = 0; i < count; i++) {
+		request = (struct netif_tx_request){.gref = next_gref(input), .id = (uint16_t)(i + 100)};
+		request.size = next_u16(input) % (PAGE_BYTES + 1);
+		request.offset = read_offset(input, request.size);
+		request.flags = (uint16_t)((i == 0 ? flags : 0) | (i + 1 < count ? NETTXF_more_data : 0));
+		sum += request.size;
+		memcpy(net_ring_entry(&world->tx, world->tx.request_producer++), &request, sizeof(request));
+	}
+	memcpy(&request, net_ring_entry(&world->tx, first), sizeof(request));
+	request.size = (uint16_t)(more < 0xc0 ? sum : sum + more - 0xe0);
+	memcpy(net_ring_entry(&world->tx, first), &request, sizeof(request));
+}
+
 static void put_extra(struct input *input)
 {
 	uint8_t bytes[sizeof(struct netif_tx_request)] = {0};
@@ -551,7 +596,7 @@ static void set(struct input *input)
 
 static void step(struct input *input)
 {
-	switch (next_u8(input) % 13) {
+	switch (next_u8(input) % 14) {
 	case 0:
 		put_slot(input);
 		break;
@@ -598,6 +643,9 @@ static void step(struct input *input)
 	}
 	case 12:
 		set(input);
+		break;
+	case 13:
+		put_packet(input);
 		break;
 	}
 }
