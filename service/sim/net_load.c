@@ -14,6 +14,7 @@
 #include "sim/net_load_thread.h"
 
 #define QUIET_MS 3000
+#define TIMEOUT_MS 10000
 #define DEPTH 64
 
 /* add_threads - one for each queue of a card. */
@@ -62,6 +63,8 @@ int net_load_create(const struct net_load_options *options, struct net_load **cr
 		load->options.depth = DEPTH;
 	if (load->options.quiet_ms == 0)
 		load->options.quiet_ms = QUIET_MS;
+	if (load->options.timeout_ms == 0)
+		load->options.timeout_ms = TIMEOUT_MS;
 	load->stream_count = load->streams_left = options->from->queue_count;
 	for (uint32_t i = 0; i < NET_QUEUES_MAX; i++)
 		pthread_mutex_init(&load->streams[i].lock, NULL);

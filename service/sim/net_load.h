@@ -5,8 +5,8 @@
  * Theory of operation: a thread for each queue of both cards. Each queue of the card that sends is a stream, which numbers its
  * packets; whoever receives one makes it once more and compares (net_content.h). In each stream the numbers must grow: a packet
  * that comes twice or is overtaken is an error, and numbers that never come are lost packets, which are counted, since only who
- * asked for the load knows how many the host may drop. At most `depth` packets of a stream are under way; when none of them comes
- * for quiet_ms, they are lost.
+ * asked for the load knows how many the host may drop. At most `depth` packets of a stream are under way; when all of them were
+ * answered and none comes for quiet_ms, they are lost.
  *
  *	net_load_create, net_load_start, (net_load_stop, net_load_abandon), net_load_finish, net_load_destroy
  */
@@ -35,6 +35,7 @@ struct net_load_options {
 	uint64_t packets;  /* of each stream; 0: no limit */
 	uint64_t time_ms;  /* 0: no limit */
 	uint32_t quiet_ms; /* 0 means 3000 */
+	uint32_t timeout_ms; /* a slot that has no answer for so long ends the load with an error; 0 means 10000 */
 };
 
 struct net_load_result {

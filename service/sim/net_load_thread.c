@@ -347,12 +347,6 @@ static void look_for_end(struct net_load_thread *thread, bool quiet)
 	stream->over = thread->ending && thread->tx_in_flight == 0 &&
 		       (!load->options.to || stream->arrived == stream->put);
 	pthread_mutex_unlock(&stream->lock);
-	if (quiet && thread->tx_in_flight > 0) {
-		fail(thread, -ETIMEDOUT,
-		     "queue %" PRIu32 ": none of %" PRIu32 " packets was answered within %" PRIu32 " ms",
-		     thread->queue->index, thread->tx_in_flight, load->options.quiet_ms);
-		return;
-	}
 	if (!stream->over)
 		return;
 	if (net_front_idle(thread->queue) < 0)
@@ -392,12 +386,25 @@ static uint64_t cpu_ns(void)
 	return (uint64_t)cpu.tv_sec * 1000000000u + (uint64_t)cpu.tv_nsec;
 }
 
+/* is_quiet - has nothing happened for so long that what has not come is lost? What is not answered by then ends the load. */
+static bool is_quiet(struct net_load_thread *thread, uint64_t now)
+{
+	const struct net_load_options *options = &thread->load->options;
+	uint64_t ms = (now - thread->progress_ns) / 1000000;
+
+	if (thread->tx_in_flight > 0 && ms >= options->timeout_ms)
+		fail(thread, -ETIMEDOUT,
+		     "queue %" PRIu32 ": none of %" PRIu32 " packets was answered within %" PRIu32 " ms",
+		     thread->queue->index, thread->tx_in_flight, options->timeout_ms);
+	return thread->tx_in_flight == 0 && ms >= options->quiet_ms;
+}
+
 /* turn - all that can be done now. Returns whether that was something. */
 static bool turn(struct net_load_thread *thread)
 {
 	uint64_t now = net_load_now_ns();
 	uint32_t put_before = thread->stream ? thread->stream->put : 0;
-	bool something = reap_all(thread, now);
+	bool something = reap_all(thread, now), quiet = false;
 	int posted = 0;
 
 	if (thread->receives) {
@@ -408,10 +415,14 @@ static bool turn(struct net_load_thread *thread)
 	}
 	send_all(thread);
 	push(thread);
-	if (something)
+	something |= thread->stream && thread->stream->put != put_before;
+	if (!something)
+		quiet = is_quiet(thread, now);
+	if (something || quiet)
 		thread->progress_ns = now;
-	look_for_end(thread, now - thread->progress_ns >= thread->load->options.quiet_ms * UINT64_C(1000000));
-	return something || (thread->stream && thread->stream->put != put_before);
+	look_for_end(thread, quiet);
+	/* When packets are lost, others may be sent. */
+	return something || quiet;
 }
 
 void *net_load_thread_run(void *argument)

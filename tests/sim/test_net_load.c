@@ -149,7 +149,7 @@ END_TEST
 START_TEST(unanswered)
 {
 	start((struct netif_frontend_options){.queues = 2}, (struct net_peer_options){0});
-	run((struct net_load_options){.packets = 5, .quiet_ms = 300});
+	run((struct net_load_options){.packets = 5, .timeout_ms = 300});
 	ck_assert_int_eq(result.error, -ETIMEDOUT);
 	ck_assert_msg(strstr(result.text, "none of 5 packets was answered"), "%s", result.text);
 	ck_assert_uint_eq(result.received, 0);
@@ -220,7 +220,7 @@ START_TEST(wrong_hosts)
 	run((struct net_load_options){
 		.to = card,
 		.packets = 400,
-		.quiet_ms = 500,
+		.timeout_ms = 500,
 		/* Small ones have nothing to cut, and raw ones no checksum that changes with a byte. */
 		.content = {.minimum = rows[_i].fault == PEER_CUTS ? 100 : 14,
 			    .maximum = XVHOST_NET_BYTES_MAX}});

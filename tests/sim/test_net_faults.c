@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Network cards served by a whole worker whose calls of Xen fail, or are slow: packets may be lost then, but what comes is right, each
+ * slot and page is answered, and afterwards everything goes on, with nothing left mapped.
+ */
+#include <errno.h>
+#include <stdint.h>
+
+#include "check_main.h"
+#include "log.h"
+#include "sim/faults.h"
+#include "sim_net.h"
+
+#define CARD 0
+
+static struct sim_net net;
+
+static const struct netif_frontend_options card = {.takes = SIM_NET_ALL_TAKEN, .split = true, .guard = true};
+
+static const struct net_load_options mixed = {
+	.content = {.minimum = XVHOST_NET_BYTES_MIN,
+		    .maximum = XVHOST_NET_BYTES_MAX,
+		    .takes = SIM_NET_ALL_TAKEN},
+	.depth = 10,
+	.split = true,
+	.packets = 500,
+	.quiet_ms = 100,
+};
+
+static void start(const char *access, uint32_t grant_version)
+{
+	sim_disk_access = access;
+	sim_disk_start_version(true, grant_version);
+	/* Each packet that is lost would be a line. */
+	log_set_level(LOG_LEVEL_ERROR);
+	sim_net_open(&net, CARD, "echo");
+}
+
+static void stop(void)
+{
+	sim_net_close(&net);
+	sim_disk_stop();
+}
+
+/* Calls that carry packets. */
+START_TEST(packets)
+{
+	static const struct {
+		const char *access;
+		struct sim_fault fault;
+		uint32_t lost_least, lost_most;
+	} rows[] = {
+		{"grant", {.call = SIM_GRANTS_COPY, .one_in = 10, .error = -ENOMEM}, 1, 500},
+		{"grant", {.call = SIM_GRANTS_COPY, .one_in = 3, .error = -EAGAIN, .most = 2}, 1, 500},
+		{"grant", {.call = SIM_GRANTS_COPY, .after = 20, .times = 1, .error = -EFAULT}, 1, 500},
+		{"grant", {.call = SIM_GRANTS_COPY, .one_in = 3, .delay_us = 300}, 0, 0},
+		{"foreign", {.call = SIM_FOREIGN_MAP, .one_in = 2, .error = -ENOMEM}, 0, 0},
+		{"foreign", {.call = SIM_FOREIGN_MAP, .most = 1}, 0, 0},
+		/* It goes on by grants when it has lost what was under way. */
+		{"foreign", {.call = SIM_DEVICE_MODEL_MODIFIED, .one_in = 4, .error = -EIO}, 0, 10},
+		{"auto", {.call = SIM_EVENT, .one_in = 3, .delay_us = 500}, 0, 0},
+		{"auto", {.call = SIM_EVENT_CHANNELS_NOTIFY, .one_in = 3, .delay_us = 300}, 0, 0},
+	};
+	static struct net_load_result result;
+	struct net_load_options options = mixed;
+	struct net_load *load;
+
+	start(rows[_i].access, 1);
+	sim_net_connect(&net, &card);
+	sim_fault_set(machine, &rows[_i].fault);
+	options.from = options.to = net.frontend;
+	options.content.seed = (uint64_t)_i;
+	ck_assert_int_eq(net_load_create(&options, &load), 0);
+	ck_assert_int_eq(net_load_start(load), 0);
+	net_load_finish(load, &result);
+	net_load_destroy(load);
+	ck_assert_uint_gt(sim_fault_hits(machine, rows[_i].fault.call), 0);
+	ck_assert_msg(result.error == 0, "%s", result.text);
+	ck_assert_uint_eq(result.sent + result.refused, 500);
+	ck_assert_uint_eq(result.received + result.lost, 500);
+	ck_assert_uint_ge(result.lost, result.refused + result.failed);
+	ck_assert_uint_gt(result.received, 50);
+	ck_assert_uint_ge(result.lost, rows[_i].lost_least);
+	ck_assert_uint_le(result.lost, rows[_i].lost_most);
+	sim_faults_clear(machine);
+	sim_net_load(&net, &mixed);
+	stop();
+}
+END_TEST
+
+/* Calls by which a card is connected: it is not, the reason is said, and the next time it is. */
+START_TEST(connecting)
+{
+	static const enum sim_call calls[] = {SIM_GRANTS_MAP, SIM_EVENT_CHANNELS_BIND};
+	struct netif_frontend_options options = card;
+	char text[ERROR_TEXT_MAX];
+
+	options.queues = 3;
+	start("auto", 1);
+	for (uint32_t after = 0; after < 6; after++) {
+		const struct sim_fault fault = {
+			.call = calls[_i], .after = after, .times = 1, .error = -ENOMEM};
+
+		sim_fault_set(machine, &fault);
+		sim_net_create(&net, &options);
+		ck_assert_int_eq(worker_thread_net_connect(worker, net.frontend, false, text), -ENOMEM);
+		ck_assert_uint_ne(text[0], 0);
+		ck_assert_uint_eq(sim_fault_hits(machine, calls[_i]), 1);
+		ck_assert_uint_eq(netif_frontend_destroy(net.frontend), 0);
+		net.frontend = NULL;
+	}
+	sim_faults_clear(machine);
+	sim_net_connect(&net, &options);
+	sim_net_load(&net, &mixed);
+	stop();
+}
+END_TEST
+
+static void add_tests(TCase *test_case)
+{
+	tcase_add_loop_test(test_case, packets, 0, 9);
+	tcase_add_loop_test(test_case, connecting, 0, 2);
+}
+
+CHECK_MAIN("net faults", add_tests)
