@@ -435,14 +435,17 @@ const struct net_lie *net_liar_choose(struct net_liar *liar)
 	const struct net_lie *lie;
 
 	do
-		lie = &net_lies[net_liar_random(liar, net_lie_count)];
+		lie = net_lie_at(net_liar_random(liar, net_lie_count + net_deed_count));
 	while (lie->end == LIE_BREAKS || lie->end == LIE_RUINS);
 	return lie;
 }
 
 const struct net_lie *net_lie_at(uint32_t index)
 {
-	return index < net_lie_count ? &net_lies[index] : NULL;
+	if (index < net_lie_count)
+		return &net_lies[index];
+	index -= net_lie_count;
+	return index < net_deed_count ? &net_deeds[index] : NULL;
 }
 
 const char *net_lie_name(const struct net_lie *lie)
@@ -457,8 +460,10 @@ enum lie_end net_lie_end(const struct net_lie *lie)
 
 const struct net_lie *net_lie_find(const char *name)
 {
-	for (uint32_t i = 0; i < net_lie_count; i++)
-		if (strcmp(net_lies[i].name, name) == 0)
-			return &net_lies[i];
+	const struct net_lie *lie;
+
+	for (uint32_t i = 0; (lie = net_lie_at(i)); i++)
+		if (strcmp(lie->name, name) == 0)
+			return lie;
 	return NULL;
 }
