@@ -245,7 +245,8 @@ static uint32_t put_headers(const struct net_content_options *options, struct ne
 		return ETHERNET_BYTES;
 	ip_bytes = content->ip_version == 4 ? IPV4_BYTES : IPV6_BYTES;
 	header_bytes = next(random, 2) ? TCP_BYTES : TCP_BYTES + TCP_OPTION_BYTES;
-	udp = !large && (next(random, 2) || content->length < ETHERNET_BYTES + ip_bytes + header_bytes + TAIL_BYTES);
+	udp = !large &&
+	      (next(random, 2) || content->length < ETHERNET_BYTES + ip_bytes + header_bytes + TAIL_BYTES);
 	if (udp)
 		header_bytes = UDP_BYTES;
 	put_ip(content, bytes, udp, random);
