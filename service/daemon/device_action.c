@@ -137,7 +137,8 @@ static bool write_state(struct device *device, const struct host *host, enum xen
 	return device_write_nodes(device, host, nodes, 1, state, now_ms);
 }
 
-bool device_send(struct device *device, struct message *message, enum message_type type)
+void device_ask(struct device *device, struct message *message, enum message_type type,
+		enum device_phase phase, int64_t answer_deadline_ms)
 {
 	int error;
 
@@ -145,18 +146,12 @@ bool device_send(struct device *device, struct message *message, enum message_ty
 	message->class = device->kind->class;
 	message->device_id = device->id;
 	error = worker_send(device->worker, message);
-	if (error < 0 && error != -EAGAIN)
+	if (error == 0) {
+		device->phase = phase;
+		device->answer_deadline_ms = answer_deadline_ms;
+	} else if (error != -EAGAIN) {
 		worker_kill(device->worker, strerror(-error));
-	return error == 0;
-}
-
-void device_ask(struct device *device, struct message *message, enum message_type type,
-		enum device_phase phase, int64_t answer_deadline_ms)
-{
-	if (!device_send(device, message, type))
-		return;
-	device->phase = phase;
-	device->answer_deadline_ms = answer_deadline_ms;
+	}
 }
 
 /* ask_plainly - a question without contents. */

@@ -38,9 +38,6 @@ void device_unwatch(struct device *device, const struct host *host);
 bool device_write_nodes(struct device *device, const struct host *host, struct node *nodes, unsigned count,
 			enum xenbus_state state, int64_t now_ms);
 
-/* device_send - a message about the device to its worker. False: it must first read what it has, or is of no use any more. */
-bool device_send(struct device *device, struct message *message, enum message_type type);
-
 /* device_ask - send a question and go on to the phase in which its answer is awaited. */
 void device_ask(struct device *device, struct message *message, enum message_type type,
 		enum device_phase phase, int64_t answer_deadline_ms);

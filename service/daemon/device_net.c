@@ -369,18 +369,29 @@ static void change(struct device *device, const struct host *host, int64_t now_m
 	struct message message;
 
 	(void)host;
-	(void)now_ms;
 	memset(&message, 0, sizeof(message));
 	message.net_settings = device->net.wanted;
-	if (!device_send(device, &message, MESSAGE_NET_SETTINGS))
+	device_ask(device, &message, MESSAGE_CHANGE, PHASE_CHANGING, now_ms + ANSWER_TIMEOUT_MS);
+	if (device->phase != PHASE_CHANGING)
 		return;
 	device->net.settings = device->net.wanted;
-	device->dirty = true;
 	log_limited(&device->log_limit, LOG_LEVEL_INFO,
 		    "%s: now %" PRIu64 " bytes in %" PRIu64
 		    " us (0: any), multicast control %s, headroom %" PRIu32,
 		    device->name, device->net.settings.rate_bytes, device->net.settings.rate_interval_us,
 		    device->net.settings.multicast_control ? "on" : "off", device->net.settings.xdp_headroom);
+}
+
+/* answer - MESSAGE_CHANGED: the settings hold, so the frontend may be told. */
+static int answer(struct device *device, const struct host *host, struct message *message, int64_t now_ms)
+{
+	(void)host;
+	(void)now_ms;
+	if (message->type != MESSAGE_CHANGED || device->phase != PHASE_CHANGING)
+		return -EPROTO;
+	device->answer_deadline_ms = 0;
+	device->phase = device->failure == FAILURE_NONE ? PHASE_PUBLISHED : PHASE_BROKEN;
+	return 0;
 }
 
 const struct device_kind device_kind_net = {
@@ -400,4 +411,5 @@ const struct device_kind device_kind_net = {
 	.read_rings = read_rings,
 	.publish = publish,
 	.change = change,
+	.answer = answer,
 };

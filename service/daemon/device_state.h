@@ -31,7 +31,7 @@ enum device_phase {
 	PHASE_CONNECTED,  /* serves the ring; the frontend does not know yet */
 	PHASE_PUBLISHED,  /* serves the ring, and the frontend was told */
 	PHASE_BROKEN,	  /* still has the ring, but takes nothing more from it */
-	PHASE_CHANGING, /* a disk: asked for another medium, not answered; the frontend was told of the drive */
+	PHASE_CHANGING, /* asked for another medium, or settings, not answered; the frontend knows the device */
 	PHASE_DISCONNECTING, /* asked, not answered */
 	PHASE_CLOSING,	     /* asked, not answered */
 };

@@ -303,12 +303,13 @@ int worker_thread_net_connect(struct worker_thread *worker, struct netif_fronten
 int worker_thread_net_set(struct worker_thread *worker, uint32_t device_id,
 			  const struct message_net_settings *settings)
 {
-	const struct message message = {.type = MESSAGE_NET_SETTINGS,
-					.class = DEVICE_NET,
-					.device_id = device_id,
-					.net_settings = *settings};
+	struct message message = {.type = MESSAGE_CHANGE,
+				  .class = DEVICE_NET,
+				  .device_id = device_id,
+				  .net_settings = *settings};
+	int error = ask(worker, &message);
 
-	return ask(worker, &message);
+	return error < 0 ? error : answer(worker, MESSAGE_CHANGED, device_id, &message);
 }
 
 /* ask_plain_net - a question of a card without content. */

@@ -54,7 +54,7 @@ struct netif_features worker_thread_net_features(const struct message_net_opened
 int worker_thread_net_connect(struct worker_thread *worker, struct netif_frontend *frontend, bool again,
 			      char text[ERROR_TEXT_MAX]);
 
-/* worker_thread_net_set - other settings; nothing is answered. */
+/* worker_thread_net_set - other settings, for a card that is connected. */
 int worker_thread_net_set(struct worker_thread *worker, uint32_t device_id,
 			  const struct message_net_settings *settings);
 int worker_thread_net_disconnect(struct worker_thread *worker, uint32_t device_id);

@@ -32,6 +32,7 @@ enum loop_event_type {
 	LOOP_BROKEN = 1,  /* the frontend broke the ring; what was taken goes on, nothing more is taken */
 	LOOP_NOT_STARTED, /* a backend can't start the queue; nothing is taken, nor ever will be */
 	LOOP_RELEASED,	  /* the last request was answered, the queue is the control thread's again */
+	LOOP_NET_SET,	  /* other settings hold for all that comes now */
 	LOOP_FAILED,	  /* the loop can't go on and has ended; it is of no queue */
 };
 
@@ -72,7 +73,7 @@ void loop_net_destroy(struct loop_net *net);
 void loop_net_serve(struct loop *loop, struct loop_net *net, struct netif_queue *queue);
 void loop_net_release(struct loop *loop, struct loop_net *net);
 
-/* loop_net_set - other settings for a queue that is served and not released. */
+/* loop_net_set - other settings for a queue that is served and not released; LOOP_NET_SET follows, before the next ones. */
 void loop_net_set(struct loop *loop, struct loop_net *net, const struct message_net_settings *settings);
 
 /* loop_event_fd - becomes readable when there are events. */

@@ -67,9 +67,7 @@ struct loop_net {
 	struct blkif_watch watches[XVHOST_WATCHES_MAX];
 	struct __kernel_timespec waits[NETIF_NUMBERS_MAX]; /* of host->wait, until io_uring has read them */
 
-	pthread_mutex_t lock; /* of these, which the control thread writes: */
-	struct message_net_settings settings;
-	bool settings_new; /* COMMAND_NET_SET is under way */
+	struct message_net_settings settings; /* of COMMAND_NET_SET, while that is under way */
 };
 
 struct loop {

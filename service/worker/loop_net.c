@@ -205,15 +205,10 @@ static void release(struct loop_net *net)
 	netif_each_waiting(net->queue, end_wait, net);
 }
 
-static void set(struct loop_net *net)
+static void set(struct loop *loop, struct loop_net *net)
 {
-	struct message_net_settings settings;
-
-	pthread_mutex_lock(&net->lock);
-	settings = net->settings;
-	net->settings_new = false;
-	pthread_mutex_unlock(&net->lock);
-	netif_queue_set(net->queue, &settings);
+	netif_queue_set(net->queue, &net->settings);
+	tell(loop, LOOP_NET_SET, net, 0);
 }
 
 void loop_nets_command(struct loop *loop, enum loop_command command, struct loop_net *net)
@@ -223,7 +218,7 @@ void loop_nets_command(struct loop *loop, enum loop_command command, struct loop
 	else if (command == COMMAND_NET_RELEASE)
 		release(net);
 	else
-		set(net);
+		set(loop, net);
 }
 
 /* ---- a turn ---- */
@@ -377,14 +372,12 @@ int loop_net_create(uint32_t port_tx, uint32_t port_rx, struct loop_net **create
 	net->port_rx = port_rx;
 	for (uint32_t i = 0; i < XVHOST_WATCHES_MAX; i++)
 		net->watches[i].fd = -1;
-	pthread_mutex_init(&net->lock, NULL);
 	*created = net;
 	return 0;
 }
 
 void loop_net_destroy(struct loop_net *net)
 {
-	pthread_mutex_destroy(&net->lock);
 	free(net);
 }
 
@@ -399,16 +392,8 @@ void loop_net_release(struct loop *loop, struct loop_net *net)
 	mailbox_put(&loop->commands, (struct mailbox_message){.type = COMMAND_NET_RELEASE, .net = net});
 }
 
-/* One command is under way at most, however often the settings change. */
 void loop_net_set(struct loop *loop, struct loop_net *net, const struct message_net_settings *settings)
 {
-	bool told;
-
-	pthread_mutex_lock(&net->lock);
 	net->settings = *settings;
-	told = net->settings_new;
-	net->settings_new = true;
-	pthread_mutex_unlock(&net->lock);
-	if (!told)
-		mailbox_put(&loop->commands, (struct mailbox_message){.type = COMMAND_NET_SET, .net = net});
+	mailbox_put(&loop->commands, (struct mailbox_message){.type = COMMAND_NET_SET, .net = net});
 }

@@ -17,9 +17,9 @@
  *			<-	CONNECTED
  *			<-	BROKEN		while connected: nothing more is taken from a ring, and why
  *			<-	RESIZED		a disk, while open: it has another size
- *	CHANGE		->			a disk, while connected: answer what was taken, close the backend, open another one
- *			<-	CHANGED
- *	NET_SETTINGS	->			a card, while open: other settings; has no answer
+ *	CHANGE		->			while connected. A disk: answer what was taken, close the backend, open another one. A
+ *						card: other settings
+ *			<-	CHANGED		a card: they hold for all that comes now
  *	DISCONNECT	->			answer what was taken, unbind, unmap
  *			<-	DISCONNECTED
  *	CLOSE		->			close the backend
@@ -82,7 +82,6 @@ enum message_type {
 	MESSAGE_RESIZED,
 	MESSAGE_CHANGE,
 	MESSAGE_CHANGED,
-	MESSAGE_NET_SETTINGS,
 	MESSAGE_TYPES, /* none: one more than the last */
 };
 
@@ -215,7 +214,7 @@ struct message {
 		struct message_net_open net_open;	  /* OPEN of a card */
 		struct message_net_opened net_opened;	  /* OPENED of a card */
 		struct message_net_connect net_connect;	  /* CONNECT of a card */
-		struct message_net_settings net_settings; /* NET_SETTINGS */
+		struct message_net_settings net_settings; /* CHANGE of a card */
 	};
 };
 

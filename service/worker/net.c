@@ -407,13 +407,18 @@ void net_connect(struct net *net, struct guest *guest, const struct message_net_
 		loop_net_serve(net->queues[i].loop->loop, net->queues[i].net, net->queues[i].queue);
 }
 
-void net_set(struct net *net, const struct message_net_settings *settings)
+void net_begin_change(struct net *net, const struct message_net_settings *settings)
 {
+	assert(net->state == NET_CONNECTED);
 	net->settings = *settings;
-	if (net->state != NET_CONNECTED)
-		return;
+	net->changed = 0;
 	for (uint32_t i = 0; i < net->queue_count; i++)
 		loop_net_set(net->queues[i].loop->loop, net->queues[i].net, settings);
+}
+
+bool net_changed(struct net *net)
+{
+	return ++net->changed == net->queue_count;
 }
 
 void net_release(struct net *net)

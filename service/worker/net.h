@@ -43,6 +43,7 @@ struct net {
 	struct net_queue queues[NET_QUEUES_MAX];
 	uint32_t queue_count;		/* 0: not connected */
 	uint32_t released;		/* of them, which loops have let go of */
+	uint32_t changed;		/* of them, whose loops have the settings that were asked for last */
 	bool broken;			/* since it was connected, and reported */
 	char fail_text[ERROR_TEXT_MAX]; /* what the backend said of its open() */
 	struct log_limit limit;
@@ -56,8 +57,11 @@ void net_open(struct net *net, const struct guest *guest, uint32_t device_id,
 void net_connect(struct net *net, struct guest *guest, const struct message_net_connect *asked,
 		 struct message_error *answer);
 
-/* net_set - other settings, from now on. */
-void net_set(struct net *net, const struct message_net_settings *settings);
+/* net_begin_change - ask the loops of a connected card for other settings. */
+void net_begin_change(struct net *net, const struct message_net_settings *settings);
+
+/* net_changed - a loop has them for one of its queues. True if that was the last one. */
+bool net_changed(struct net *net);
 
 /* net_release - ask the loops to let go of a connected card. */
 void net_release(struct net *net);

@@ -216,8 +216,8 @@ static void on_net_message(struct worker *worker, const struct message *message)
 		on_net_open(worker, message);
 	} else if (message->type == MESSAGE_CONNECT && state == NET_OPEN) {
 		on_net_connect(worker, net, message);
-	} else if (message->type == MESSAGE_NET_SETTINGS && state != NET_FREE) {
-		net_set(net, &message->net_settings);
+	} else if (message->type == MESSAGE_CHANGE && state == NET_CONNECTED) {
+		net_begin_change(net, &message->net_settings);
 	} else if (message->type == MESSAGE_DISCONNECT && (state == NET_OPEN || state == NET_CONNECTED)) {
 		on_net_disconnect(worker, net);
 	} else if (message->type == MESSAGE_CLOSE && state == NET_OPEN) {
@@ -377,7 +377,10 @@ static void on_net_event(struct worker *worker, const struct loop_event *event)
 	struct net *net = net_of_queue(worker, event->net);
 
 	assert(net);
-	if (event->type != LOOP_RELEASED) {
+	if (event->type == LOOP_NET_SET) {
+		if (net_changed(net))
+			answer_plain(worker, MESSAGE_CHANGED, DEVICE_NET, net->device_id);
+	} else if (event->type != LOOP_RELEASED) {
 		report_net_broken(worker, net, event);
 	} else if (net_released(net)) {
 		net_disconnect(net, &worker->guest);

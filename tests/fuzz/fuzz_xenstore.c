@@ -416,11 +416,13 @@ static void fake_hear(struct fake *fake, struct message *message)
 		fake_connect(fake, message, mood);
 		break;
 	case MESSAGE_CHANGE:
-		fake_change(fake, message, mood);
-		break;
-	case MESSAGE_NET_SETTINGS:
-		must(message->class == DEVICE_NET && fake->connected, "a connected card has settings");
+		if (message->class == DEVICE_DISK) {
+			fake_change(fake, message, mood);
+			break;
+		}
+		must(fake->connected, "a connected card has settings");
 		check_settings(&message->net_settings);
+		answer(fake, message, MESSAGE_CHANGED);
 		break;
 	case MESSAGE_DISCONNECT:
 		must(fake->opened, "an open disk or card is disconnected");

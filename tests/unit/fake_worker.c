@@ -227,8 +227,9 @@ static void serve_card(int fd, struct message *message)
 	case MESSAGE_CONNECT:
 		connect_card(fd, message);
 		break;
-	case MESSAGE_NET_SETTINGS:
+	case MESSAGE_CHANGE:
 		record_settings("settings", &message->net_settings);
+		answer(fd, message, MESSAGE_CHANGED, 0, "");
 		break;
 	case MESSAGE_DISCONNECT:
 		record("disconnect %" PRIu32, message->device_id);
