@@ -169,7 +169,7 @@ $(fuzz-programs): $(O)/tests/%: $(O)/obj/tests/fuzz/%.o $(sim-libraries)
 lab-root := $(O)/lab-root
 
 .PHONY: demo lab lab-shell lab-root
-demo: deps ## show it: a guest in the lab uses a disk of xvhost's; installs what is missing first
+demo: deps ## show it: guests in the lab use disks and network cards of xvhost's; installs what is missing first
 	$(Q)$(MAKE) lab SCENARIO=demo
 
 lab: $(if $(SCENARIO),lab-root) ## run the lab's scenario SCENARIO=NAME

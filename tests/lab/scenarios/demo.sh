@@ -1,25 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# The first thing xvhost can do: a PV and a PVH guest each get a disk that xvhost serves from a file in Dom0. Each makes
-# a file system on it, copies files, finds them unchanged after unmounting and mounting again, and lets fio write and
-# verify. Then Dom0 looks at the images.
+# What xvhost is for: a PV and a PVH guest each get a disk that xvhost serves from a file in Dom0, and a network card on a
+# bridge of Dom0. Each makes a file system on its disk, copies files, finds them unchanged after unmounting and mounting
+# again, and lets fio write and verify. Guests and Dom0 ping each other with packets of all sizes, run iperf3, and send
+# each other files. Then Dom0 looks at the images.
 #
-# lab: timeout=700
+# lab: timeout=700 packages=net guest_packages=net
 # lab: guest=pv type=pv
 # lab: guest=pvh type=pvh
 
 GUESTS=(pv pvh)
 FILES=/usr/sbin # what the guests copy: some megabytes of programs
+BRIDGE=xenbr0
+TARGET=tap:bridge=$BRIDGE
+declare -A ADDRESS=([dom0]=10.0.0.1 [pv]=10.0.0.2 [pvh]=10.0.0.3)
 
 step "start xvhostd"
 for name in "${GUESTS[@]}"; do
 	truncate -s 256M "/srv/$name.img"
 done
+net_bridge $BRIDGE "${ADDRESS[dom0]}/24"
+net_config "[network $BRIDGE]" "target = $TARGET"
 xvhostd_start
 
+GUEST_VIFS=("$(net_vif xvhost $BRIDGE)")
 for name in "${GUESTS[@]}"; do
-	step "create the ${name^^} guest with a disk: target=file:path=/srv/$name.img"
+	step "create the ${name^^} guest with a disk, target=file:path=/srv/$name.img, and a network card, target=$TARGET"
 	guest_create "$name" "$(xvhost_disk xvda rw "file:path=/srv/$name.img")"
 done
 
@@ -40,6 +47,17 @@ for name in "${GUESTS[@]}"; do
 done
 
 for name in "${GUESTS[@]}"; do
+	net_up "$name" "${ADDRESS[$name]}/24"
+done
+for pair in 'pv dom0' 'pvh dom0' 'pvh pv'; do
+	read -r from to <<<"$pair"
+	step "${from^^} and ${to^^}: ping with 1 byte to 64 KiB, send a file each way, iperf3 each way by TCP and UDP"
+	net_converse "$from" "$to" "${ADDRESS[$to]}" >>/run/lab/net.jsonl
+	net_ping "$to" "${ADDRESS[$from]}" 1 $NET_PING_MAX
+	net_transfer "$to" "$from" "${ADDRESS[$from]}" 4
+done
+
+for name in "${GUESTS[@]}"; do
 	step "shut the ${name^^} guest down"
 	guest_shutdown "$name"
 done
@@ -57,6 +75,7 @@ done
 
 step "stop xvhostd, nothing is left behind"
 xvhostd_stop
+net_bridge_remove $BRIDGE
 expect_clean
 
 # served NAME: the bytes that the worker read and wrote for a guest, from its log.
@@ -76,6 +95,12 @@ served()
 			"$(jq '.jobs[0].write.iops' "/run/lab/$name.json")" "$(jq '.jobs[0].read.iops' "/run/lab/$name.json")"
 	done
 	echo
-	echo "All that the guests wrote through xvhost was read back unchanged."
+	printf '%-6s %-6s %15s %10s %12s %8s %18s %8s\n' from to 'bytes of pings' files 'TCP Mbit/s' back 'UDP, of 2 Mbit/s' back
+	jq -r '"\(.from) \(.to) \(.tcp) \(.tcp_back) \(.udp) \(.udp_back)"' /run/lab/net.jsonl | while read -r from to rates; do
+		# shellcheck disable=SC2086 # four words
+		printf '%-6s %-6s %15s %10s %12.1f %8.1f %18.1f %8.1f\n' "$from" "$to" "1 to $NET_PING_MAX" '2 x 4 MiB' $rates
+	done
+	echo
+	echo "All that the guests wrote through xvhost was read back unchanged, and all files that they sent came unchanged."
 } >/var/log/lab/summary
 pass
