@@ -46,7 +46,8 @@ oldconfig olddefconfig allnoconfig allyesconfig allmodconfig randconfig:
 config-base := $(or $(wildcard $(KCONFIG_CONFIG)),configs/default_defconfig)
 config-given := $(foreach v,$(sort $(filter CONFIG_%,$(.VARIABLES))),$(if $(filter command,$(origin $v)),$v=$($v)))
 
-# Only a config.h that says something else is put in place, or everything would be compiled again.
+# Only a config.h that says something else is put in place, or everything would be compiled again. Which backends there are
+# is make's business alone, so that a new one costs no more than itself.
 $(O)/config.mk: $(config-base) $(kconfig-files) $(O)/settings/config
 	$(call say,CONF,'$(strip $(config-base) $(config-given))')
 	$(Q)mkdir -p $(kconfig-dir)
@@ -58,6 +59,6 @@ $(O)/config.mk: $(config-base) $(kconfig-files) $(O)/settings/config
 		grep -qxF -e "$$given" -e "# $${given%=n} is not set" $(kconfig-dir)/.config || \
 		{ echo "$$given is not possible; see Kconfig for the symbol and its range" >&2; exit 1; }; \
 	done
-	$(Q)cmp -s $(kconfig-dir)/include/generated/autoconf.h $(O)/config.h || \
-		cp $(kconfig-dir)/include/generated/autoconf.h $(O)/config.h
+	$(Q)sed '/BACKEND_/d' $(kconfig-dir)/include/generated/autoconf.h >$(kconfig-dir)/config.h
+	$(Q)cmp -s $(kconfig-dir)/config.h $(O)/config.h || cp $(kconfig-dir)/config.h $(O)/config.h
 	$(Q)cp $(kconfig-dir)/include/config/auto.conf $@
