@@ -14,25 +14,32 @@
 #include "try/subject.h"
 #include "worker/backends.h"
 
-/* describe - the disk backend that is named, the net backend of that name, or both. */
+/* describe - the disk backend that is named, the net backend of that name, or both; with --net the second only. */
 static int describe(const struct try_options *options)
 {
-	const struct xvhost_net_backend *net;
-	struct subject subject;
+	struct subject subject, net;
 	char text[ERROR_TEXT_MAX], net_text[ERROR_TEXT_MAX];
-	int error = subject_find(options->target, options->backend_directory, &subject, text);
-	int net_error = backends_find_net(options->backend_directory, options->target, &net, net_text);
+	int error = -ENOENT;
+	int net_error = subject_find(BACKEND_NET, options->target, options->backend_directory, &net,
+				     net_text);
 
+	if (options->kind == BACKEND_DISK)
+		error = subject_find(BACKEND_DISK, options->target, options->backend_directory, &subject,
+				     text);
 	if (error == 0)
-		list_parameters(head_of_disk(subject.backend));
+		list_parameters(subject.backend);
 	if (error == 0 && net_error == 0)
 		printf("\nFor network cards:\n");
 	if (net_error == 0)
-		list_parameters(head_of_net(net));
+		list_parameters(net.backend);
 	if (error == 0 || net_error == 0)
 		return TRY_GOOD;
-	fprintf(stderr, "xvhost-try: %s\n", net_error == -ELIBBAD ? net_text : text);
-	return subject_status(net_error == -ELIBBAD ? net_error : error);
+	if (options->kind == BACKEND_NET || (error == -ENOENT && net_error == -ELIBBAD)) {
+		fprintf(stderr, "xvhost-try: %s\n", net_text);
+		return subject_status(net_error);
+	}
+	fprintf(stderr, "xvhost-try: %s\n", text);
+	return subject_status(error);
 }
 
 /* run - what was asked for. */

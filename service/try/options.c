@@ -43,6 +43,7 @@ enum option_key {
 	OPTION_CONFORM,
 	OPTION_KEEPS,
 	OPTION_PROMISE,
+	OPTION_NET,
 	OPTION_JSON,
 	OPTION_BACKEND_DIRECTORY,
 	OPTION_LOG_LEVEL,
@@ -78,6 +79,7 @@ static const struct argp_option option_table[] = {
 	{"promise", OPTION_PROMISE, "NAME", 0, "With --conform: look at this one only", 3},
 
 	{NULL, 0, NULL, 0, "And:", 4},
+	{"net", OPTION_NET, NULL, 0, "BACKEND is one of network cards, and the guest sends packets", 4},
 	{"json", OPTION_JSON, NULL, 0, "Report as JSON", 4},
 	{"quiet", OPTION_QUIET, NULL, 0, "No report and no progress, only errors and the exit status", 4},
 	{"backend-directory", OPTION_BACKEND_DIRECTORY, "DIR", 0,
@@ -141,8 +143,9 @@ static const struct {
 struct parsing {
 	struct try_options *options;
 	bool mixed, load_given, conform_given;
-	int rw_mix;	/* -1: not given */
-	int ring_order; /* the same */
+	const char *promise; /* NULL: not given */
+	int rw_mix;	     /* -1: not given */
+	int ring_order;	     /* the same */
 };
 
 static void set_mode(struct argp_state *state, struct parsing *parsing, const char *text)
@@ -180,13 +183,14 @@ static void set_promise(struct argp_state *state, struct try_options *options, c
 	char names[1024];
 	size_t used = 0;
 
-	for (uint32_t i = 0; (promise = conform_promise(i)) != NULL; i++) {
+	for (uint32_t i = 0; (promise = conform_promise(options->kind, i)) != NULL; i++) {
 		if (strcmp(text, promise->name) == 0) {
 			options->conform.only = promise->name;
 			return;
 		}
 	}
-	for (uint32_t i = 0; (promise = conform_promise(i)) != NULL && used < sizeof(names); i++)
+	for (uint32_t i = 0; (promise = conform_promise(options->kind, i)) != NULL && used < sizeof(names);
+	     i++)
 		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "",
 					 promise->name);
 	argp_error(state, "--promise is '%s', it must be one of %s", text, names);
@@ -261,10 +265,13 @@ static void settle(struct argp_state *state, const struct parsing *parsing)
 		argp_error(state, "--json goes with a load and with --conform");
 	if (parsing->conform_given && options->action != TRY_CONFORM)
 		argp_error(state, "--keeps and --promise go with --conform");
+	if (parsing->promise)
+		set_promise(state, options, parsing->promise);
 	if (options->backend_directory)
 		must_be_directory(state, options->backend_directory);
 	else
 		options->backend_directory = subject_directory();
+	options->conform.kind = options->kind;
 	options->conform.target = options->target;
 	options->conform.directory = options->backend_directory;
 	options->conform.json = options->json;
@@ -373,7 +380,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		return 0;
 	case OPTION_PROMISE:
 		parsing->conform_given = true;
-		set_promise(state, options, argument);
+		parsing->promise = argument;
+		return 0;
+	case OPTION_NET:
+		options->kind = BACKEND_NET;
 		return 0;
 	case OPTION_JSON:
 		options->json = true;

@@ -26,6 +26,7 @@ enum try_action {
 };
 
 struct try_options {
+	enum backend_kind kind;
 	enum try_action action;
 	const char *target; /* as given: NAME:PARAMETERS or FILE:PARAMETERS */
 	const char *backend_directory;

@@ -238,7 +238,7 @@ static int find_subject(struct run_result *result, char text[ERROR_TEXT_MAX])
 		return error;
 	snprintf(result->host_options, sizeof(result->host_options), "%.*s", (int)(rest - options->target),
 		 options->target);
-	return subject_find(rest, options->backend_directory, &result->subject, text);
+	return subject_find(BACKEND_DISK, rest, options->backend_directory, &result->subject, text);
 }
 
 int run_load(const struct try_options *options)

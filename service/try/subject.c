@@ -16,10 +16,13 @@
 #include "worker/target.h"
 
 /* find_by_path - load the file that is named before the ':'. */
-static int find_by_path(const char *given, size_t path_length, const struct xvhost_disk_backend **backend,
-			char text[ERROR_TEXT_MAX])
+static int find_by_path(enum backend_kind kind, const char *given, size_t path_length,
+			const struct backend_head **backend, char text[ERROR_TEXT_MAX])
 {
+	const struct xvhost_disk_backend *disk;
+	const struct xvhost_net_backend *net;
 	char path[PATH_MAX];
+	int error;
 
 	if (path_length >= sizeof(path)) {
 		snprintf(text, ERROR_TEXT_MAX, "the path of the backend has %zu bytes, at most %zu can be",
@@ -28,12 +31,21 @@ static int find_by_path(const char *given, size_t path_length, const struct xvho
 	}
 	memcpy(path, given, path_length);
 	path[path_length] = '\0';
-	return backends_load(path, backend, text);
+	if (kind == BACKEND_NET) {
+		error = backends_load_net(path, &net, text);
+		*backend = head_of_net(net);
+	} else {
+		error = backends_load(path, &disk, text);
+		*backend = head_of_disk(disk);
+	}
+	return error;
 }
 
-static int find_by_name(const char *given, const char *directory, const struct xvhost_disk_backend **backend,
-			char text[ERROR_TEXT_MAX])
+static int find_by_name(enum backend_kind kind, const char *given, const char *directory,
+			const struct backend_head **backend, char text[ERROR_TEXT_MAX])
 {
+	const struct xvhost_disk_backend *disk;
+	const struct xvhost_net_backend *net;
 	size_t length = strcspn(given, ":");
 	char name[BACKEND_NAME_MAX];
 	int error;
@@ -45,7 +57,16 @@ static int find_by_name(const char *given, const char *directory, const struct x
 		return -EINVAL;
 	}
 	error = target_backend_name(given, name, text);
-	return error < 0 ? error : backends_find(directory, name, backend, text);
+	if (error < 0)
+		return error;
+	if (kind == BACKEND_NET) {
+		error = backends_find_net(directory, name, &net, text);
+		*backend = head_of_net(net);
+	} else {
+		error = backends_find(directory, name, &disk, text);
+		*backend = head_of_disk(disk);
+	}
+	return error;
 }
 
 /* append - to the target that the worker is told. False: that is too long. */
@@ -57,9 +78,10 @@ static bool append(struct subject *subject, const char *piece, size_t length)
 	       TARGET_MAX - used;
 }
 
-int subject_find(const char *given, const char *directory, struct subject *subject, char text[ERROR_TEXT_MAX])
+int subject_find(enum backend_kind kind, const char *given, const char *directory, struct subject *subject,
+		 char text[ERROR_TEXT_MAX])
 {
-	const struct xvhost_disk_backend *backend;
+	const struct backend_head *backend;
 	bool fits = true;
 
 	subject->backend = NULL;
@@ -68,8 +90,8 @@ int subject_find(const char *given, const char *directory, struct subject *subje
 	while (given && fits) {
 		size_t length = strcspn(given, ":");
 		const char *inner;
-		int error = memchr(given, '/', length) ? find_by_path(given, length, &backend, text)
-						       : find_by_name(given, directory, &backend, text);
+		int error = memchr(given, '/', length) ? find_by_path(kind, given, length, &backend, text)
+						       : find_by_name(kind, given, directory, &backend, text);
 
 		if (error < 0)
 			return error;

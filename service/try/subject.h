@@ -8,7 +8,7 @@
 #include "worker/backends.h"
 
 struct subject {
-	const struct xvhost_disk_backend *backend;
+	const struct backend_head *backend;
 	char target[TARGET_MAX]; /* what the worker is told: as given, but each backend by its name */
 };
 
@@ -17,7 +17,7 @@ struct subject {
  * a '/'. The ':' and what follows may be missing. The same goes for the disks below, if it is a wrapper. Returns 0 or a negative errno, then `text` says what is wrong.
  * Before a worker is started.
  */
-int subject_find(const char *given, const char *directory, struct subject *subject,
+int subject_find(enum backend_kind kind, const char *given, const char *directory, struct subject *subject,
 		 char text[ERROR_TEXT_MAX]);
 
 /* subject_status - the exit status for an error of subject_find: a backend that can't be used has failed, one that there

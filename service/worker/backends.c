@@ -284,16 +284,35 @@ static int add_known(enum backend_kind kind, const struct backend_head *backend,
 	return 0;
 }
 
-int backends_load(const char *path, const struct xvhost_disk_backend **backend, char text[ERROR_TEXT_MAX])
+/* load_and_add - see backends_load. */
+static int load_and_add(enum backend_kind kind, const char *path, const struct backend_head **backend,
+			char text[ERROR_TEXT_MAX])
 {
-	const struct backend_head *loaded = NULL;
 	int error;
 
+	*backend = NULL;
 	pthread_mutex_lock(&known_lock);
-	error = load(BACKEND_DISK, path, NULL, &loaded, text);
+	error = load(kind, path, NULL, backend, text);
 	if (error == 0)
-		error = add_known(BACKEND_DISK, loaded, path, text);
+		error = add_known(kind, *backend, path, text);
 	pthread_mutex_unlock(&known_lock);
+	return error;
+}
+
+int backends_load(const char *path, const struct xvhost_disk_backend **backend, char text[ERROR_TEXT_MAX])
+{
+	const struct backend_head *loaded;
+	int error = load_and_add(BACKEND_DISK, path, &loaded, text);
+
 	*backend = disk_of_head(loaded);
+	return error;
+}
+
+int backends_load_net(const char *path, const struct xvhost_net_backend **backend, char text[ERROR_TEXT_MAX])
+{
+	const struct backend_head *loaded;
+	int error = load_and_add(BACKEND_NET, path, &loaded, text);
+
+	*backend = net_of_head(loaded);
 	return error;
 }

@@ -28,11 +28,12 @@ int backends_find_net(const char *directory, const char *name, const struct xvho
 		      char text[ERROR_TEXT_MAX]);
 
 /*
- * backends_load - the disk backend of this file, which backends_find gives for its name from then on, even if one that is
+ * backends_load, _net - the backend of this file, which backends_find gives for its name from then on, even if one that is
  * built in has that name. For tools: a target string can't name a file. Returns 0, -ELIBBAD, -EEXIST (one of its
  * name is in use), and `text` as above. Before there is a control thread.
  */
 int backends_load(const char *path, const struct xvhost_disk_backend **backend, char text[ERROR_TEXT_MAX]);
+int backends_load_net(const char *path, const struct xvhost_net_backend **backend, char text[ERROR_TEXT_MAX]);
 
 /* backends_each - the name of each backend of a kind: built-in ones, then those of the directory by the alphabet. */
 void backends_each(enum backend_kind kind, const char *directory,

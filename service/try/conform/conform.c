@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * conform.c - the list of promises, a process for each, and what is printed
+ * conform.c - a process for each promise, and what is printed
  */
 #include "try/conform/conform.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <jansson.h>
 #include <poll.h>
@@ -20,94 +19,11 @@
 #include <unistd.h>
 
 #include "try/conform/context.h"
-#include "try/conform/promises.h"
+#include "try/conform/list.h"
 #include "try/options.h"
 
 #define HANG_MS (CONFORM_TIMEOUT_MS + 1000) /* what a process finds out by itself comes first */
 #define TEXT_MAX (sizeof(((struct conform_report *)NULL)->text) + 512)
-
-/* docs/backend-guide.md has the same list; a test compares them. */
-static const struct {
-	struct conform_promise promise;
-	void (*check)(struct conform_context *context);
-	void (*check_after)(struct conform_context *context); /* in a second process; may be NULL */
-} promises[] = {
-	[CONFORM_LOAD] = {{"load", "it can be loaded, and its table is complete"}, conform_check_load, NULL},
-	[CONFORM_TABLE] = {{"table", "its table of parameters is right"}, conform_check_table, NULL},
-	[CONFORM_OPEN] = {{"open", "the disk opens and closes, with and without queues"},
-			  conform_check_open,
-			  NULL},
-	[CONFORM_PROPERTIES] = {{"properties", "what it says of the disk can be served, and stays the same"},
-				conform_check_properties,
-				NULL},
-	[CONFORM_COMPLETE] = {{"complete", "each request is completed exactly once"},
-			      conform_check_complete,
-			      NULL},
-	[CONFORM_DATA] = {{"data", "what was written is read back, at its place"}, conform_check_data, NULL},
-	[CONFORM_THREAD] = {{"thread", "it calls the host on the right thread"}, conform_check_calls, NULL},
-	[CONFORM_HOST_CALLS] = {{"host-calls",
-				 "it calls the host where it may, one call at a time for each request"},
-				conform_check_calls,
-				NULL},
-	[CONFORM_MEMORY] = {{"memory", "a request's memory is used as it may be, and not after complete"},
-			    conform_check_memory,
-			    NULL},
-	[CONFORM_READ_FILLS] = {{"read-fills", "a read fills all of its memory"},
-				conform_check_read_fills,
-				NULL},
-	[CONFORM_EDGES] = {{"edges", "the first and the last block, and the largest request"},
-			   conform_check_edges,
-			   NULL},
-	[CONFORM_IOVECS] = {{"iovecs", "memory in any pieces"}, conform_check_iovecs, NULL},
-	[CONFORM_PARALLEL] = {{"parallel", "many requests at once, and what they wrote"},
-			      conform_check_parallel,
-			      NULL},
-	[CONFORM_KEEPS] = {{"keeps", "what was written is there when the disk is opened again"},
-			   conform_check_keeps,
-			   NULL},
-	[CONFORM_FLUSH] = {{"flush", "what was flushed does not end with the process"},
-			   conform_check_flush,
-			   conform_check_flush_after},
-	[CONFORM_DISCARD] = {{"discard", "what lies beside a discarded range stays"},
-			     conform_check_discard,
-			     NULL},
-	[CONFORM_READ_ONLY] = {{"read-only", "a disk that is opened read-only says so and is not changed"},
-			       conform_check_read_only,
-			       NULL},
-	[CONFORM_ERRORS] = {{"errors", "an operation that fails is not taken for success"},
-			    conform_check_errors,
-			    NULL},
-	[CONFORM_SHORT] = {{"short", "a read or write that ends short is gone on with"},
-			   conform_check_short,
-			   NULL},
-	[CONFORM_QUIESCE] = {{"quiesce", "what was submitted ends by itself, then the queue stops"},
-			     conform_check_quiesce,
-			     NULL},
-	[CONFORM_QUEUES] = {{"queues", "several queues at once, and one that comes back"},
-			    conform_check_queues,
-			    NULL},
-	[CONFORM_LOOPS] = {{"loops", "queues on different threads"}, conform_check_loops, NULL},
-	[CONFORM_NO_BLOCKING] = {{"no-blocking", "it never blocks the loop thread"},
-				 conform_check_calls,
-				 NULL},
-	[CONFORM_FRESH] = {{"fresh", "an open knows nothing of another one"}, conform_check_fresh, NULL},
-	[CONFORM_NO_LEAK] = {{"no-leak", "1000 times opened and closed, it leaves nothing behind"},
-			     conform_check_no_leak,
-			     NULL},
-	[CONFORM_OPEN_FAILS] = {{"open-fails", "an open that fails says why and leaves nothing behind"},
-				conform_check_open_fails,
-				NULL},
-	[CONFORM_PARAMETERS] = {{"parameters", "parameters that can't be are refused by name"},
-				conform_check_parameters,
-				NULL},
-};
-
-static_assert(sizeof(promises) / sizeof(promises[0]) == CONFORM_PROMISES, "all promises");
-
-const struct conform_promise *conform_promise(uint32_t number)
-{
-	return number < CONFORM_PROMISES ? &promises[number].promise : NULL;
-}
 
 /* What was found out about a promise. */
 struct result {
@@ -212,7 +128,7 @@ static void take_report(const struct conform_options *options, struct result res
 {
 	enum conform_verdict verdict = (enum conform_verdict)atomic_load(&conform_report->verdict);
 	enum conform_promise_number broken = (enum conform_promise_number)conform_report->broken;
-	const char *log = conform_report->log, *owner = promises[broken].promise.name;
+	const char *log = conform_report->log, *owner = conform_entry(options->kind, broken)->promise.name;
 	const char *log_intro = log[0] ? "; the last it logged: " : "";
 
 	if (verdict != CONFORM_BROKEN) {
@@ -236,11 +152,11 @@ static const char *const verdict_words[] = {
 	[CONFORM_KEPT] = "ok", [CONFORM_BROKEN] = "FAILED", [CONFORM_SKIPPED] = "skipped"};
 
 /* print_running - which promise is being looked at; the result takes its place. */
-static void print_running(enum conform_promise_number number)
+static void print_running(const struct conform_promise *promise)
 {
 	if (!isatty(STDOUT_FILENO))
 		return;
-	printf("%-8s %s", "...", promises[number].promise.name);
+	printf("%-8s %s", "...", promise->name);
 	fflush(stdout);
 }
 
@@ -252,10 +168,8 @@ static void erase_running(void)
 	fflush(stdout);
 }
 
-static void print_line(enum conform_promise_number number, const struct result *result)
+static void print_line(const struct conform_promise *promise, const struct result *result)
 {
-	const struct conform_promise *promise = &promises[number].promise;
-
 	erase_running();
 	printf("%-8s %-12s %s", verdict_words[result->verdict], promise->name, promise->text);
 	if (result->verdict == CONFORM_BROKEN)
@@ -271,12 +185,15 @@ static void print_json(const struct conform_options *options, const struct resul
 {
 	json_t *list = json_array(), *all;
 
-	for (uint32_t i = 0; i < CONFORM_PROMISES; i++)
-		if (results[i].verdict != CONFORM_NO_VERDICT)
+	for (uint32_t i = 0; i < CONFORM_PROMISES; i++) {
+		const struct conform_entry *entry = conform_entry(options->kind, i);
+
+		if (entry && results[i].verdict != CONFORM_NO_VERDICT)
 			json_array_append_new(
-				list, json_pack("{s:s, s:s, s:s, s:s}", "name", promises[i].promise.name,
-						"text", promises[i].promise.text, "result",
+				list, json_pack("{s:s, s:s, s:s, s:s}", "name", entry->promise.name, "text",
+						entry->promise.text, "result",
 						verdict_words[results[i].verdict], "seen", results[i].text));
+	}
 	all = json_pack("{s:s, s:o, s:i, s:i, s:i}", "target", options->target, "promises", list, "kept",
 			(int)counts[CONFORM_KEPT], "broken", (int)counts[CONFORM_BROKEN], "skipped",
 			(int)counts[CONFORM_SKIPPED]);
@@ -291,17 +208,20 @@ static void print_json(const struct conform_options *options, const struct resul
 static void find_out(const struct conform_options *options, struct result results[CONFORM_PROMISES],
 		     enum conform_promise_number number)
 {
+	const struct conform_entry *entry = conform_entry(options->kind, number);
+
 	if (results[number].verdict != CONFORM_NO_VERDICT)
 		return;
 	for (uint32_t i = 0; i < number && i <= CONFORM_LAST_BASIC; i++) {
 		if (results[i].verdict == CONFORM_BROKEN) {
-			set_result(&results[number], CONFORM_SKIPPED, "needs '%s'", promises[i].promise.name);
+			set_result(&results[number], CONFORM_SKIPPED, "needs '%s'",
+				   conform_entry(options->kind, i)->promise.name);
 			return;
 		}
 	}
-	look_at(options, number, promises[number].check);
-	if (atomic_load(&conform_report->verdict) == CONFORM_KEPT && promises[number].check_after)
-		look_at(options, number, promises[number].check_after);
+	look_at(options, number, entry->check);
+	if (atomic_load(&conform_report->verdict) == CONFORM_KEPT && entry->check_after)
+		look_at(options, number, entry->check_after);
 	take_report(options, results, number);
 }
 
@@ -310,10 +230,12 @@ static bool find_out_all(const struct conform_options *options, struct result re
 			 uint32_t counts[CONFORM_SKIPPED + 1])
 {
 	for (uint32_t i = 0; i < CONFORM_PROMISES; i++) {
-		if (options->only && strcmp(options->only, promises[i].promise.name) != 0)
+		const struct conform_entry *entry = conform_entry(options->kind, i);
+
+		if (!entry || (options->only && strcmp(options->only, entry->promise.name) != 0))
 			continue;
 		if (!options->json)
-			print_running(i);
+			print_running(&entry->promise);
 		find_out(options, results, i);
 		if (results[i].verdict == CONFORM_NO_SUBJECT) {
 			if (!options->json)
@@ -323,7 +245,7 @@ static bool find_out_all(const struct conform_options *options, struct result re
 		}
 		counts[results[i].verdict]++;
 		if (!options->json)
-			print_line(i, &results[i]);
+			print_line(&entry->promise, &results[i]);
 	}
 	return true;
 }

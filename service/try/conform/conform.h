@@ -29,6 +29,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "worker/backend_table.h"
+
 /* What the disk is meant to keep of that which is written. */
 enum conform_data {
 	CONFORM_DATA_ALWAYS = 0, /* it is there when the disk is opened again */
@@ -37,6 +39,7 @@ enum conform_data {
 };
 
 struct conform_options {
+	enum backend_kind kind;
 	const char *target;	/* as people write it: NAME:PARAMETERS or FILE.so:PARAMETERS */
 	const char *directory;	/* where loadable backends are; NULL: nowhere */
 	enum conform_data data; /* what the disk is meant to keep */
@@ -50,8 +53,8 @@ struct conform_promise {
 	const char *text;
 };
 
-/* conform_promise - by number, counted from 0 in the order in which they are looked at; NULL behind the last. */
-const struct conform_promise *conform_promise(uint32_t number);
+/* conform_promise - of a kind of backend, by number, counted from 0 in the order in which they are looked at; NULL behind the last. */
+const struct conform_promise *conform_promise(enum backend_kind kind, uint32_t number);
 
 /*
  * conform_run - look at the promises and print a line for each. Returns the exit status: 0 when no promise is broken, 1

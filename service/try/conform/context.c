@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "try/conform/report.h"
+#include "try/conform/net_context.h"
 #include "try/options.h"
 
 /* What the control thread is asked to do. */
@@ -34,7 +35,10 @@ static void *loop_main(void *argument)
 {
 	struct conform_context *context = argument;
 
-	conform_loop_init(&context->loop);
+	if (context->options->kind == BACKEND_NET)
+		conform_net_loop_init(&context->net_loop);
+	else
+		conform_loop_init(&context->loop);
 	run_promise(context);
 	conform_kept();
 }
@@ -49,10 +53,11 @@ void conform_context_run(const struct conform_options *options, enum conform_pro
 
 	conform_memory_init();
 	conform_disk_init();
+	conform_card_init();
 	context.options = options;
 	context.promise = promise;
 	conform_doing("loading it");
-	error = subject_find(options->target, options->directory, &context.subject, text);
+	error = subject_find(options->kind, options->target, options->directory, &context.subject, text);
 	if (error < 0 && subject_status(error) == TRY_USAGE)
 		conform_no_subject("%s", text);
 	if (error < 0)
@@ -109,6 +114,48 @@ void conform_open(struct conform_context *context, struct conform_disk *disk, ui
 			       conform_error_name(error));
 	if (conform_disk_impossible(&disk->layers[0], text))
 		conform_broken(CONFORM_PROPERTIES, "%s", text);
+}
+
+/* attempt_disk, attempt_card - the two kinds of conform_attempt. */
+static void attempt_disk(struct conform_context *context, const char *target, struct conform_attempt *attempt)
+{
+	static struct conform_disk disk;
+
+	attempt->error = conform_open_target(context, &disk, target, 0);
+	snprintf(attempt->why, sizeof(attempt->why), "%s", disk.fail_text);
+	if (attempt->error < 0)
+		return;
+	conform_disk_impossible(&disk.layers[0], attempt->impossible);
+	conform_close(&disk);
+}
+
+static void attempt_card(struct conform_context *context, const char *target, struct conform_attempt *attempt)
+{
+	static struct conform_card card;
+
+	attempt->error = conform_card_open_target(context, &card, target);
+	snprintf(attempt->why, sizeof(attempt->why), "%s", card.fail_text);
+	if (attempt->error < 0)
+		return;
+	conform_card_impossible(&card, attempt->impossible);
+	conform_card_close(&card);
+}
+
+void conform_attempt(struct conform_context *context, const char *target, struct conform_attempt *attempt)
+{
+	struct rlimit before, limit;
+
+	attempt->why[0] = attempt->impossible[0] = '\0';
+	getrlimit(RLIMIT_NOFILE, &before);
+	limit = before;
+	if (attempt->descriptors_max)
+		limit.rlim_cur = attempt->descriptors_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (context->options->kind == BACKEND_NET)
+		attempt_card(context, target, attempt);
+	else
+		attempt_disk(context, target, attempt);
+	setrlimit(RLIMIT_NOFILE, &before);
 }
 
 static void close_on_control(void *argument)

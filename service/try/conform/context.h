@@ -7,8 +7,11 @@
 #ifndef CONFORM_CONTEXT_H
 #define CONFORM_CONTEXT_H
 
+#include <sys/resource.h>
+
 #include "try/conform/conform.h"
 #include "try/conform/image.h"
+#include "try/conform/net_loop.h"
 #include "try/subject.h"
 
 struct conform_context {
@@ -16,7 +19,8 @@ struct conform_context {
 	enum conform_promise_number promise;
 	struct subject subject;
 	struct conform_loop loop;
-	struct conform_image image; /* of the disk that conform_begin() opened */
+	struct conform_image image;	  /* of the disk that conform_begin() opened */
+	struct conform_net_loop net_loop; /* rather than `loop`, for a network card */
 };
 
 /* conform_context_run - what the process is for: find the backend and run this on the loop thread. Ends the process. */
@@ -31,6 +35,17 @@ void conform_on_control(void (*function)(void *argument), void *argument);
 /* conform_open_target - open a disk by any target, on the control thread. Returns what conform_disk_open does. */
 int conform_open_target(struct conform_context *context, struct conform_disk *disk, const char *target,
 			uint32_t flags);
+
+/* An open of a target that may be wrong. */
+struct conform_attempt {
+	rlim_t descriptors_max;		 /* while it is opened; 0: as many as there are */
+	int error;			 /* what open() returned */
+	char why[ERROR_TEXT_MAX];	 /* what it said */
+	char impossible[ERROR_TEXT_MAX]; /* without an error: what can't be served of what it says; "": nothing */
+};
+
+/* conform_attempt - open a disk or a card, and close it again if it was opened. */
+void conform_attempt(struct conform_context *context, const char *target, struct conform_attempt *attempt);
 
 /* conform_open - open a disk of the target that is tried, which must succeed and be possible. */
 void conform_open(struct conform_context *context, struct conform_disk *disk, uint32_t flags);

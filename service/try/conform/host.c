@@ -11,17 +11,13 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "try/conform/report.h"
 #include "try/conform/watch.h"
 
-#define SCRATCH 0x5c	      /* in scratch: it is not cleared */
-#define BLOCKED_MS 100	      /* a thread that is blocked for so long does not serve other disks */
-#define BLOCKED_MOST 1	      /* calls that may be: once it may be the machine's doing ... */
-#define BLOCKED_MOST_OF_TWO 8 /* ... and loops wait for each other when their memory is mapped */
-#define OPERATIONS_MAX 10000  /* of the host's, for one request: more never end */
+#define SCRATCH 0x5c	     /* in scratch: it is not cleared */
+#define OPERATIONS_MAX 10000 /* of the host's, for one request: more never end */
 
 /* Which part lies in which arena. */
 struct conform_part *conform_parts[CONFORM_ARENAS_MAX];
@@ -51,75 +47,19 @@ bool conform_host_describe(uint32_t arena, char *text, size_t size)
 
 /* ---- calls of the backend ---- */
 
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
-/* switches - how often this thread has given up its processor of its own accord, as it does to wait for something. */
-static int64_t switches(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_THREAD, &usage);
-	return usage.ru_nvcsw;
-}
-
-/* waiting_for_processor - of this thread, in all; 0 where the kernel does not say. */
-static int64_t waiting_for_processor(const struct conform_loop *loop)
-{
-	long long waited;
-	char text[96];
-	ssize_t length = loop->schedstat_fd < 0 ? 0 : pread(loop->schedstat_fd, text, sizeof(text) - 1, 0);
-
-	if (length <= 0)
-		return 0;
-	text[length] = '\0';
-	return sscanf(text, "%*d %lld", &waited) == 1 ? waited : 0;
-}
-
 struct conform_call conform_enter(struct conform_loop *loop, const char *function,
 				  const struct conform_part *part)
 {
-	struct conform_call call = {0};
-	char text[200] = "";
+	char text[200];
 
 	if (part)
 		conform_request_text(part->request, text, sizeof(text));
-	conform_doing("%s%s%s", function, part ? " of " : "", text);
-	if (loop->depth++ == 0) {
-		call.wall_ns = clock_ns(CLOCK_MONOTONIC);
-		call.running_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-		call.waiting_ns = waiting_for_processor(loop);
-		call.switches = switches();
-	}
-	return call;
+	return conform_call_enter(&loop->calls, function, part ? text : NULL);
 }
 
-/* What the call did not spend computing, or waiting for a processor, it was blocked. */
 void conform_leave(struct conform_loop *loop, const char *function, struct conform_call call)
 {
-	uint32_t most = loop->is_one_of_two ? BLOCKED_MOST_OF_TWO : BLOCKED_MOST;
-	int64_t wall_ns, blocked_ns;
-
-	if (--loop->depth > 0)
-		return;
-	wall_ns = clock_ns(CLOCK_MONOTONIC) - call.wall_ns;
-	if (wall_ns > BLOCKED_MS * INT64_C(1000000)) {
-		blocked_ns = wall_ns - (clock_ns(CLOCK_THREAD_CPUTIME_ID) - call.running_ns) -
-			     (waiting_for_processor(loop) - call.waiting_ns);
-		/* Without a switch it was the machine that stood still. */
-		if (blocked_ns > BLOCKED_MS * INT64_C(1000000) && switches() > call.switches &&
-		    ++loop->blocked > most)
-			conform_broken(CONFORM_NO_BLOCKING,
-				       "%s was blocked for %" PRId64
-				       " ms, and not for the first time; the loop thread must never wait",
-				       function, blocked_ns / 1000000);
-	}
-	conform_doing(NULL);
+	conform_call_leave(&loop->calls, function, call);
 }
 
 /* ---- what the backend may call ---- */
@@ -145,7 +85,7 @@ static struct conform_part *part_of(const struct xvhost_request *seen, const cha
 	if (!part->live)
 		conform_broken(CONFORM_HOST_CALLS, "%s was called for %s, which was complete", function,
 			       text);
-	if (conform_my_loop->depth == 0)
+	if (conform_my_loop->calls.depth == 0)
 		conform_broken(CONFORM_HOST_CALLS, "%s for %s was called outside of any call of the backend",
 			       function, text);
 	if (part->pending != CONFORM_IDLE)

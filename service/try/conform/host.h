@@ -16,11 +16,6 @@ extern _Thread_local struct conform_loop *conform_my_loop;
 /* Which part lies in which arena. */
 extern struct conform_part *conform_parts[CONFORM_ARENAS_MAX];
 
-/* When a call of a backend began. */
-struct conform_call {
-	int64_t wall_ns, running_ns, waiting_ns, switches;
-};
-
 /* conform_enter - a backend is about to be called; for this request, unless it is NULL. */
 struct conform_call conform_enter(struct conform_loop *loop, const char *function,
 				  const struct conform_part *part);
@@ -35,7 +30,7 @@ void conform_hand_over(struct conform_part *part, uint32_t operation, uint64_t o
 /* conform_deliver - the result of what is under way for a part. */
 void conform_deliver(struct conform_part *part, int32_t result);
 
-/* conform_host_describe - for conform_memory_describe. */
+/* conform_host_describe - for conform_memory_user. */
 bool conform_host_describe(uint32_t arena, char *text, size_t size);
 
 #endif

@@ -170,7 +170,7 @@ static void *second_loop_main(void *argument)
 	struct second_loop *second = argument;
 
 	conform_loop_init(&loop);
-	loop.is_one_of_two = true;
+	loop.calls.is_one_of_two = true;
 	conform_queue_start(&queue, &loop, second->disk, 1);
 	conform_image_load(&second->image, queues, 1, 1000);
 	conform_queue_stop(&queue);
@@ -191,7 +191,7 @@ void conform_check_loops(struct conform_context *context)
 		conform_skip("the disk has one queue at a time (queues_max)");
 	if (context->image.area_count < 2)
 		conform_skip("the disk is too small for two parts");
-	context->loop.is_one_of_two = true;
+	context->loop.calls.is_one_of_two = true;
 	second.disk = &disk;
 	second.image = context->image;
 	second.image.areas[0] = second.image.areas[--context->image.area_count];

@@ -6,7 +6,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,25 +39,25 @@ void conform_request_text(const struct conform_request *request, char *text, siz
 
 void conform_loop_init(struct conform_loop *loop)
 {
+	static const struct conform_memory_user user = {conform_host_describe, "struct xvhost_request",
+							"complete"};
 	int error;
 
 	memset(loop, 0, sizeof(*loop));
 	loop->thread = pthread_self();
-	/* Where the kernel has no such file, waiting for a processor counts as being blocked. */
-	loop->schedstat_fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	conform_calls_init(&loop->calls);
 	error = io_uring_queue_init(RING_ENTRIES, &loop->ring, 0);
 	if (error < 0)
 		conform_skip("can't make an io_uring: %s", strerror(-error));
 	conform_my_loop = loop;
-	conform_memory_describe = conform_host_describe;
+	conform_memory_user = &user;
 	conform_memory_catch();
 }
 
 void conform_loop_exit(struct conform_loop *loop)
 {
 	io_uring_queue_exit(&loop->ring);
-	if (loop->schedstat_fd >= 0)
-		close(loop->schedstat_fd);
+	conform_calls_exit(&loop->calls);
 	conform_my_loop = NULL;
 }
 

@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "try/conform/call.h"
 #include "try/conform/disk.h"
 #include "try/conform/memory.h"
 
@@ -119,10 +120,7 @@ struct conform_result {
 struct conform_loop {
 	pthread_t thread;
 	struct io_uring ring;
-	int schedstat_fd;    /* how long this thread waited for a processor */
-	uint32_t depth;	     /* calls of backends that the thread is in */
-	uint32_t blocked;    /* calls that were blocked for long */
-	bool is_one_of_two;  /* another loop runs at the same time */
+	struct conform_calls calls;
 	uint32_t operations; /* that `fault` may be about, since it was set */
 	uint32_t faults;     /* of these, the ones that were made to fail */
 	struct conform_fault fault;

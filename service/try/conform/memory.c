@@ -34,7 +34,7 @@ static uint8_t *arenas;
 static bool taken[CONFORM_ARENAS_MAX];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-bool (*conform_memory_describe)(uint32_t arena, char *text, size_t size);
+const struct conform_memory_user *conform_memory_user;
 
 /* ---- faults ---- */
 
@@ -47,7 +47,7 @@ static const char *part_name(size_t at)
 		return at < AT_DATA - PAGE ? "the scratch" : "memory behind the scratch";
 	if (at >= AT_IOV)
 		return at < AT_SCRATCH - PAGE ? "the iovecs" : "memory behind the last iovec";
-	return "struct xvhost_request";
+	return conform_memory_user->structure;
 }
 
 /* code_name - where in which file an instruction lies, as addr2line(1) takes it. */
@@ -73,11 +73,12 @@ static void code_name(const ucontext_t *context, char *text, size_t size)
 static noreturn void fault(uint32_t arena, size_t at, const char *code)
 {
 	char request[200];
-	bool live = conform_memory_describe(arena, request, sizeof(request));
+	bool live = conform_memory_user->describe(arena, request, sizeof(request));
 	const char *part = part_name(at);
 
 	if (!live)
-		conform_broken(CONFORM_MEMORY, "%s of %s was touched after complete%s", part, request, code);
+		conform_broken(CONFORM_MEMORY, "%s of %s was touched after %s%s", part, request,
+			       conform_memory_user->end, code);
 	if (at >= AT_DATA && at < ARENA_BYTES - PAGE)
 		conform_broken(CONFORM_MEMORY, "the data of %s, which may only be read, was written%s",
 			       request, code);
@@ -197,7 +198,7 @@ void conform_arena_access(struct conform_arena *arena, enum conform_access acces
 	arena->data_protection = data_protection;
 }
 
-int conform_arena_of(const struct xvhost_request *request)
+int conform_arena_of(const void *request)
 {
 	uintptr_t address = (uintptr_t)request, begin = (uintptr_t)arenas;
 

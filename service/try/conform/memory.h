@@ -23,7 +23,7 @@
 
 struct conform_arena {
 	uint32_t number;
-	struct xvhost_request *request;
+	struct xvhost_request *request;	 /* or struct xvhost_packet: conform_arena_packet */
 	struct iovec *iov;		 /* the last one ends where the memory ends */
 	uint8_t *scratch;		 /* of the size that was asked for; ends where the memory ends */
 	uint32_t scratch_bytes;		 /* with what aligns its start */
@@ -51,18 +51,28 @@ void conform_memory_catch(void);
 void conform_arena_take(struct conform_arena *arena, uint32_t scratch_bytes);
 void conform_arena_give_back(const struct conform_arena *arena);
 
+/* conform_arena_packet - where a packet's structure lies, in an arena of a network card. */
+static inline struct xvhost_packet *conform_arena_packet(const struct conform_arena *arena)
+{
+	return (struct xvhost_packet *)(void *)arena->request;
+}
+
 /* conform_arena_iov - where `count` iovecs lie that end at the end of the memory. */
 struct iovec *conform_arena_iov(const struct conform_arena *arena, uint32_t count);
 
 void conform_arena_access(struct conform_arena *arena, enum conform_access access);
 
-/* conform_arena_of - the number of the arena whose request this is, -1: of none. Touches nothing. */
-int conform_arena_of(const struct xvhost_request *request);
+/* conform_arena_of - the number of the arena whose request or packet this is, -1: of none. Touches nothing. */
+int conform_arena_of(const void *request);
 
-/*
- * conform_memory_describe - set by who knows what requests are: says into `text` what the request of an arena is, and
- * returns whether the backend has it.
- */
-extern bool (*conform_memory_describe)(uint32_t arena, char *text, size_t size);
+/* Who knows what lies in the arenas. */
+struct conform_memory_user {
+	/* Says into `text` what the request of an arena is, and returns whether the backend has it. */
+	bool (*describe)(uint32_t arena, char *text, size_t size);
+	const char *structure; /* that describes it to the backend */
+	const char *end;       /* the call after which it is the backend's no more */
+};
+
+extern const struct conform_memory_user *conform_memory_user;
 
 #endif

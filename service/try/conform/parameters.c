@@ -59,7 +59,7 @@ static void check_file_name(const struct conform_context *context)
 /* The backend was loaded and its table adopted before this. */
 void conform_check_load(struct conform_context *context)
 {
-	const struct xvhost_disk_backend *backend = context->subject.backend;
+	const struct backend_head *backend = context->subject.backend;
 
 	check_file_name(context);
 	if (strchr(backend->description, '\n') || !backend->description[0])
@@ -85,9 +85,9 @@ static size_t member_size(const struct xvhost_parameter *parameter)
 	return 0;
 }
 
-static void check_member(const struct xvhost_disk_backend *backend, uint32_t number)
+static void check_member(const struct backend_head *backend, uint32_t number)
 {
-	const struct xvhost_parameter *one = backends_parameter(head_of_disk(backend), number);
+	const struct xvhost_parameter *one = backends_parameter(backend, number);
 	size_t size = member_size(one);
 
 	if (size == 0)
@@ -103,7 +103,7 @@ static void check_member(const struct xvhost_disk_backend *backend, uint32_t num
 			       "parameter %s is stored at byte %zu, its type must be aligned to %zu",
 			       one->name, one->offset, size);
 	for (uint32_t i = 0; i < number; i++) {
-		const struct xvhost_parameter *other = backends_parameter(head_of_disk(backend), i);
+		const struct xvhost_parameter *other = backends_parameter(backend, i);
 
 		if (strcmp(one->name, other->name) == 0)
 			conform_broken(CONFORM_TABLE, "there are two parameters %s", one->name);
@@ -117,7 +117,7 @@ static void check_member(const struct xvhost_disk_backend *backend, uint32_t num
 }
 
 /* check_default - it is parsed as what people write. */
-static void check_default(const struct xvhost_disk_backend *backend, const struct xvhost_parameter *parameter)
+static void check_default(const struct backend_head *backend, const struct xvhost_parameter *parameter)
 {
 	void *config = calloc(1, backend->config_size);
 	char text[ERROR_TEXT_MAX];
@@ -125,14 +125,14 @@ static void check_default(const struct xvhost_disk_backend *backend, const struc
 	if (!config)
 		conform_skip("no memory");
 	if (parameter->default_text &&
-	    target_store(head_of_disk(backend), parameter, parameter->default_text, config, text) < 0)
+	    target_store(backend, parameter, parameter->default_text, config, text) < 0)
 		conform_broken(CONFORM_TABLE, "the default of a parameter can't be parsed: %s", text);
 	free(config);
 }
 
-static void check_row(const struct xvhost_disk_backend *backend, uint32_t number)
+static void check_row(const struct backend_head *backend, uint32_t number)
 {
-	const struct xvhost_parameter *one = backends_parameter(head_of_disk(backend), number);
+	const struct xvhost_parameter *one = backends_parameter(backend, number);
 	bool numeric = one->type == XVHOST_NUMBER || one->type == XVHOST_BYTES;
 
 	if (!one->name || !one->name[0] ||
@@ -158,7 +158,7 @@ static void check_row(const struct xvhost_disk_backend *backend, uint32_t number
 
 void conform_check_table(struct conform_context *context)
 {
-	const struct xvhost_disk_backend *backend = context->subject.backend;
+	const struct backend_head *backend = context->subject.backend;
 
 	if (backend->parameter_count > PARAMETERS_MAX)
 		conform_broken(CONFORM_TABLE, "there are %u parameters, at most %u can be used",
@@ -174,14 +174,14 @@ void conform_check_table(struct conform_context *context)
 static int configure(const struct conform_context *context, const char *name, const char *value,
 		     uint32_t times, char text[ERROR_TEXT_MAX])
 {
-	const struct xvhost_disk_backend *backend = context->subject.backend;
+	const struct backend_head *backend = context->subject.backend;
 	char changed[TARGET_MAX];
 	void *config;
 	int error;
 
 	if (!conform_target_change(context->subject.target, backend, name, value, times, changed))
 		conform_skip("the target is too long to be changed");
-	error = target_configure(changed, head_of_disk(backend), &config, text);
+	error = target_configure(changed, backend, &config, text);
 	if (error == 0)
 		free(config);
 	return error;
@@ -275,8 +275,8 @@ static void check_parameter(const struct conform_context *context, const struct 
 static void open_impossible(struct conform_context *context, const struct xvhost_parameter *parameter,
 			    uint64_t number)
 {
-	char value[32], changed[TARGET_MAX], text[ERROR_TEXT_MAX];
-	struct conform_disk disk;
+	static struct conform_attempt attempt;
+	char value[32], changed[TARGET_MAX];
 
 	if (number < parameter->minimum || (parameter->maximum && number > parameter->maximum))
 		return;
@@ -284,17 +284,14 @@ static void open_impossible(struct conform_context *context, const struct xvhost
 	if (!conform_target_change(context->subject.target, context->subject.backend, parameter->name, value,
 				   1, changed))
 		return;
-	if (conform_open_target(context, &disk, changed, 0) < 0) {
-		if (!disk.fail_text[0])
-			conform_broken(CONFORM_PARAMETERS,
-				       "parameter %s: '%s' was refused by open() without a text by fail()",
-				       parameter->name, value);
-		return;
-	}
-	if (conform_disk_impossible(&disk.layers[0], text))
+	conform_attempt(context, changed, &attempt);
+	if (attempt.error < 0 && !attempt.why[0])
+		conform_broken(CONFORM_PARAMETERS,
+			       "parameter %s: '%s' was refused by open() without a text by fail()",
+			       parameter->name, value);
+	if (attempt.impossible[0])
 		conform_broken(CONFORM_PARAMETERS, "parameter %s: '%s' was taken by open(), but %s",
-			       parameter->name, value, text);
-	conform_close(&disk);
+			       parameter->name, value, attempt.impossible);
 }
 
 /* limit_memory - so that a disk with the largest size does not take the machine's. False: it can't be limited. */
@@ -307,15 +304,15 @@ static bool limit_memory(void)
 
 void conform_check_parameters(struct conform_context *context)
 {
-	const struct xvhost_disk_backend *backend = context->subject.backend;
+	const struct backend_head *backend = context->subject.backend;
 	bool limited;
 
 	refused(context, "no-such-parameter", "1", 1, "what the backend does not have");
 	for (uint32_t i = 0; i < backend->parameter_count; i++)
-		check_parameter(context, backends_parameter(head_of_disk(backend), i));
+		check_parameter(context, backends_parameter(backend, i));
 	limited = limit_memory();
 	for (uint32_t i = 0; i < backend->parameter_count; i++) {
-		const struct xvhost_parameter *parameter = backends_parameter(head_of_disk(backend), i);
+		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
 
 		if (parameter->type != XVHOST_NUMBER && parameter->type != XVHOST_BYTES)
 			continue;
@@ -341,28 +338,17 @@ struct failure {
 /* fails - open it this way. Returns false if it can be opened; if it can't, there must be a text. */
 static bool fails(struct conform_context *context, const struct failure *failure)
 {
-	struct rlimit before, limit;
-	struct conform_disk disk;
-	char text[ERROR_TEXT_MAX];
-	int error;
+	static struct conform_attempt attempt;
 
-	getrlimit(RLIMIT_NOFILE, &before);
-	limit = before;
-	if (failure->descriptors_max)
-		limit.rlim_cur = failure->descriptors_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	error = conform_open_target(context, &disk, failure->target, 0);
-	setrlimit(RLIMIT_NOFILE, &before);
-	if (error == 0) {
-		if (conform_disk_impossible(&disk.layers[0], text))
-			conform_broken(CONFORM_OPEN_FAILS, "%s open() succeeded, but %s", failure->why, text);
-		conform_close(&disk);
-		return false;
-	}
-	if (!disk.fail_text[0])
+	attempt.descriptors_max = failure->descriptors_max;
+	conform_attempt(context, failure->target, &attempt);
+	if (attempt.impossible[0])
+		conform_broken(CONFORM_OPEN_FAILS, "%s open() succeeded, but %s", failure->why,
+			       attempt.impossible);
+	if (attempt.error < 0 && !attempt.why[0])
 		conform_broken(CONFORM_OPEN_FAILS, "%s open() returned %s without a text by fail()",
-			       failure->why, conform_error_name(error));
-	return true;
+			       failure->why, conform_error_name(attempt.error));
+	return attempt.error < 0;
 }
 
 /* fail_again - the same many times, to see whether it leaves something. Returns false if it can be opened. */
@@ -419,12 +405,12 @@ static uint32_t without_descriptors(struct conform_context *context)
 /* without_file - each text parameter names what is not there. A backend to which it is just a text opens. */
 static uint32_t without_file(struct conform_context *context)
 {
-	const struct xvhost_disk_backend *backend = context->subject.backend;
+	const struct backend_head *backend = context->subject.backend;
 	char changed[TARGET_MAX], why[64 + sizeof(NO_PATH)];
 	uint32_t failed = 0;
 
 	for (uint32_t i = 0; i < backend->parameter_count; i++) {
-		const struct xvhost_parameter *parameter = backends_parameter(head_of_disk(backend), i);
+		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
 
 		if (parameter->type != XVHOST_STRING ||
 		    !conform_target_change(context->subject.target, backend, parameter->name, NO_PATH, 1,
@@ -472,11 +458,11 @@ static uint32_t with_odd_file(struct conform_context *context, const struct xvho
 /* with_odd_files - a backend to which the file is not the disk opens. */
 static uint32_t with_odd_files(struct conform_context *context)
 {
-	const struct xvhost_disk_backend *backend = context->subject.backend;
+	const struct backend_head *backend = context->subject.backend;
 	uint32_t failed = 0;
 
 	for (uint32_t i = 0; i < backend->parameter_count; i++) {
-		const struct xvhost_parameter *parameter = backends_parameter(head_of_disk(backend), i);
+		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
 
 		if (names_content(context, parameter))
 			failed += with_odd_file(context, parameter, 0) +
@@ -488,11 +474,14 @@ static uint32_t with_odd_files(struct conform_context *context)
 void conform_check_open_fails(struct conform_context *context)
 {
 	uint32_t failed = without_file(context) + with_odd_files(context) + without_descriptors(context);
-	struct conform_disk disk;
+	static struct conform_attempt attempt;
 
 	/* And afterwards it opens. */
-	conform_open(context, &disk, 0);
-	conform_close(&disk);
+	conform_attempt(context, context->subject.target, &attempt);
+	if (attempt.error < 0)
+		conform_broken(CONFORM_OPEN, "can't open '%s': %s (%s)", context->options->target,
+			       attempt.why[0] ? attempt.why : "the backend does not say why",
+			       conform_error_name(attempt.error));
 	if (failed == 0)
 		conform_skip("no way was found to make open() fail");
 	conform_note("%u ways to fail", failed);

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdnoreturn.h>
 
-/* The promises, in the order of the list in conform.c. */
+/* The promises, in the order in which they are looked at (list.c). Those of disks and those of network cards have most in common. */
 enum conform_promise_number {
 	CONFORM_LOAD = 0,
 	CONFORM_TABLE,
@@ -19,7 +19,8 @@ enum conform_promise_number {
 	CONFORM_PROPERTIES,
 	CONFORM_COMPLETE,
 	CONFORM_DATA,
-	CONFORM_LAST_BASIC = CONFORM_DATA, /* without these the others can't be looked at */
+	CONFORM_TRANSMITTED,
+	CONFORM_LAST_BASIC = CONFORM_TRANSMITTED, /* without these the others can't be looked at */
 	CONFORM_THREAD,
 	CONFORM_HOST_CALLS,
 	CONFORM_MEMORY,
@@ -27,6 +28,11 @@ enum conform_promise_number {
 	CONFORM_EDGES,
 	CONFORM_IOVECS,
 	CONFORM_PARALLEL,
+	CONFORM_PACKETS,
+	CONFORM_RECEIVE,
+	CONFORM_UNCHANGED,
+	CONFORM_ORDER,
+	CONFORM_ROOM,
 	CONFORM_KEEPS,
 	CONFORM_FLUSH,
 	CONFORM_DISCARD,

@@ -8,10 +8,10 @@
 #include <string.h>
 
 /* takes_the_rest - is this the name of the parameter that names the disk below? */
-static bool takes_the_rest(const struct xvhost_disk_backend *backend, const char *name, size_t length)
+static bool takes_the_rest(const struct backend_head *backend, const char *name, size_t length)
 {
 	for (uint32_t i = 0; i < backend->parameter_count; i++) {
-		const struct xvhost_parameter *parameter = backends_parameter(head_of_disk(backend), i);
+		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
 
 		if (parameter->type == XVHOST_TARGET && strlen(parameter->name) == length &&
 		    strncmp(parameter->name, name, length) == 0)
@@ -21,7 +21,7 @@ static bool takes_the_rest(const struct xvhost_disk_backend *backend, const char
 }
 
 /* part_length - of the "name=value" at the start of a list, with doubled commas in it. */
-static size_t part_length(const struct xvhost_disk_backend *backend, const char *list)
+static size_t part_length(const struct backend_head *backend, const char *list)
 {
 	size_t length = 0;
 
@@ -53,7 +53,7 @@ static bool append(char changed[TARGET_MAX], bool *first, const char *part, size
 	return fits;
 }
 
-bool conform_target_change(const char *target, const struct xvhost_disk_backend *backend, const char *name,
+bool conform_target_change(const char *target, const struct backend_head *backend, const char *name,
 			   const char *value, uint32_t times, char changed[TARGET_MAX])
 {
 	const char *list = strchr(target, ':');
@@ -80,7 +80,7 @@ bool conform_target_change(const char *target, const struct xvhost_disk_backend 
 	return fits && (!last || append(changed, &first, last, strlen(last)));
 }
 
-bool conform_target_value(const char *target, const struct xvhost_disk_backend *backend, const char *name,
+bool conform_target_value(const char *target, const struct backend_head *backend, const char *name,
 			  char value[TARGET_MAX])
 {
 	const char *list = strchr(target, ':');
@@ -99,7 +99,7 @@ bool conform_target_value(const char *target, const struct xvhost_disk_backend *
 	return false;
 }
 
-const char *conform_target_inner(const char *target, const struct xvhost_disk_backend *backend)
+const char *conform_target_inner(const char *target, const struct backend_head *backend)
 {
 	const char *list = strchr(target, ':');
 

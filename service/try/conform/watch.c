@@ -91,7 +91,7 @@ void conform_watch(struct xvhost_queue *seen, uint32_t index, int fd, uint32_t e
 	uint32_t layer;
 
 	queue = queue_of(seen, &layer);
-	if (queue->loop->depth == 0)
+	if (queue->loop->calls.depth == 0)
 		conform_broken(CONFORM_HOST_CALLS, "watch() was called outside of any call of the backend");
 	if (index >= XVHOST_WATCHES_MAX)
 		conform_broken(CONFORM_HOST_CALLS, "watch() was called with index %u, a queue has %d watches",

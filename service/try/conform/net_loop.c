@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * net_loop.c - queues of network cards, their packets, and the thread that waits for what they start
+ */
+#include "try/conform/net_loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "try/conform/net_call.h"
+#include "try/conform/net_host.h"
+#include "try/conform/net_watch.h"
+#include "try/conform/report.h"
+
+#define RING_ENTRIES 1024
+#define DATA_BYTES (160u << 10) /* in which the pieces of a packet lie */
+#define STEP_MS 20		/* how long one turn waits while something is waited for */
+
+void conform_net_packet_text(const struct conform_net_packet *packet, char *text, size_t size)
+{
+	static const char *const kinds[] = {"", ", GSO over IPv4", ", GSO over IPv6"};
+
+	snprintf(text, size, "packet %" PRIu64 " (%u bytes in %u piece%s%s)", packet->number,
+		 packet->given.length, packet->given.iov_count, packet->given.iov_count == 1 ? "" : "s",
+		 kinds[packet->given.gso]);
+}
+
+/* ---- loop ---- */
+
+void conform_net_loop_init(struct conform_net_loop *loop)
+{
+	static const struct conform_memory_user user = {conform_net_describe, "struct xvhost_packet",
+							"transmitted"};
+	int error;
+
+	memset(loop, 0, sizeof(*loop));
+	conform_calls_init(&loop->calls);
+	error = io_uring_queue_init(RING_ENTRIES, &loop->ring, 0);
+	if (error < 0)
+		conform_skip("can't make an io_uring: %s", strerror(-error));
+	conform_my_net_loop = loop;
+	conform_memory_user = &user;
+	conform_memory_catch();
+}
+
+void conform_net_loop_exit(struct conform_net_loop *loop)
+{
+	io_uring_queue_exit(&loop->ring);
+	conform_calls_exit(&loop->calls);
+	conform_my_net_loop = NULL;
+}
+
+/* take_results - what io_uring has completed is told to the backends. Returns whether there was any. */
+static bool take_results(struct conform_net_loop *loop)
+{
+	struct io_uring_cqe *cqe;
+	bool any = false;
+
+	while (io_uring_peek_cqe(&loop->ring, &cqe) == 0) {
+		uint64_t data = io_uring_cqe_get_data64(cqe);
+		int32_t result = cqe->res;
+
+		io_uring_cqe_seen(&loop->ring, cqe);
+		any |= conform_net_deliver(loop, data, result);
+	}
+	return any;
+}
+
+/* give_back - what the guest has got by now, and news of room. Returns whether there was any. */
+static bool give_back(struct conform_net_loop *loop)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < CONFORM_NET_QUEUES_MAX; i++)
+		if (loop->queues[i])
+			any |= conform_net_delivered(loop->queues[i]);
+	for (uint32_t i = 0; i < CONFORM_NET_QUEUES_MAX; i++)
+		if (loop->queues[i])
+			any |= conform_net_tell_room(loop->queues[i]);
+	return any;
+}
+
+bool conform_net_turn(struct conform_net_loop *loop, uint32_t wait_ms)
+{
+	struct __kernel_timespec timeout = {.tv_nsec = wait_ms * 1000000ll};
+	struct io_uring_cqe *cqe;
+	bool any;
+
+	io_uring_submit(&loop->ring);
+	any = take_results(loop);
+	any |= give_back(loop);
+	io_uring_submit(&loop->ring);
+	if (any || wait_ms == 0)
+		return any;
+	/* A signal or a timeout is no result; the caller comes again. */
+	io_uring_wait_cqe_timeout(&loop->ring, &cqe, &timeout);
+	any = take_results(loop);
+	return give_back(loop) || any;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* first_live - a packet that the backend has; NULL: it has none. */
+static const struct conform_net_packet *first_live(const struct conform_net_queue *queue)
+{
+	for (uint32_t i = 0; i < CONFORM_NET_PACKETS; i++)
+		if (queue->packets[i].live)
+			return &queue->packets[i];
+	return NULL;
+}
+
+void conform_net_finish(struct conform_net_queue *queue)
+{
+	uint64_t began_ms = now_ms();
+	char text[200];
+
+	while (queue->live > 0) {
+		bool any = conform_net_turn(queue->loop, STEP_MS);
+		bool waits = queue->under_way > 0 || queue->watch_count > 0;
+
+		if (queue->live == 0)
+			return;
+		conform_net_packet_text(first_live(queue), text, sizeof(text));
+		if (!any && !waits)
+			conform_broken(CONFORM_TRANSMITTED,
+				       "%s is not ended, and nothing is under way that could end it", text);
+		if (now_ms() - began_ms > CONFORM_NET_TIMEOUT_MS)
+			conform_broken(CONFORM_TRANSMITTED, "%s is not ended after %d s", text,
+				       CONFORM_NET_TIMEOUT_MS / 1000);
+	}
+	conform_net_turn(queue->loop, 0);
+}
+
+void conform_net_idle(struct conform_net_loop *loop, uint32_t time_ms)
+{
+	uint64_t end_ms = now_ms() + time_ms;
+	uint64_t left_ms;
+
+	for (uint64_t now = now_ms(); now < end_ms; now = now_ms()) {
+		left_ms = end_ms - now;
+		conform_net_turn(loop, left_ms < STEP_MS ? (uint32_t)left_ms : STEP_MS);
+	}
+}
+
+/* ---- queues ---- */
+
+/* place_of - where the loop has this queue. */
+static struct conform_net_queue **place_of(struct conform_net_loop *loop,
+					   const struct conform_net_queue *queue)
+{
+	uint32_t i = 0;
+
+	while (i < CONFORM_NET_QUEUES_MAX && loop->queues[i] != queue)
+		i++;
+	assert(i < CONFORM_NET_QUEUES_MAX);
+	return &loop->queues[i];
+}
+
+void conform_net_queue_start(struct conform_net_queue *queue, struct conform_net_loop *loop,
+			     struct conform_card *card, uint32_t index, uint32_t count, uint32_t guest_takes)
+{
+	int error;
+
+	memset(queue, 0, sizeof(*queue));
+	place_of(loop, NULL)[0] = queue;
+	queue->loop = loop;
+	queue->card = card;
+	queue->room = CONFORM_NET_NO_LIMIT;
+	for (uint32_t i = 0; i < CONFORM_NET_PACKETS; i++)
+		queue->packets[i].queue = queue;
+	queue->seen = (struct xvhost_net_queue){
+		.size = sizeof(queue->seen),
+		.index = index,
+		.count = count,
+		.packets_max = CONFORM_NET_PACKETS,
+		.guest_takes = guest_takes,
+		.net = &card->seen,
+	};
+	error = conform_net_call_start(queue);
+	if (error != 0)
+		conform_broken(CONFORM_QUEUES, "queue_start() of queue %u returned %s", index,
+			       conform_error_name(error));
+}
+
+/* check_ended - what the backend still has after all that time breaks a promise. */
+static void check_ended(const struct conform_net_queue *queue)
+{
+	char text[200];
+
+	if (queue->live > 0) {
+		conform_net_packet_text(first_live(queue), text, sizeof(text));
+		conform_broken(CONFORM_QUIESCE, "%d s after the queue was to stop %s is not ended",
+			       CONFORM_NET_TIMEOUT_MS / 1000, text);
+	}
+	if (queue->under_way > 0)
+		conform_broken(CONFORM_QUIESCE,
+			       "%d s after the queue was to stop %u operations are under way",
+			       CONFORM_NET_TIMEOUT_MS / 1000, queue->under_way);
+	if (queue->received_count > 0)
+		conform_broken(CONFORM_QUIESCE,
+			       "%d s after the queue was to stop there are still packets for the guest",
+			       CONFORM_NET_TIMEOUT_MS / 1000);
+}
+
+void conform_net_queue_stop(struct conform_net_queue *queue)
+{
+	struct conform_net_loop *loop = queue->loop;
+	uint64_t began_ms = now_ms();
+
+	conform_net_tell_stop(queue);
+	while ((queue->live > 0 || queue->under_way > 0 || queue->received_count > 0) &&
+	       now_ms() - began_ms < CONFORM_NET_TIMEOUT_MS)
+		conform_net_turn(loop, STEP_MS);
+	check_ended(queue);
+	conform_net_call_stop(queue);
+	conform_net_watch_nothing(queue);
+	place_of(loop, queue)[0] = NULL;
+	for (uint32_t i = 0; i < CONFORM_NET_PACKETS; i++)
+		if (queue->packets[i].has_arena) {
+			conform_net_packets[queue->packets[i].arena.number] = NULL;
+			conform_arena_give_back(&queue->packets[i].arena);
+		}
+	/* Nobody may look at it any more. */
+	memset(&queue->seen, 0xff, sizeof(queue->seen));
+}
+
+/* ---- packets ---- */
+
+struct conform_net_packet *conform_net_free(struct conform_net_queue *queue)
+{
+	struct conform_net_packet *oldest = NULL;
+
+	for (uint32_t i = 0; i < CONFORM_NET_PACKETS; i++) {
+		struct conform_net_packet *packet = &queue->packets[i];
+
+		if (!packet->live && (!oldest || packet->number < oldest->number))
+			oldest = packet;
+	}
+	return oldest;
+}
+
+/* place_pieces - so that the last one ends where the memory ends. */
+static void place_pieces(const struct conform_net_packet *packet, struct iovec *iov, const uint8_t *content,
+			 const uint32_t *pieces, uint32_t count, uint32_t gap)
+{
+	uint32_t span = 0;
+	uint8_t *at;
+
+	for (uint32_t i = 0; i < count; i++)
+		span += pieces[i] + (i > 0 ? gap : 0);
+	assert(span <= DATA_BYTES);
+	at = packet->arena.data + DATA_BYTES - span;
+	for (uint32_t i = 0; i < count; i++) {
+		iov[i] = (struct iovec){at, pieces[i]};
+		memcpy(at, content, pieces[i]);
+		content += pieces[i];
+		at += pieces[i] + gap;
+	}
+}
+
+void conform_net_make(struct conform_net_packet *packet, const struct xvhost_packet *described,
+		      const uint8_t *content, const uint32_t *pieces, uint32_t count, uint32_t gap)
+{
+	struct conform_net_queue *queue = packet->queue;
+	struct iovec *iov;
+
+	assert(!packet->live && count >= 1 && count <= XVHOST_NET_IOVECS_MAX);
+	if (!packet->has_arena) {
+		conform_arena_take(&packet->arena, 0);
+		conform_net_packets[packet->arena.number] = packet;
+		packet->has_arena = true;
+		packet->arena.data_used = DATA_BYTES;
+	}
+	conform_arena_access(&packet->arena, CONFORM_OPEN_ALL);
+	iov = conform_arena_iov(&packet->arena, count);
+	place_pieces(packet, iov, content, pieces, count, gap);
+	packet->number = ++queue->loop->made;
+	packet->given = *described;
+	packet->given.queue = &queue->seen;
+	packet->given.iov = iov;
+	packet->given.iov_count = count;
+	packet->given.index = (uint32_t)(packet - queue->packets);
+	*conform_arena_packet(&packet->arena) = packet->given;
+}
+
+void conform_net_transmit(struct conform_net_queue *queue, struct conform_net_packet *const *packets,
+			  uint32_t count)
+{
+	struct xvhost_packet *seen[CONFORM_NET_PACKETS];
+
+	assert(count <= CONFORM_NET_PACKETS && !queue->told_to_stop);
+	for (uint32_t i = 0; i < count; i++) {
+		packets[i]->live = true;
+		seen[i] = conform_arena_packet(&packets[i]->arena);
+		conform_arena_access(&packets[i]->arena, CONFORM_DATA_READABLE);
+	}
+	queue->live += count;
+	queue->given += count;
+	conform_net_call_transmit(queue, seen, count);
+}
