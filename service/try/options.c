@@ -142,7 +142,7 @@ static const struct {
 /* What the parser remembers beside the options. */
 struct parsing {
 	struct try_options *options;
-	bool mixed, load_given, conform_given;
+	bool mixed, load_given, conform_given, keeps_given;
 	const char *promise; /* NULL: not given */
 	int rw_mix;	     /* -1: not given */
 	int ring_order;	     /* the same */
@@ -265,6 +265,8 @@ static void settle(struct argp_state *state, const struct parsing *parsing)
 		argp_error(state, "--json goes with a load and with --conform");
 	if (parsing->conform_given && options->action != TRY_CONFORM)
 		argp_error(state, "--keeps and --promise go with --conform");
+	if (parsing->keeps_given && options->kind == BACKEND_NET)
+		argp_error(state, "--keeps goes with disks, not with --net");
 	if (parsing->promise)
 		set_promise(state, options, parsing->promise);
 	if (options->backend_directory)
@@ -375,7 +377,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		set_action(state, options, TRY_CONFORM, argument);
 		return 0;
 	case OPTION_KEEPS:
-		parsing->conform_given = true;
+		parsing->conform_given = parsing->keeps_given = true;
 		set_keeps(state, options, argument);
 		return 0;
 	case OPTION_PROMISE:

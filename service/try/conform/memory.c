@@ -70,7 +70,7 @@ static void code_name(const ucontext_t *context, char *text, size_t size)
 }
 
 /* fault - a part of an arena was touched while it was closed. */
-static noreturn void fault(uint32_t arena, size_t at, const char *code)
+static noreturn void fault(uint32_t arena, size_t at, bool written, const char *code)
 {
 	char request[200];
 	bool live = conform_memory_user->describe(arena, request, sizeof(request));
@@ -79,10 +79,23 @@ static noreturn void fault(uint32_t arena, size_t at, const char *code)
 	if (!live)
 		conform_broken(CONFORM_MEMORY, "%s of %s was touched after %s%s", part, request,
 			       conform_memory_user->end, code);
+	if (at >= AT_DATA && at < ARENA_BYTES - PAGE && !written)
+		conform_broken(CONFORM_MEMORY, "memory behind the data of %s was touched%s", request, code);
 	if (at >= AT_DATA && at < ARENA_BYTES - PAGE)
 		conform_broken(CONFORM_MEMORY, "the data of %s, which may only be read, was written%s",
 			       request, code);
 	conform_broken(CONFORM_MEMORY, "%s of %s was touched%s", part, request, code);
+}
+
+/* was_written - did the access that faulted write? Where that can't be told, it did. */
+static bool was_written(const ucontext_t *context)
+{
+#ifdef __x86_64__
+	return context->uc_mcontext.gregs[REG_ERR] & 2;
+#else
+	(void)context;
+	return true;
+#endif
 }
 
 static void on_signal(int number, siginfo_t *info, void *context)
@@ -93,7 +106,8 @@ static void on_signal(int number, siginfo_t *info, void *context)
 	code_name(context, code, sizeof(code));
 	if (number == SIGSEGV && address >= begin &&
 	    address < begin + (size_t)CONFORM_ARENAS_MAX * ARENA_BYTES)
-		fault((uint32_t)((address - begin) / ARENA_BYTES), (address - begin) % ARENA_BYTES, code);
+		fault((uint32_t)((address - begin) / ARENA_BYTES), (address - begin) % ARENA_BYTES,
+		      was_written(context), code);
 	/* Its number is that of the promise that was looked at; conform.c puts it there. */
 	conform_broken(CONFORM_PROMISES, "crashed: %s%s%s%s", strsignal(number),
 		       number == SIGABRT ? "" : code, conform_report->doing[0] ? ", in " : "",
