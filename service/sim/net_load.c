@@ -127,6 +127,15 @@ uint64_t net_load_received(const struct net_load *load)
 	return received;
 }
 
+uint64_t net_load_sent(const struct net_load *load)
+{
+	uint64_t sent = 0;
+
+	for (uint32_t i = 0; i < load->thread_count; i++)
+		sent += __atomic_load_n(&load->threads[i].result.sent, __ATOMIC_RELAXED);
+	return sent;
+}
+
 /* add_result - of one thread; the first that failed says why. */
 static void add_result(struct net_load_result *all, const struct net_load_thread *thread)
 {
@@ -138,6 +147,7 @@ static void add_result(struct net_load_result *all, const struct net_load_thread
 	all->received += one->received;
 	all->received_bytes += one->received_bytes;
 	all->failed += one->failed;
+	all->others += one->others;
 	all->guest_cpu_ns += one->guest_cpu_ns;
 	all->notifications += thread->queue->notifications - thread->notifications_before;
 	if (one->elapsed_ns > all->elapsed_ns)

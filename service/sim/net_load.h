@@ -36,6 +36,7 @@ struct net_load_options {
 	uint64_t time_ms;  /* 0: no limit */
 	uint32_t quiet_ms; /* 0 means 3000 */
 	uint32_t timeout_ms; /* a slot that has no answer for so long ends the load with an error; 0 means 10000 */
+	bool others_come; /* packets that are none of these may come, too, and are counted; else they are an error */
 };
 
 struct net_load_result {
@@ -43,6 +44,7 @@ struct net_load_result {
 	uint64_t refused;		   /* answered with an error */
 	uint64_t received, received_bytes; /* and right */
 	uint64_t lost;			   /* sent or refused, and not received */
+	uint64_t others;		   /* received, and none of these */
 	uint64_t failed;		   /* the host answered pages with an error instead */
 	uint64_t elapsed_ns;		   /* from the start to the last of what was received, or answered */
 	uint64_t guest_cpu_ns;		   /* of the load's own threads */
@@ -67,7 +69,8 @@ void net_load_stop(struct net_load *load);
 /* net_load_abandon - end at once: the host is gone, and what is under way gets no answer. Any thread, any time. */
 void net_load_abandon(struct net_load *load);
 
-/* net_load_received - packets so far. Any thread, any time. */
+/* net_load_sent, net_load_received - packets so far. Any thread, any time. */
+uint64_t net_load_sent(const struct net_load *load);
 uint64_t net_load_received(const struct net_load *load);
 
 /* net_load_finish - wait for the end. `result` is large: not for a small stack. */

@@ -261,6 +261,10 @@ static void look_at(struct net_load_thread *thread, const struct net_content_see
 
 	if (!net_content_identify(&load->options.content, seen->bytes, seen->length, &index, &number) ||
 	    index >= load->stream_count) {
+		if (load->options.others_come) {
+			add(&thread->result.others, 1);
+			return;
+		}
 		fail(thread, -EPROTO,
 		     "queue %" PRIu32 ": a packet of %" PRIu32 " bytes is none that was sent",
 		     thread->queue->index, seen->length);

@@ -46,7 +46,7 @@ bool list_backends(const char *directory)
 	struct listing listing = {directory, BACKEND_DISK, true};
 
 	backends_each(listing.kind, directory, list_one, &listing);
-	printf("\nFor network cards, which are not tried here:\n");
+	printf("\nFor network cards, with --net:\n");
 	listing.kind = BACKEND_NET;
 	backends_each(listing.kind, directory, list_one, &listing);
 	return listing.complete;

@@ -11,6 +11,7 @@
 #include "try/list.h"
 #include "try/options.h"
 #include "try/run.h"
+#include "try/run_net.h"
 #include "try/subject.h"
 #include "worker/backends.h"
 
@@ -55,7 +56,7 @@ static int run(const struct try_options *options)
 	case TRY_LOAD:
 		break;
 	}
-	return run_load(options);
+	return options->kind == BACKEND_NET ? run_net_load(options) : run_load(options);
 }
 
 int main(int argc, char **argv)

@@ -15,12 +15,16 @@
 #include "rings/blkif_wire.h"
 #include "rings/ring.h"
 #include "sim/blkif_frontend.h"
+#include "sim/net_content.h"
+#include "sim/netif_frontend.h"
 #include "try/subject.h"
 #include "worker/target.h"
 
 #define TIME_MS_MAX (UINT64_C(7) * 24 * 3600 * 1000)
 #define BLOCK_BYTES_MAX (UINT64_C(8) << 20)
 #define DEFAULT_TIME_MS 5000
+#define DEFAULT_DEPTH 32
+#define DEFAULT_NET_DEPTH 64u
 
 const char *argp_program_version = "xvhost-try " XVHOST_VERSION;
 
@@ -44,6 +48,8 @@ enum option_key {
 	OPTION_KEEPS,
 	OPTION_PROMISE,
 	OPTION_NET,
+	OPTION_GSO,
+	OPTION_PACKETS,
 	OPTION_JSON,
 	OPTION_BACKEND_DIRECTORY,
 	OPTION_LOG_LEVEL,
@@ -56,18 +62,25 @@ static const struct argp_option option_table[] = {
 	{"rw-mix", OPTION_RW_MIX, "PERCENT", 0,
 	 "How many of the requests of rw and randrw are reads (default 50)", 1},
 	{"bs", OPTION_BS, "SIZE", 0, "Bytes of each request (default 4k)", 1},
-	{"depth", OPTION_DEPTH, "N", 0, "Requests in flight, in each queue (default 32)", 1},
+	{"depth", OPTION_DEPTH, "N", 0,
+	 "Requests in flight, in each queue (default 32), or packets (64, fewer large ones)", 1},
 	{"queues", OPTION_QUEUES, "N", 0, "Rings, each with a thread of the guest's (default 1)", 1},
 	{"ring-order", OPTION_RING_ORDER, "N", 0,
 	 "A ring has 2^N pages, N from 0 to 4 (default: as --depth needs)", 1},
 	{"flush-every", OPTION_FLUSH_EVERY, "N", 0, "Flush after each N writes of a queue", 1},
-	{"size", OPTION_SIZE, "SIZE", 0, "Use only this much of the disk, from its beginning", 1},
+	{"size", OPTION_SIZE, "SIZE", 0,
+	 "Use only this much of the disk, from its beginning; with --net, MIN-MAX or one number: bytes of a "
+	 "packet (default 1514)",
+	 1},
+	{"gso", OPTION_GSO, NULL, 0, "With --net: larger packets than the MTU, with GSO (default size 65535)",
+	 1},
 	{"read-only", OPTION_READ_ONLY, NULL, 0, "Give the guest the disk for reading only", 1},
 	{"seed", OPTION_SEED, "N", 0, "Repeat the places and data of another run (default 1)", 1},
 	{"no-verify", OPTION_NO_VERIFY, NULL, 0, "Do not verify data", 1},
 	{NULL, 0, NULL, 0, "When it ends; the first that is reached:", 2},
 	{"time", OPTION_TIME, "SECONDS", 0, "(default 5, without limit if --bytes is given)", 2},
 	{"bytes", OPTION_BYTES, "SIZE", 0, "Bytes read and written", 2},
+	{"packets", OPTION_PACKETS, "N", 0, "With --net: packets sent by each queue", 2},
 	{NULL, 0, NULL, 0, "Instead of that:", 3},
 	{"list", OPTION_LIST, NULL, 0, "List the backends that there are", 3},
 	{"describe", OPTION_DESCRIBE, "BACKEND", 0, "Tell what parameters a backend has", 3},
@@ -79,7 +92,7 @@ static const struct argp_option option_table[] = {
 	{"promise", OPTION_PROMISE, "NAME", 0, "With --conform: look at this one only", 3},
 
 	{NULL, 0, NULL, 0, "And:", 4},
-	{"net", OPTION_NET, NULL, 0, "BACKEND is one of network cards, and the guest sends packets", 4},
+	{"net", OPTION_NET, NULL, 0, "BACKEND is one of network cards", 4},
 	{"json", OPTION_JSON, NULL, 0, "Report as JSON", 4},
 	{"quiet", OPTION_QUIET, NULL, 0, "No report and no progress, only errors and the exit status", 4},
 	{"backend-directory", OPTION_BACKEND_DIRECTORY, "DIR", 0,
@@ -88,6 +101,16 @@ static const struct argp_option option_table[] = {
 	 "What the worker and the backend log: error, warning (default), info or debug", 4},
 	{0},
 };
+
+/* option_name - for texts. */
+static const char *option_name(int key)
+{
+	const struct argp_option *option = option_table;
+
+	while (option->key != key)
+		option++;
+	return option->name;
+}
 
 /* ---- values ---- */
 
@@ -142,10 +165,13 @@ static const struct {
 /* What the parser remembers beside the options. */
 struct parsing {
 	struct try_options *options;
-	bool mixed, load_given, conform_given, keeps_given;
-	const char *promise; /* NULL: not given */
-	int rw_mix;	     /* -1: not given */
-	int ring_order;	     /* the same */
+	bool mixed, load_given, conform_given;
+	const char *promise;	 /* NULL: not given */
+	const char *size;	 /* the same; what it means is not known before the end */
+	const char *disk_option; /* the last that was given of those that go with disks only ... */
+	const char *net_option;	 /* ... and with network cards only */
+	int rw_mix;		 /* -1: not given */
+	int ring_order;		 /* the same */
 };
 
 static void set_mode(struct argp_state *state, struct parsing *parsing, const char *text)
@@ -220,10 +246,14 @@ static void settle_ring(struct argp_state *state, const struct parsing *parsing)
 			   options->ring_order, ring_entries(options->ring_order));
 }
 
-static void settle_load(struct argp_state *state, const struct parsing *parsing)
+static void settle_disk_load(struct argp_state *state, const struct parsing *parsing)
 {
 	struct try_options *options = parsing->options;
 
+	if (parsing->size)
+		options->size_bytes = sectors(state, "size", parsing->size, UINT64_MAX);
+	if (options->depth == 0)
+		options->depth = DEFAULT_DEPTH;
 	if (parsing->rw_mix >= 0 && !parsing->mixed)
 		argp_error(state, "--rw-mix goes with --rw rw or randrw, not with %s", options->mode);
 	if (parsing->rw_mix >= 0)
@@ -236,6 +266,57 @@ static void settle_load(struct argp_state *state, const struct parsing *parsing)
 	if (options->time_ms == 0 && options->bytes == 0)
 		options->time_ms = DEFAULT_TIME_MS;
 	settle_ring(state, parsing);
+}
+
+/* packet_size - one number, or two with a '-' between. */
+static void packet_size(struct argp_state *state, struct try_options *options, const char *text)
+{
+	const uint64_t least = XVHOST_NET_BYTES_MIN, most = XVHOST_NET_BYTES_MAX;
+	const char *dash = strchr(text, '-');
+	char first[24];
+
+	if (dash &&
+	    (size_t)snprintf(first, sizeof(first), "%.*s", (int)(dash - text), text) < sizeof(first)) {
+		options->packet_minimum = (uint32_t)number(state, "size", first, false, least, most);
+		options->packet_maximum = (uint32_t)number(state, "size", dash + 1, false, least, most);
+	} else {
+		options->packet_minimum = options->packet_maximum = (uint32_t)number(state, "size", text,
+										     false, least, most);
+	}
+	if (options->packet_minimum > options->packet_maximum)
+		argp_error(state, "--size is '%s', the first number must be the smaller one", text);
+}
+
+/* settle_net_depth - as many packets as there are, whose pages the guest can have posted at a time. */
+static void settle_net_depth(struct argp_state *state, struct try_options *options)
+{
+	uint32_t pages = (options->packet_maximum + PAGE_BYTES - 1) / PAGE_BYTES + 1;
+	uint32_t fits = NET_FRONT_RING_SIZE / 2 / pages;
+
+	if (options->depth > NET_FRONT_RING_SIZE)
+		argp_error(state, "--depth is %u, a ring of a network card has %u entries", options->depth,
+			   NET_FRONT_RING_SIZE);
+	if (options->depth == 0)
+		options->depth = fits < DEFAULT_NET_DEPTH ? fits : DEFAULT_NET_DEPTH;
+}
+
+static void settle_net_load(struct argp_state *state, const struct parsing *parsing)
+{
+	struct try_options *options = parsing->options;
+
+	options->packet_minimum = options->packet_maximum = options->gso ? XVHOST_NET_BYTES_MAX
+									 : NET_CONTENT_MTU_BYTES;
+	if (parsing->size)
+		packet_size(state, options, parsing->size);
+	if (options->packet_maximum > NET_CONTENT_MTU_BYTES && !options->gso)
+		argp_error(state, "--size is '%s', packets of more than %u bytes need --gso", parsing->size,
+			   NET_CONTENT_MTU_BYTES);
+	if (options->queues > NET_QUEUES_MAX)
+		argp_error(state, "--queues is %u, a network card has %u at most", options->queues,
+			   NET_QUEUES_MAX);
+	if (options->time_ms == 0 && options->packets == 0)
+		options->time_ms = DEFAULT_TIME_MS;
+	settle_net_depth(state, options);
 }
 
 /* must_be_directory - where backends are looked for, if it was given. */
@@ -257,16 +338,20 @@ static void settle(struct argp_state *state, const struct parsing *parsing)
 	if (options->action == TRY_LOAD && !options->target)
 		argp_error(state, "no backend is named, as in: %s file:path=/tmp/x.img (--list lists them)",
 			   state->name);
-	if (options->action == TRY_LOAD)
-		settle_load(state, parsing);
+	if (options->kind == BACKEND_NET && parsing->disk_option)
+		argp_error(state, "--%s goes with disks, not with --net", parsing->disk_option);
+	if (options->kind == BACKEND_DISK && parsing->net_option)
+		argp_error(state, "--%s goes with --net", parsing->net_option);
+	if (options->action == TRY_LOAD && options->kind == BACKEND_NET)
+		settle_net_load(state, parsing);
+	else if (options->action == TRY_LOAD)
+		settle_disk_load(state, parsing);
 	else if (parsing->load_given)
 		argp_error(state, "--list, --describe and --conform take no target and no options of a load");
 	else if (options->json && options->action != TRY_CONFORM)
 		argp_error(state, "--json goes with a load and with --conform");
 	if (parsing->conform_given && options->action != TRY_CONFORM)
 		argp_error(state, "--keeps and --promise go with --conform");
-	if (parsing->keeps_given && options->kind == BACKEND_NET)
-		argp_error(state, "--keeps goes with disks, not with --net");
 	if (parsing->promise)
 		set_promise(state, options, parsing->promise);
 	if (options->backend_directory)
@@ -290,8 +375,8 @@ static void set_action(struct argp_state *state, struct try_options *options, en
 	options->target = target;
 }
 
-/* parse_load - the options of a load. */
-static error_t parse_load(int key, char *argument, struct argp_state *state)
+/* parse_disk_load - the options of a disk's load. */
+static error_t parse_disk_load(int key, char *argument, struct argp_state *state)
 {
 	struct parsing *parsing = state->input;
 	struct try_options *options = parsing->options;
@@ -306,27 +391,11 @@ static error_t parse_load(int key, char *argument, struct argp_state *state)
 	case OPTION_BS:
 		options->block_bytes = (uint32_t)sectors(state, "bs", argument, BLOCK_BYTES_MAX);
 		break;
-	case OPTION_DEPTH:
-		options->depth = (uint32_t)number(state, "depth", argument, false, 1,
-						  ring_entries(RING_ORDER_MAX));
-		break;
-	case OPTION_QUEUES:
-		options->queues = (uint32_t)number(state, "queues", argument, false, 1, FRONT_QUEUES_MAX);
-		break;
 	case OPTION_RING_ORDER:
 		parsing->ring_order = (int)number(state, "ring-order", argument, false, 0, RING_ORDER_MAX);
 		break;
-	case OPTION_TIME:
-		options->time_ms = milliseconds(state, argument);
-		break;
 	case OPTION_BYTES:
 		options->bytes = number(state, "bytes", argument, true, 1, UINT64_MAX);
-		break;
-	case OPTION_SIZE:
-		options->size_bytes = sectors(state, "size", argument, UINT64_MAX);
-		break;
-	case OPTION_SEED:
-		options->seed = number(state, "seed", argument, false, 0, UINT64_MAX);
 		break;
 	case OPTION_FLUSH_EVERY:
 		options->flush_every = (uint32_t)number(state, "flush-every", argument, false, 1, UINT32_MAX);
@@ -339,6 +408,45 @@ static error_t parse_load(int key, char *argument, struct argp_state *state)
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
+	}
+	parsing->disk_option = option_name(key);
+	parsing->load_given = true;
+	return 0;
+}
+
+/* parse_load - the options of a load of either kind, and those of a network card's. */
+static error_t parse_load(int key, char *argument, struct argp_state *state)
+{
+	struct parsing *parsing = state->input;
+	struct try_options *options = parsing->options;
+
+	switch (key) {
+	case OPTION_DEPTH:
+		options->depth = (uint32_t)number(state, "depth", argument, false, 1,
+						  ring_entries(RING_ORDER_MAX));
+		break;
+	case OPTION_QUEUES:
+		options->queues = (uint32_t)number(state, "queues", argument, false, 1, FRONT_QUEUES_MAX);
+		break;
+	case OPTION_TIME:
+		options->time_ms = milliseconds(state, argument);
+		break;
+	case OPTION_SIZE:
+		parsing->size = argument;
+		break;
+	case OPTION_SEED:
+		options->seed = number(state, "seed", argument, false, 0, UINT64_MAX);
+		break;
+	case OPTION_GSO:
+		options->gso = true;
+		parsing->net_option = option_name(key);
+		break;
+	case OPTION_PACKETS:
+		options->packets = number(state, "packets", argument, false, 1, UINT32_MAX);
+		parsing->net_option = option_name(key);
+		break;
+	default:
+		return parse_disk_load(key, argument, state);
 	}
 	parsing->load_given = true;
 	return 0;
@@ -377,7 +485,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		set_action(state, options, TRY_CONFORM, argument);
 		return 0;
 	case OPTION_KEEPS:
-		parsing->conform_given = parsing->keeps_given = true;
+		parsing->conform_given = true;
+		parsing->disk_option = "keeps";
 		set_keeps(state, options, argument);
 		return 0;
 	case OPTION_PROMISE:
@@ -433,11 +542,12 @@ void options_parse(int argc, char **argv, struct try_options *options)
 	static const struct argp argp = {
 		.options = option_table,
 		.parser = parse,
-		.args_doc = "BACKEND:PARAMETER=VALUE,...\n--list\n--describe BACKEND\n--conform "
-			    "BACKEND:PARAMETER=VALUE,...",
-		.doc = "Try a disk backend: run it in a worker, under a simulated Xen, with a guest that "
-		       "reads and "
-		       "writes its disk.\v"
+		.args_doc =
+			"BACKEND:PARAMETER=VALUE,...\n--net BACKEND:PARAMETER=VALUE,...\n--list\n--describe "
+			"BACKEND\n--conform BACKEND:PARAMETER=VALUE,... [--net]",
+		.doc = "Try a backend: run it in a worker, under a simulated Xen, with a guest that reads "
+		       "and "
+		       "writes its disk, or sends and receives packets by its network card.\v"
 		       "BACKEND is a name, as in file:path=/tmp/x.img, or a shared object's path with a '/', "
 		       "as in "
 		       "./my-backend.so:key=1. Writing destroys what the disk holds.",
@@ -451,7 +561,6 @@ void options_parse(int argc, char **argv, struct try_options *options)
 		.read_percent = 100,
 		.random = true,
 		.block_bytes = 4096,
-		.depth = 32,
 		.queues = 1,
 		.seed = 1,
 		.verify = true,

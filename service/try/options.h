@@ -37,7 +37,12 @@ struct try_options {
 
 	struct conform_options conform;
 
-	/* The load. */
+	/* The load of a network card. */
+	uint32_t packet_minimum, packet_maximum; /* bytes */
+	bool gso;
+	uint64_t packets; /* of each queue; 0: no limit */
+
+	/* The load of either kind, and that of a disk. */
 	const char *mode;      /* as --rw names it */
 	uint32_t read_percent; /* 0 to 100 */
 	bool random;

@@ -8,55 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "try/report_text.h"
+
 #define NS_PER_S 1e9
 
 static const double percentiles[] = {50, 99, 99.9};
-
-/* size_text - a number of bytes as people write it: 4 KiB, 1.5 GiB. */
-static const char *size_text(uint64_t bytes, char text[32])
-{
-	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"};
-	double value = (double)bytes;
-	int unit = 0;
-
-	while (value >= 1024 && unit < 5) {
-		value /= 1024;
-		unit++;
-	}
-	/* %g leaves out what is 0 after the point. */
-	snprintf(text, 32, "%.4g %s", value, units[unit]);
-	return text;
-}
-
-/* time_text - in the unit that leaves three digits. */
-static const char *time_text(double ns, char text[32])
-{
-	static const char *const units[] = {"ns", "us", "ms", "s"};
-	int unit = 0;
-
-	while (ns >= 1000 && unit < 3) {
-		ns /= 1000;
-		unit++;
-	}
-	snprintf(text, 32, "%.*f %s", unit == 0 || ns >= 100 ? 0 : ns >= 10 ? 1 : 2, ns, units[unit]);
-	return text;
-}
-
-/* count_text - with a comma after each three digits. */
-static const char *count_text(uint64_t count, char text[32])
-{
-	char digits[24];
-	int length = snprintf(digits, sizeof(digits), "%" PRIu64, count);
-	char *to = text;
-
-	for (int i = 0; i < length; i++) {
-		if (i > 0 && (length - i) % 3 == 0)
-			*to++ = ',';
-		*to++ = digits[i];
-	}
-	*to = '\0';
-	return text;
-}
 
 /* print_what - the first line: what was done. */
 static void print_what(const struct run_result *result)
@@ -64,12 +20,12 @@ static void print_what(const struct run_result *result)
 	const struct try_options *options = result->options;
 	char block[32], size[32];
 
-	printf("%s of %s, %" PRIu32 " in flight", options->mode, size_text(options->block_bytes, block),
+	printf("%s of %s, %" PRIu32 " in flight", options->mode, report_size(options->block_bytes, block),
 	       options->depth);
 	if (options->queues > 1)
 		printf(" in each of %" PRIu32 " queues", options->queues);
 	printf(", on %s (%s %s, %s%s)\n\n", options->target, result->subject.backend->name,
-	       result->subject.backend->version, size_text(result->disk.size_bytes, size),
+	       result->subject.backend->version, report_size(result->disk.size_bytes, size),
 	       result->disk.read_only ? ", read-only" : "");
 }
 
@@ -82,16 +38,16 @@ static void print_row(const struct run_result *result, const char *name, const s
 
 	if (latency->count == 0)
 		return;
-	printf("  %-6s %14s", name, count_text(latency->count, text));
-	printf(" %12s", count_text((uint64_t)((double)latency->count / seconds), text));
+	printf("  %-6s %14s", name, report_count(latency->count, text));
+	printf(" %12s", report_count((uint64_t)((double)latency->count / seconds), text));
 	if (bytes > 0)
 		printf(" %10.1f", (double)bytes / 1e6 / seconds);
 	else
 		printf(" %10s", "");
-	printf(" %9s", time_text(histogram_mean(latency), text));
+	printf(" %9s", report_time(histogram_mean(latency), text));
 	for (size_t i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++)
-		printf(" %9s", time_text((double)histogram_percentile(latency, percentiles[i]), text));
-	printf(" %9s\n", time_text((double)latency->maximum, text));
+		printf(" %9s", report_time((double)histogram_percentile(latency, percentiles[i]), text));
+	printf(" %9s\n", report_time((double)latency->maximum, text));
 }
 
 static void print_rows(const struct run_result *result)
@@ -116,9 +72,9 @@ static void print_cpu(const struct run_result *result)
 	if (requests == 0 || elapsed_ns == 0)
 		return;
 	printf("  CPU per request    worker %s (%.0f%% of a core), guest %s (%.0f%%)\n",
-	       time_text((double)result->worker_cpu_ns / requests, worker),
+	       report_time((double)result->worker_cpu_ns / requests, worker),
 	       (double)result->worker_cpu_ns / elapsed_ns * 100,
-	       time_text((double)load->guest_cpu_ns / requests, guest),
+	       report_time((double)load->guest_cpu_ns / requests, guest),
 	       (double)load->guest_cpu_ns / elapsed_ns * 100);
 }
 
@@ -131,10 +87,10 @@ static void print_verified(const struct run_result *result)
 		return;
 	printf("  verified           ");
 	if (result->options->read_percent > 0)
-		printf("%s reads while it ran, ", count_text(result->load.counters.blocks_verified, text));
+		printf("%s reads while it ran, ", report_count(result->load.counters.blocks_verified, text));
 	if (result->read_back)
 		printf("%s blocks read back at the end\n",
-		       count_text(result->read_back_result.counters.blocks_verified, text));
+		       report_count(result->read_back_result.counters.blocks_verified, text));
 	else
 		printf("nothing read back at the end\n");
 }
@@ -159,7 +115,7 @@ void report(const struct run_result *result)
 	} else if (!result->options->quiet) {
 		print_what(result);
 		print_rows(result);
-		printf("\n  ran for            %s%s\n", time_text((double)result->load.elapsed_ns, text),
+		printf("\n  ran for            %s%s\n", report_time((double)result->load.elapsed_ns, text),
 		       result->interrupted ? ", interrupted" : "");
 		print_cpu(result);
 		print_verified(result);

@@ -36,10 +36,7 @@ struct run {
 	struct threads not_worker; /* the threads that there were before the worker's */
 };
 
-static int fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* fail - one line on standard error; returns the exit status. */
-static int fail(int status, const char *format, ...)
+int run_fail(int status, const char *format, ...)
 {
 	va_list arguments;
 
@@ -74,18 +71,18 @@ static int make_guest(struct run *run, const struct try_options *options)
 
 	run->machine = sim_machine_create(options->seed);
 	if (!run->machine)
-		return fail(TRY_FAILED, "can't make a simulated machine: %s", strerror(errno));
+		return run_fail(TRY_FAILED, "can't make a simulated machine: %s", strerror(errno));
 	error = sim_guest_create(run->machine, &guest, &run->guest);
 	if (error < 0)
-		return fail(TRY_FAILED, "can't make a guest with %u pages of memory: %s", guest.pages,
-			    strerror(-error));
+		return run_fail(TRY_FAILED, "can't make a guest with %u pages of memory: %s", guest.pages,
+				strerror(-error));
 	threads_note(&run->not_worker);
 	watch_hold_signals(true);
 	error = worker_thread_start(sim_platform(run->machine), DOMID, options->backend_directory,
 				    &run->worker);
 	watch_hold_signals(false);
 	if (error < 0)
-		return fail(TRY_FAILED, "can't start a worker: %s", strerror(-error));
+		return run_fail(TRY_FAILED, "can't start a worker: %s", strerror(-error));
 	return TRY_GOOD;
 }
 
@@ -97,9 +94,10 @@ static int open_disk(struct run *run, struct run_result *result)
 
 	snprintf(target, sizeof(target), "%s%s", result->host_options, result->subject.target);
 	if (worker_thread_open(run->worker, DEVICE, target, options->read_only, &result->disk) < 0)
-		return fail(TRY_FAILED, "%s", result->disk.text);
+		return run_fail(TRY_FAILED, "%s", result->disk.text);
 	if (result->disk.read_only && options->read_percent < 100)
-		return fail(TRY_USAGE, "the disk can't be written, so --rw %s can't be done", options->mode);
+		return run_fail(TRY_USAGE, "the disk can't be written, so --rw %s can't be done",
+				options->mode);
 	return TRY_GOOD;
 }
 
@@ -121,10 +119,10 @@ static int connect_guest(struct run *run, const struct run_result *result)
 	int error = blkif_frontend_create(&frontend, &run->frontend);
 
 	if (error < 0)
-		return fail(TRY_FAILED, "can't make the guest's rings: %s", strerror(-error));
+		return run_fail(TRY_FAILED, "can't make the guest's rings: %s", strerror(-error));
 	error = worker_thread_connect(run->worker, run->frontend, &result->disk, text);
 	if (error < 0)
-		return fail(TRY_FAILED, "the worker can't serve the guest's rings: %s", text);
+		return run_fail(TRY_FAILED, "the worker can't serve the guest's rings: %s", text);
 	run->connected = true;
 	return TRY_GOOD;
 }
@@ -147,11 +145,27 @@ static int make_load(struct run *run, const struct try_options *options)
 	int error = load_create(run->frontend, &load, &run->load, text);
 
 	if (error < 0)
-		return fail(TRY_USAGE, "%s", error == -ENOMEM ? "no memory for the load" : text);
+		return run_fail(TRY_USAGE, "%s", error == -ENOMEM ? "no memory for the load" : text);
 	return TRY_GOOD;
 }
 
 /* ---- running ---- */
+
+static void stop(void *load)
+{
+	load_stop(load);
+}
+
+static void progress(void *load, struct watch_progress *progress)
+{
+	struct load_counters counters;
+
+	load_progress(load, &counters);
+	progress->done = counters.reads + counters.writes;
+	progress->amount = counters.bytes_read + counters.bytes_written;
+	for (int i = 0; i < LOAD_ERRORS; i++)
+		progress->errors += counters.errors[i];
+}
 
 /* execute - the load from its first request to its last answer, and what it cost. */
 static int execute(struct run *run, struct run_result *result)
@@ -164,13 +178,19 @@ static int execute(struct run *run, struct run_result *result)
 	watch_hold_signals(true);
 	error = load_start(run->load);
 	if (error < 0)
-		return fail(TRY_FAILED, "can't start the guest's load: %s", strerror(-error));
-	error = watch_start(run->load, options->time_ms, options->bytes, options->quiet, &watch);
+		return run_fail(TRY_FAILED, "can't start the guest's load: %s", strerror(-error));
+	error = watch_start(&(struct watched){.load = run->load,
+					      .stop = stop,
+					      .progress = progress,
+					      .noun = "requests",
+					      .time_ms = options->time_ms,
+					      .limit = options->bytes},
+			    options->quiet, &watch);
 	watch_hold_signals(false);
 	if (error < 0) {
 		load_stop(run->load);
 		load_finish(run->load, &result->load);
-		return fail(TRY_FAILED, "can't look after the load: %s", strerror(-error));
+		return run_fail(TRY_FAILED, "can't look after the load: %s", strerror(-error));
 	}
 	load_finish(run->load, &result->load);
 	result->interrupted = watch_end(watch);
@@ -226,19 +246,17 @@ static void unmake(struct run *run)
 		sim_machine_destroy(run->machine);
 }
 
-/* find_subject - the backend; what stands before its name is for the worker. */
-static int find_subject(struct run_result *result, char text[ERROR_TEXT_MAX])
+int run_find(const struct try_options *options, char host_options[TARGET_MAX], struct subject *subject,
+	     char text[ERROR_TEXT_MAX])
 {
-	const struct try_options *options = result->options;
-	struct target_options host_options;
+	struct target_options parsed;
 	const char *rest;
-	int error = target_take_options(options->target, &host_options, &rest, text);
+	int error = target_take_options(options->target, &parsed, &rest, text);
 
 	if (error < 0)
 		return error;
-	snprintf(result->host_options, sizeof(result->host_options), "%.*s", (int)(rest - options->target),
-		 options->target);
-	return subject_find(BACKEND_DISK, rest, options->backend_directory, &result->subject, text);
+	snprintf(host_options, TARGET_MAX, "%.*s", (int)(rest - options->target), options->target);
+	return subject_find(options->kind, rest, options->backend_directory, subject, text);
 }
 
 int run_load(const struct try_options *options)
@@ -249,12 +267,12 @@ int run_load(const struct try_options *options)
 	int status, error;
 
 	if (!result)
-		return fail(TRY_FAILED, "no memory");
+		return run_fail(TRY_FAILED, "no memory");
 	result->options = options;
-	error = find_subject(result, text);
+	error = run_find(options, result->host_options, &result->subject, text);
 	if (error < 0) {
 		free(result);
-		return fail(subject_status(error), "%s", text);
+		return run_fail(subject_status(error), "%s", text);
 	}
 	status = run_all(&run, result);
 	/* A backend may give up what takes too long when the disk is disconnected. One that has lost requests can't. */

@@ -28,4 +28,13 @@ struct run_result {
  */
 int run_load(const struct try_options *options);
 
+/* ---- for the loads of both kinds ---- */
+
+/* run_fail - one line on standard error; returns the exit status. */
+int run_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* run_find - the backend that the options name; what stands before its name is for the worker. As subject_find. */
+int run_find(const struct try_options *options, char host_options[TARGET_MAX], struct subject *subject,
+	     char text[ERROR_TEXT_MAX]);
+
 #endif

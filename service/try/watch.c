@@ -19,12 +19,11 @@
 #define NS_PER_MS 1000000
 
 struct watch {
-	struct load *load;
-	uint64_t time_ms, bytes; /* the load's limits; 0: none */
+	struct watched watched;
 	bool draws;
 	int end_fd;
 	uint64_t began_ms;
-	uint64_t seen_ms, seen_requests; /* at the last line */
+	uint64_t seen_ms, seen_done; /* at the last line */
 	pthread_t thread;
 };
 
@@ -37,7 +36,7 @@ static uint64_t now_ms(void)
 }
 
 /* What the signal handler needs: the load that it ends. */
-static struct load *handled_load;
+static struct watched handled;
 static volatile sig_atomic_t interrupted;
 
 static const int ending_signals[] = {SIGINT, SIGTERM};
@@ -59,7 +58,7 @@ static void interrupt(int signal)
 	(void)signal;
 	set_handler(SIG_DFL);
 	interrupted = true;
-	load_stop(handled_load);
+	handled.stop(handled.load);
 }
 
 void watch_hold_signals(bool hold)
@@ -73,11 +72,11 @@ void watch_hold_signals(bool hold)
 }
 
 /* percent_done - towards the nearer of the load's limits. */
-static double percent_done(const struct watch *watch, uint64_t elapsed_ms, uint64_t bytes)
+static double percent_done(const struct watched *watched, uint64_t elapsed_ms, uint64_t amount)
 {
-	double by_time = watch->time_ms ? (double)elapsed_ms / (double)watch->time_ms : 0;
-	double by_bytes = watch->bytes ? (double)bytes / (double)watch->bytes : 0;
-	double done = by_time > by_bytes ? by_time : by_bytes;
+	double by_time = watched->time_ms ? (double)elapsed_ms / (double)watched->time_ms : 0;
+	double by_amount = watched->limit ? (double)amount / (double)watched->limit : 0;
+	double done = by_time > by_amount ? by_time : by_amount;
 
 	return done < 1 ? done * 100 : 100;
 }
@@ -85,23 +84,20 @@ static double percent_done(const struct watch *watch, uint64_t elapsed_ms, uint6
 /* draw - the line, with the cursor left at its beginning, so that a line of the log takes its place. */
 static void draw(struct watch *watch)
 {
-	struct load_counters counters;
-	uint64_t now = now_ms(), requests, bytes, errors = 0;
+	struct watch_progress progress = {0};
+	uint64_t now = now_ms();
 	double seconds = (double)(now - watch->seen_ms) / 1000;
 
-	load_progress(watch->load, &counters);
-	requests = counters.reads + counters.writes;
-	bytes = counters.bytes_read + counters.bytes_written;
-	for (int i = 0; i < LOAD_ERRORS; i++)
-		errors += counters.errors[i];
-	fprintf(stderr, "%3.0f%%  %.1f s  %.0f requests/s", percent_done(watch, now - watch->began_ms, bytes),
+	watch->watched.progress(watch->watched.load, &progress);
+	fprintf(stderr, "%3.0f%%  %.1f s  %.0f %s/s",
+		percent_done(&watch->watched, now - watch->began_ms, progress.amount),
 		(double)(now - watch->began_ms) / 1000,
-		seconds > 0 ? (double)(requests - watch->seen_requests) / seconds : 0);
-	if (errors > 0)
-		fprintf(stderr, "  %" PRIu64 " errors", errors);
+		seconds > 0 ? (double)(progress.done - watch->seen_done) / seconds : 0, watch->watched.noun);
+	if (progress.errors > 0)
+		fprintf(stderr, "  %" PRIu64 " errors", progress.errors);
 	fprintf(stderr, "\033[K\r");
 	watch->seen_ms = now;
-	watch->seen_requests = requests;
+	watch->seen_done = progress.done;
 }
 
 static void *watch_main(void *argument)
@@ -129,14 +125,14 @@ static int start_drawing(struct watch *watch)
 	return error;
 }
 
-int watch_start(struct load *load, uint64_t time_ms, uint64_t bytes, bool quiet, struct watch **started)
+int watch_start(const struct watched *watched, bool quiet, struct watch **started)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
 	int error;
 
 	if (!watch)
 		return -ENOMEM;
-	*watch = (struct watch){.load = load, .time_ms = time_ms, .bytes = bytes, .began_ms = now_ms()};
+	*watch = (struct watch){.watched = *watched, .began_ms = now_ms()};
 	watch->seen_ms = watch->began_ms;
 	watch->draws = !quiet && isatty(STDERR_FILENO);
 	error = watch->draws ? start_drawing(watch) : 0;
@@ -144,7 +140,7 @@ int watch_start(struct load *load, uint64_t time_ms, uint64_t bytes, bool quiet,
 		free(watch);
 		return error;
 	}
-	handled_load = load;
+	handled = *watched;
 	set_handler(interrupt);
 	*started = watch;
 	return 0;

@@ -144,7 +144,7 @@ struct wrong_queue {
 	struct xvhost_packet *ended;		 /* `touches-packet`: one that was ended */
 	struct buffer *last;			 /* that was received */
 	struct buffer *late;			 /* `reorders`: what comes after the next one */
-	uint32_t packets;
+	uint32_t packets, ends;			 /* so far */
 	bool gave_up;
 	uint64_t event; /* what is read into */
 	struct iovec room;
@@ -453,7 +453,7 @@ static void end(struct xvhost_net_queue *queue, struct xvhost_packet *packet, in
 	const struct xvhost_net_host *host = queue->net->host;
 	const struct wrong *wrong = queue->net->state;
 	struct wrong_queue *mine = queue->state;
-	bool sometimes = mine->packets % SOMETIMES == 7;
+	bool sometimes = ++mine->ends % SOMETIMES == 7;
 	pthread_t thread;
 
 	if (wrong->fault == FAULT_NEVER_ENDS && sometimes)
