@@ -466,8 +466,8 @@ struct xvhost_net_host {
 	/*
 	 * As readv(2), writev(2): the result is a number of bytes or a negative errno. The descriptor is one that does not block
 	 * (O_NONBLOCK). Where there is nothing to read, a read waits for it, without a thread, and ends with -ECANCELED when the
-	 * queue is to stop. Of several reads of one descriptor any may get what comes next; io_done is called in the order in which
-	 * they got it.
+	 * queue is to stop; so does a write that waits for room. Of several reads of one descriptor any may get what comes next; io_done
+	 * is called in the order in which they got it.
 	 */
 	void (*read)(struct xvhost_net_queue *queue, uint32_t number, int fd, const struct iovec *iov,
 		     uint32_t iov_count);

@@ -118,6 +118,7 @@ void loop_net_write(struct xvhost_net_queue *queue, uint32_t number, int fd, con
 {
 	struct io_uring_sqe *sqe = entry(queue, number, COMPLETION_NET);
 
+	netif_set_waiting(queue, number);
 	if (iov_count == 1)
 		io_uring_prep_write(sqe, fd, iov->iov_base, (unsigned int)iov->iov_len, 0);
 	else
@@ -188,7 +189,7 @@ static void serve(struct loop *loop, struct loop_net *net)
 	notify(loop, net, true, true);
 }
 
-/* end_wait - a read that may wait for ever, or a time to pass; one of the two is not under way. */
+/* end_wait - I/O that may wait for ever, or a time to pass; one of the two is not under way. */
 static void end_wait(void *context, uint32_t number, uint32_t generation)
 {
 	struct loop_net *net = context;

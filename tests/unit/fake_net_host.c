@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * fake_net_host.c - a host with one network card, for tests of net backends
+ * fake_net_host.c - a host with network cards, for tests of net backends
  */
 #include "fake_net_host.h"
 
 #include <check.h>
 #include <errno.h>
 #include <liburing.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +27,16 @@ char fake_net_text[ERROR_TEXT_MAX];
 uint32_t fake_net_logged;
 
 static const struct xvhost_net_backend *backend;
-static void *config;
-static struct xvhost_net net;
+
+/* The cards. One by itself has all queues. */
+static struct {
+	bool open;
+	void *config;
+	struct xvhost_net net;
+	char name[32], interface[16];
+} cards[FAKE_NET_QUEUES];
+static bool several;					 /* each has one queue */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of what cards that are opened share */
 
 /* What a queue has under way. */
 static struct {
@@ -34,8 +44,9 @@ static struct {
 	struct iovec iov[FAKE_NET_PACKETS][XVHOST_NET_IOVECS_MAX];
 	_Alignas(16) uint8_t heads[FAKE_NET_PACKETS][XVHOST_NET_HEADROOM_BYTES + 65536]; /* first pieces */
 	bool transmitting[FAKE_NET_PACKETS];
-	bool operating[OPERATIONS_MAX], reading[OPERATIONS_MAX];
+	bool operating[OPERATIONS_MAX], reading[OPERATIONS_MAX], writing[OPERATIONS_MAX];
 	uint32_t wait_number;
+	struct pollfd watches[XVHOST_WATCHES_MAX]; /* without events: not set */
 } own[FAKE_NET_QUEUES];
 
 static struct io_uring ring;
@@ -43,20 +54,28 @@ static struct io_uring ring;
 static struct xvhost_packet *taken[FAKE_NET_RECEIVED];
 static uint32_t taken_count;
 
+/* place_of - among all queues. */
+static uint32_t place_of(const struct xvhost_net_queue *queue)
+{
+	size_t place = (size_t)((const struct fake_net_queue *)(const void *)queue - fake_net_queues);
+
+	ck_assert_uint_lt(place, FAKE_NET_QUEUES);
+	ck_assert_ptr_eq(queue, &fake_net_queues[place].queue);
+	return (uint32_t)place;
+}
+
 static struct fake_net_queue *queue_of(struct xvhost_net_queue *queue)
 {
-	ck_assert_uint_lt(queue->index, FAKE_NET_QUEUES);
-	ck_assert_ptr_eq(queue, &fake_net_queues[queue->index].queue);
-	return &fake_net_queues[queue->index];
+	return &fake_net_queues[place_of(queue)];
 }
 
 static void host_transmitted(struct xvhost_packet *packet, int error)
 {
 	struct fake_net_queue *queue = queue_of(packet->queue);
 
-	ck_assert_ptr_eq(packet, &own[packet->queue->index].packets[packet->index]);
-	ck_assert_msg(own[packet->queue->index].transmitting[packet->index], "a packet is ended twice");
-	own[packet->queue->index].transmitting[packet->index] = false;
+	ck_assert_ptr_eq(packet, &own[place_of(packet->queue)].packets[packet->index]);
+	ck_assert_msg(own[place_of(packet->queue)].transmitting[packet->index], "a packet is ended twice");
+	own[place_of(packet->queue)].transmitting[packet->index] = false;
 	queue->transmitted++;
 	queue->error = error;
 }
@@ -106,10 +125,11 @@ static void host_dropped(struct xvhost_net_queue *queue, uint32_t count)
 static void begin(struct xvhost_net_queue *queue, uint32_t number)
 {
 	ck_assert_uint_lt(number, queue->packets_max + fake_net_properties.operations);
-	ck_assert_msg(!own[queue->index].operating[number], "operation %u is under way", number);
+	ck_assert_msg(!own[place_of(queue)].operating[number], "operation %u is under way", number);
 	if (number < queue->packets_max)
-		ck_assert_msg(own[queue->index].transmitting[number], "packet %u is not transmitted", number);
-	own[queue->index].operating[number] = true;
+		ck_assert_msg(own[place_of(queue)].transmitting[number], "packet %u is not transmitted",
+			      number);
+	own[place_of(queue)].operating[number] = true;
 }
 
 /* entry - for an operation. Its number is found again by the queue and the number. */
@@ -119,7 +139,7 @@ static struct io_uring_sqe *entry(struct xvhost_net_queue *queue, uint32_t numbe
 
 	begin(queue, number);
 	ck_assert_ptr_nonnull(sqe);
-	sqe->user_data = (uint64_t)queue->index << 32 | number;
+	sqe->user_data = (uint64_t)place_of(queue) << 32 | number;
 	return sqe;
 }
 
@@ -131,7 +151,7 @@ static void host_read(struct xvhost_net_queue *queue, uint32_t number, int fd, c
 
 	io_uring_prep_readv(sqe, fd, iov, iov_count, 0);
 	sqe->user_data = data;
-	own[queue->index].reading[number] = true;
+	own[place_of(queue)].reading[number] = true;
 	queue_of(queue)->reading++;
 	queue_of(queue)->reads++;
 }
@@ -144,6 +164,13 @@ static void host_write(struct xvhost_net_queue *queue, uint32_t number, int fd, 
 
 	io_uring_prep_writev(sqe, fd, iov, iov_count, 0);
 	sqe->user_data = data;
+	own[place_of(queue)].writing[number] = true;
+}
+
+static void host_watch(struct xvhost_net_queue *queue, uint32_t index, int fd, uint32_t events)
+{
+	ck_assert_uint_lt(index, XVHOST_WATCHES_MAX);
+	own[place_of(queue)].watches[index] = (struct pollfd){.fd = fd, .events = (short)events};
 }
 
 static void host_wait(struct xvhost_net_queue *queue, uint32_t number, uint64_t nanoseconds)
@@ -152,7 +179,7 @@ static void host_wait(struct xvhost_net_queue *queue, uint32_t number, uint64_t 
 	ck_assert_uint_gt(nanoseconds, 0);
 	ck_assert(!queue_of(queue)->waiting);
 	queue_of(queue)->waiting = true;
-	own[queue->index].wait_number = number;
+	own[place_of(queue)].wait_number = number;
 }
 
 static void host_log(const struct xvhost_net *card, enum xvhost_log_level level, const char *format, ...)
@@ -186,42 +213,97 @@ static const struct xvhost_net_host host = {
 	.read = host_read,
 	.write = host_write,
 	.wait = host_wait,
+	.watch = host_watch,
 	.log = host_log,
 	.fail = host_fail,
 };
+
+/* open_card - this one, whose guest is the next to the card's number. */
+static int open_card(uint32_t card, const char *target, uint16_t queues)
+{
+	struct xvhost_net_properties properties = {0};
+	struct xvhost_net *net = &cards[card].net;
+	int error;
+
+	ck_assert_msg(target_configure(target, head_of_net(backend), &cards[card].config, fake_net_text) == 0,
+		      "%s", fake_net_text);
+	snprintf(cards[card].name, sizeof(cards[card].name), "guest %u vif 0", card + 1);
+	snprintf(cards[card].interface, sizeof(cards[card].interface), "vif%u.0", card + 1);
+	*net = (struct xvhost_net){
+		.size = sizeof(*net),
+		.mtu = 1400,
+		.host = &host,
+		.name = cards[card].name,
+		.interface = cards[card].interface,
+		.mac = {0, 0x16, 0x3e, 1, 2, (uint8_t)(card + 3)},
+		.queues = queues,
+		.domid = (uint16_t)(card + 1),
+	};
+	error = backend->open(net, cards[card].config, &properties);
+	pthread_mutex_lock(&lock);
+	fake_net_properties = properties;
+	pthread_mutex_unlock(&lock);
+	if (error < 0)
+		free(cards[card].config);
+	cards[card].open = error == 0;
+	return error;
+}
+
+/* use - this backend, with the first card. */
+static void use(const struct xvhost_net_backend *tried, bool for_several)
+{
+	pthread_mutex_lock(&lock);
+	if (!backend) {
+		backend = tried;
+		several = for_several;
+		ck_assert_int_eq(io_uring_queue_init(1024, &ring, 0), 0);
+	}
+	ck_assert_ptr_eq(backend, tried);
+	pthread_mutex_unlock(&lock);
+}
+
+/* end_use - with the last card. */
+static void end_use(void)
+{
+	for (uint32_t i = 0; i < FAKE_NET_QUEUES; i++)
+		if (cards[i].open)
+			return;
+	io_uring_queue_exit(&ring);
+	backend = NULL;
+}
 
 int fake_net_open(const struct xvhost_net_backend *tried, const char *target, uint16_t queues)
 {
 	int error;
 
-	backend = tried;
-	ck_assert_msg(target_configure(target, head_of_net(backend), &config, fake_net_text) == 0, "%s",
-		      fake_net_text);
-	net = (struct xvhost_net){
-		.size = sizeof(net),
-		.mtu = 1400,
-		.host = &host,
-		.name = "guest 1 vif 0",
-		.interface = "vif1.0",
-		.mac = {0, 0x16, 0x3e, 1, 2, 3},
-		.queues = queues,
-		.domid = 1,
-	};
-	fake_net_properties = (struct xvhost_net_properties){0};
-	ck_assert_int_eq(io_uring_queue_init(1024, &ring, 0), 0);
-	error = backend->open(&net, config, &fake_net_properties);
-	if (error < 0) {
-		io_uring_queue_exit(&ring);
-		free(config);
-	}
+	use(tried, false);
+	error = open_card(0, target, queues);
+	if (error < 0)
+		end_use();
 	return error;
+}
+
+int fake_net_open_card(uint32_t card, const struct xvhost_net_backend *tried, const char *target)
+{
+	ck_assert_uint_lt(card, FAKE_NET_QUEUES);
+	use(tried, true);
+	return open_card(card, target, 1);
+}
+
+void fake_net_close_card(uint32_t card)
+{
+	ck_assert(cards[card].open);
+	backend->close(&cards[card].net);
+	free(cards[card].config);
+	cards[card].open = false;
 }
 
 void fake_net_close(void)
 {
-	backend->close(&net);
-	io_uring_queue_exit(&ring);
-	free(config);
+	for (uint32_t i = 0; i < FAKE_NET_QUEUES; i++)
+		if (cards[i].open)
+			fake_net_close_card(i);
+	end_use();
 	for (uint32_t i = 0; i < fake_net_received_count; i++)
 		free(fake_net_received[i].piece.iov_base);
 	fake_net_received_count = 0;
@@ -229,13 +311,15 @@ void fake_net_close(void)
 
 void fake_net_start(uint32_t index, uint32_t takes)
 {
+	struct xvhost_net *net = &cards[several ? index : 0].net;
+
 	fake_net_queues[index] = (struct fake_net_queue){
 		.queue = {.size = sizeof(struct xvhost_net_queue),
-			  .index = index,
-			  .count = net.queues,
+			  .index = several ? 0 : index,
+			  .count = net->queues,
 			  .packets_max = FAKE_NET_PACKETS,
 			  .guest_takes = takes,
-			  .net = &net},
+			  .net = net},
 		.room = UINT32_MAX,
 	};
 	ck_assert_msg(backend->queue_start(&fake_net_queues[index].queue) == 0, "%s", fake_net_text);
@@ -252,7 +336,7 @@ void fake_net_release(uint32_t index)
 	for (uint32_t i = 0; i < OPERATIONS_MAX; i++) {
 		struct io_uring_sqe *sqe;
 
-		if (!own[index].reading[i])
+		if (!own[index].reading[i] && !own[index].writing[i])
 			continue;
 		sqe = io_uring_get_sqe(&ring);
 		io_uring_prep_cancel64(sqe, (uint64_t)index << 32 | i, 0);
@@ -272,6 +356,7 @@ void fake_net_stop(uint32_t index)
 		ck_assert(!own[index].transmitting[i]);
 	for (uint32_t i = 0; i < OPERATIONS_MAX; i++)
 		ck_assert(!own[index].operating[i]);
+	memset(own[index].watches, 0, sizeof(own[index].watches));
 	backend->queue_stop(&queue->queue);
 }
 
@@ -314,7 +399,7 @@ static void tell(uint64_t data, int32_t result)
 	own[index].operating[number] = false;
 	if (own[index].reading[number])
 		fake_net_queues[index].reading--;
-	own[index].reading[number] = false;
+	own[index].reading[number] = own[index].writing[number] = false;
 	backend->io_done(&fake_net_queues[index].queue, number, result);
 }
 
@@ -332,6 +417,24 @@ static bool carry_out(void)
 
 		io_uring_cqe_seen(&ring, cqe);
 		tell(data, result);
+		any = true;
+	}
+	return any;
+}
+
+/* look_at_watches - tell of those that have something. False: none has. */
+static bool look_at_watches(void)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < FAKE_NET_QUEUES * XVHOST_WATCHES_MAX; i++) {
+		uint32_t place = i / XVHOST_WATCHES_MAX, index = i % XVHOST_WATCHES_MAX;
+		struct pollfd *watch = &own[place].watches[index];
+
+		if (watch->events == 0 || poll(watch, 1, 0) <= 0)
+			continue;
+		watch->events = 0;
+		backend->ready(&fake_net_queues[place].queue, index, watch->revents);
 		any = true;
 	}
 	return any;
@@ -356,6 +459,7 @@ void fake_net_run(void)
 	for (uint32_t turns = 0; again; turns++) {
 		ck_assert_msg(turns < 10000, "this has no end");
 		again = carry_out();
+		again |= look_at_watches();
 		if (taken_count > 0) {
 			deliver();
 			again = true;

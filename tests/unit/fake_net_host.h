@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fake_net_host.h - a host with one network card, for tests of net backends
+ * fake_net_host.h - a host with network cards, for tests of net backends
  *
  * Operations are carried out by an io_uring, as the worker does it: fake_net_run submits what was started, tells the results, and
  * gives the packets back that the host took for the guest. What a backend does wrong by its contract (ending a packet twice, two
@@ -12,13 +12,13 @@
 #include "worker/messages.h"
 #include "xvhost/backend.h"
 
-#define FAKE_NET_QUEUES 4
+#define FAKE_NET_QUEUES 8
 #define FAKE_NET_PACKETS 64    /* that are transmitted at a time, of a queue */
 #define FAKE_NET_RECEIVED 4096 /* of one test */
 #define FAKE_NET_ALL                                                                                         \
 	(XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6 | XVHOST_NET_GSO_TCPV4 | XVHOST_NET_GSO_TCPV6)
 
-/* A packet that the guest got: its iovecs are one, with a copy. */
+/* A packet that a guest got: its iovecs are one, with a copy. */
 struct fake_net_received {
 	struct xvhost_packet packet;
 	struct iovec piece;
@@ -46,7 +46,14 @@ extern uint32_t fake_net_logged;
 
 /* fake_net_open - by a target string; a card of so many queues, whose interface is to be called vif1.0. Returns what open did. */
 int fake_net_open(const struct xvhost_net_backend *backend, const char *target, uint16_t queues);
+
+/* fake_net_open_card - one of several cards, of the guests 1 and on, each of which has one queue, of the same number. Any thread, if another card is
+ * open. */
+int fake_net_open_card(uint32_t card, const struct xvhost_net_backend *backend, const char *target);
+
+/* fake_net_close - all cards that are open. fake_net_close_card - one of several. */
 void fake_net_close(void);
+void fake_net_close_card(uint32_t card);
 
 /* fake_net_start - a queue of a guest that takes this (XVHOST_NET_...), and has room for any number of packets. */
 void fake_net_start(uint32_t index, uint32_t takes);
