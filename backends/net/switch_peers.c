@@ -267,8 +267,12 @@ void switch_peers_close(struct switch_port *port)
 void switch_peers_ready(struct switch_port *port)
 {
 	struct epoll_event events[EVENTS_MAX];
-	int count = epoll_wait(port->epoll, events, EVENTS_MAX, 0);
+	int count;
 
+	/* A read that began now would have no end. What there is waits for the next queue. */
+	if (switch_is_stopping(port))
+		return;
+	count = epoll_wait(port->epoll, events, EVENTS_MAX, 0);
 	for (int i = 0; i < count; i++) {
 		uint32_t number = events[i].data.u32;
 
@@ -278,8 +282,7 @@ void switch_peers_ready(struct switch_port *port)
 		else if (port->peers[number].state == SWITCH_PEER_GREETED)
 			hear(port, &port->peers[number]);
 	}
-	if (!switch_is_stopping(port))
-		watch(port);
+	watch(port);
 }
 
 /* ---- losing ---- */

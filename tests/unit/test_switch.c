@@ -371,6 +371,23 @@ START_TEST(comes_again)
 }
 END_TEST
 
+/* A port joins while another one stops, which begins nothing more; they find each other when it is there again. */
+START_TEST(joins_while_stopping)
+{
+	start_port(0);
+	fake_net_release(0);
+	start_port(1);
+	fake_net_stop(0);
+	ck_assert_uint_eq(peers_of(1), 0);
+	fake_net_start(0, FAKE_NET_ALL);
+	fake_net_run();
+	expect_all(0, 2);
+	expect_all(1, 2);
+	stop_port(0);
+	stop_port(1);
+}
+END_TEST
+
 /* ---- what a guest does not take ---- */
 
 /* sum_is_right - of TCP, in a packet without tags or options. */
@@ -805,6 +822,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, no_room);
 	tcase_add_test(test_case, no_room_for_long);
 	tcase_add_test(test_case, comes_again);
+	tcase_add_test(test_case, joins_while_stopping);
 	tcase_add_loop_test(test_case, checksums, 0, 2);
 	tcase_add_loop_test(test_case, segments, 0, 2);
 	tcase_add_test(test_case, cut);
