@@ -85,7 +85,7 @@ static void print_cpu(const struct run_net_result *result)
 	double packets = packets_moved(result), elapsed_ns = (double)result->load.elapsed_ns;
 	char worker[32], guest[32];
 
-	if (packets == 0 || elapsed_ns == 0)
+	if (packets == 0 || elapsed_ns == 0 || result->worker_cpu_ns == 0)
 		return;
 	printf("  CPU per packet     worker %s (%.0f%% of a core), guest %s (%.0f%%)\n",
 	       report_time((double)result->worker_cpu_ns / packets, worker),

@@ -32,6 +32,7 @@ enum fault {
 	FAULT_BLOCKING_DESCRIPTOR,
 	FAULT_BLOCKS,
 	FAULT_CHANGES_BYTE,
+	FAULT_CHANGES_HEADERS,
 	FAULT_CHANGES_IOVEC,
 	FAULT_CHANGES_LENGTH,
 	FAULT_CHANGES_PACKET,
@@ -80,6 +81,7 @@ static const char *const fault_names[FAULTS] = {
 	[FAULT_BLOCKING_DESCRIPTOR] = "blocking-descriptor",
 	[FAULT_BLOCKS] = "blocks",
 	[FAULT_CHANGES_BYTE] = "changes-byte",
+	[FAULT_CHANGES_HEADERS] = "changes-headers",
 	[FAULT_CHANGES_IOVEC] = "changes-iovec",
 	[FAULT_CHANGES_LENGTH] = "changes-length",
 	[FAULT_CHANGES_PACKET] = "changes-packet",
@@ -497,8 +499,10 @@ static void handle(struct xvhost_net_queue *queue, struct xvhost_packet *packet)
 	if (wrong->fault == FAULT_LEAKS_BY_PACKET)
 		lost = malloc(24);
 	(void)lost;
-	if (wrong->fault == FAULT_CHANGES_PACKET)
+	if (wrong->fault == FAULT_CHANGES_HEADERS)
 		bytes[0]++;
+	if (wrong->fault == FAULT_CHANGES_PACKET && packet->iov_count > 1)
+		++*(volatile char *)packet->iov[1].iov_base;
 	if (wrong->fault == FAULT_READS_BEHIND)
 		mine->event += ((volatile char *)last->iov_base)[last->iov_len] == 1;
 	if (wrong->fault == FAULT_SHARES_PACKETS)

@@ -40,7 +40,7 @@ void conform_request_text(const struct conform_request *request, char *text, siz
 void conform_loop_init(struct conform_loop *loop)
 {
 	static const struct conform_memory_user user = {conform_host_describe, "struct xvhost_request",
-							"complete"};
+							"the scratch", "complete"};
 	int error;
 
 	memset(loop, 0, sizeof(*loop));

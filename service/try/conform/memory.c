@@ -44,7 +44,7 @@ static const char *part_name(size_t at)
 	if (at >= AT_DATA)
 		return at < ARENA_BYTES - PAGE ? "the data" : "memory behind the data";
 	if (at >= AT_SCRATCH)
-		return at < AT_DATA - PAGE ? "the scratch" : "memory behind the scratch";
+		return at < AT_DATA - PAGE ? conform_memory_user->scratch : "memory behind the scratch";
 	if (at >= AT_IOV)
 		return at < AT_SCRATCH - PAGE ? "the iovecs" : "memory behind the last iovec";
 	return conform_memory_user->structure;

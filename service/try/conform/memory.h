@@ -70,6 +70,7 @@ struct conform_memory_user {
 	/* Says into `text` what the request of an arena is, and returns whether the backend has it. */
 	bool (*describe)(uint32_t arena, char *text, size_t size);
 	const char *structure; /* that describes it to the backend */
+	const char *scratch;   /* what lies there */
 	const char *end;       /* the call after which it is the backend's no more */
 };
 

@@ -78,6 +78,9 @@ static const char *changed_member(const struct conform_net_packet *packet)
 		return "packet->header_bytes";
 	if (seen->checksum_start != given->checksum_start || seen->checksum_offset != given->checksum_offset)
 		return "packet->checksum_start or checksum_offset";
+	if (memcmp(packet->headers, packet->arena.scratch + XVHOST_NET_HEADROOM_BYTES,
+		   sizeof(packet->headers)) != 0)
+		return "the headers, which may only be read";
 	if (memcmp(seen->reserved, given->reserved, sizeof(seen->reserved)) != 0)
 		return "packet->reserved";
 	return NULL;

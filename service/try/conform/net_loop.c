@@ -16,6 +16,7 @@
 #include "try/conform/net_watch.h"
 #include "try/conform/report.h"
 
+#define UNUSED 0xc5 /* in memory that no packet has */
 #define RING_ENTRIES 1024
 #define DATA_BYTES (160u << 10) /* in which the pieces of a packet lie */
 #define STEP_MS 20		/* how long one turn waits while something is waited for */
@@ -34,7 +35,7 @@ void conform_net_packet_text(const struct conform_net_packet *packet, char *text
 void conform_net_loop_init(struct conform_net_loop *loop)
 {
 	static const struct conform_memory_user user = {conform_net_describe, "struct xvhost_packet",
-							"transmitted"};
+							"the headers", "transmitted"};
 	int error;
 
 	memset(loop, 0, sizeof(*loop));
@@ -249,6 +250,19 @@ struct conform_net_packet *conform_net_free(struct conform_net_queue *queue)
 	return oldest;
 }
 
+/* place_headers - the first piece, which is not the guest's memory, with room before it for a header of the backend's. */
+static void place_headers(struct conform_net_packet *packet, struct iovec *iov, const uint8_t *content,
+			  uint32_t bytes)
+{
+	uint8_t *headers = packet->arena.scratch + XVHOST_NET_HEADROOM_BYTES;
+
+	assert(bytes <= XVHOST_NET_HEADER_BYTES);
+	memset(packet->arena.scratch, UNUSED, packet->arena.scratch_bytes);
+	memcpy(headers, content, bytes);
+	memcpy(packet->headers, headers, sizeof(packet->headers));
+	iov[0] = (struct iovec){headers, bytes};
+}
+
 /* place_pieces - so that the last one ends where the memory ends. */
 static void place_pieces(const struct conform_net_packet *packet, struct iovec *iov, const uint8_t *content,
 			 const uint32_t *pieces, uint32_t count, uint32_t gap)
@@ -276,14 +290,15 @@ void conform_net_make(struct conform_net_packet *packet, const struct xvhost_pac
 
 	assert(!packet->live && count >= 1 && count <= XVHOST_NET_IOVECS_MAX);
 	if (!packet->has_arena) {
-		conform_arena_take(&packet->arena, 0);
+		conform_arena_take(&packet->arena, XVHOST_NET_HEADROOM_BYTES + XVHOST_NET_HEADER_BYTES);
 		conform_net_packets[packet->arena.number] = packet;
 		packet->has_arena = true;
 		packet->arena.data_used = DATA_BYTES;
 	}
 	conform_arena_access(&packet->arena, CONFORM_OPEN_ALL);
 	iov = conform_arena_iov(&packet->arena, count);
-	place_pieces(packet, iov, content, pieces, count, gap);
+	place_headers(packet, iov, content, pieces[0]);
+	place_pieces(packet, iov + 1, content + pieces[0], pieces + 1, count - 1, gap);
 	packet->number = ++queue->loop->made;
 	packet->given = *described;
 	packet->given.queue = &queue->seen;

@@ -3,7 +3,7 @@
  * net_loop.h - queues of network cards, their packets, and the thread that waits for what they start
  *
  * Theory of operation: as loop.h has it for disks. A packet that is given to the backend lies in an arena (memory.h), which
- * can only be read until it is transmitted and not at all afterwards. What the backend has for the guest is looked at when the host
+ * can only be read until it is transmitted and not at all afterwards. Its headers and the room before them, which can be written, are compared. What the backend has for the guest is looked at when the host
  * takes it, and once more before it is given back, at the end of the loop's turn. What is wrong ends the process by conform_broken().
  */
 #ifndef CONFORM_NET_LOOP_H
@@ -51,9 +51,10 @@ struct conform_net_packet {
 	struct conform_net_queue *queue;
 	struct conform_arena arena;
 	bool has_arena;
-	bool live;		    /* the backend has it */
-	uint64_t number;	    /* of all that were made, from 1 */
-	struct xvhost_packet given; /* as it was given */
+	bool live;				  /* the backend has it */
+	uint64_t number;			  /* of all that were made, from 1 */
+	struct xvhost_packet given;		  /* as it was given, with ... */
+	uint8_t headers[XVHOST_NET_HEADER_BYTES]; /* ... its first bytes */
 };
 
 /* A packet for the guest that the host has taken. */
@@ -120,8 +121,8 @@ void conform_net_queue_stop(struct conform_net_queue *queue);
 struct conform_net_packet *conform_net_free(struct conform_net_queue *queue);
 
 /*
- * conform_net_make - put content into a free packet, in `count` pieces, one behind the other, each as far from the one before as
- * `gap` says. `described` has all of the packet but its memory.
+ * conform_net_make - put content into a free packet, in `count` pieces, the first of which has all headers; the others lie one behind
+ * the other, each as far from the one before as `gap` says. `described` has all of the packet but its memory.
  */
 void conform_net_make(struct conform_net_packet *packet, const struct xvhost_packet *described,
 		      const uint8_t *content, const uint32_t *pieces, uint32_t count, uint32_t gap);

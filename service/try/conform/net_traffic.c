@@ -30,17 +30,13 @@ static uint32_t random_below(struct conform_traffic *traffic, uint32_t limit)
 	return (uint32_t)(traffic->random >> 33) % limit;
 }
 
-/* cut - a packet into pieces: the first has what is not the guest's memory, and sometimes all. Returns their number. */
+/* cut - a packet into pieces: the first has what is not the guest's memory. Returns their number. */
 static uint32_t cut(struct conform_traffic *traffic, uint32_t length, uint32_t pieces[XVHOST_NET_IOVECS_MAX])
 {
 	uint32_t count = 1, left;
 
 	pieces[0] = length < XVHOST_NET_HEADER_BYTES ? length : XVHOST_NET_HEADER_BYTES;
 	left = length - pieces[0];
-	if (left > 0 && random_below(traffic, 8) == 0) {
-		pieces[0] = length;
-		left = 0;
-	}
 	while (left > 0) {
 		uint32_t more = traffic->pieces_max - count;
 		uint32_t piece = more > 1 ? 1 + random_below(traffic, 2 * left / more + 1) : left;
