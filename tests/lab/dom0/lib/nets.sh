@@ -286,3 +286,64 @@ net_converse()
 	printf '{"from": "%s", "to": "%s", "tcp": %s, "tcp_back": %s, "udp": %s, "udp_back": %s}\n' "$from" "$to" "$there" "$back" \
 		"$udp_there" "$udp_back"
 }
+
+# ---- a stream that goes on ----
+
+NET_STREAM_BYTES=50003 # an odd number
+declare -A NET_STREAM  # by its port: where from, where to, the jobs there
+
+# net_stream_begin PORT FROM TO ADDRESS: sends the same random bytes by TCP to this address again and again, until net_stream_end.
+net_stream_begin()
+{
+	local -; set +x
+	local port=$1 from=$2 to=$3 address=$4 NET_JOB receiver
+
+	net_begin "$to" "busybox nc -l -p $port >/run/net-stream-$port.came && sha256sum </run/net-stream-$port.came"
+	receiver=$NET_JOB
+	net_listens "$to" "$port"
+	net_begin "$from" "file=/run/net-stream-$port all=()
+		rm -f \$file.stop && head -c $NET_STREAM_BYTES /dev/urandom >\$file && exec 8<> <(:) 9>/dev/tcp/$address/$port || exit 1
+		until [[ -e \$file.stop ]]; do
+			cat \$file >&9 || exit 1
+			all+=(\$file)
+			read -rt 0.1 -u 8
+		done
+		exec 9>&-
+		cat \${all[@]} | sha256sum"
+	NET_STREAM[$port]="$from $to $NET_JOB $receiver"
+}
+
+# net_stream_came PORT: prints how many bytes have come.
+net_stream_came()
+{
+	local -; set +x
+	local to
+
+	read -r _ to _ <<<"${NET_STREAM[$1]}"
+	net_run "$to" "stat -c %s /run/net-stream-$1.came"
+}
+
+# net_stream_goes_on PORT SECONDS: waits until more has come than now; fails if nothing does in time.
+net_stream_goes_on()
+{
+	local -; set +x
+	local before
+
+	before=$(net_stream_came "$1")
+	holds_within "$2" "[[ \$(net_stream_came $1) -gt $((before + 2 * NET_STREAM_BYTES)) ]]" ||
+		fail "within $2 s the stream by port $1 does not go on"
+}
+
+# net_stream_end PORT: the end. What came is what was sent. Prints how many bytes.
+net_stream_end()
+{
+	local -; set +x
+	local from to sender receiver sent came
+
+	read -r from to sender receiver <<<"${NET_STREAM[$1]}"
+	net_run "$from" "touch /run/net-stream-$1.stop"
+	sent=$(net_end "$from" "$sender" 60) || fail "the stream by port $1 from $from was broken: $sent"
+	came=$(net_end "$to" "$receiver" 60) || fail "the stream by port $1 did not come to $to: $came"
+	expect_equal "checksum of what came by port $1 from $from to $to" "$sent" "$came"
+	net_stream_came "$1"
+}
