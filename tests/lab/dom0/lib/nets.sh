@@ -56,7 +56,8 @@ net_attach()
 		fail "xl network-attach $1 '$2' ended with status $?: $(tail_line "$log")"
 }
 
-# net_detach NAME DEVID: takes the card away again and waits until nothing of it is left in xenstore.
+# net_detach NAME DEVID: takes the card away again and waits until nothing of it is left in xenstore, nor in the guest: Linux would
+# close the next card of this number instead.
 net_detach()
 {
 	local -; set +x
@@ -67,6 +68,8 @@ net_detach()
 		fail "xl network-detach $1 $2 ended with status $?: $(tail_line "$log")"
 	holds_within 20 "! xenstore-exists /local/domain/0/backend/vif/$domid/$2" ||
 		fail "the card $2 of guest $1 did not go away"
+	guest_run "$1" "for i in \$(seq 150); do [[ -e /sys/bus/xen/devices/vif-$2 ]] || exit 0; sleep 0.1; done; exit 1" ||
+		fail "the guest $1 does not let go of its card $2"
 }
 
 # net_netback_beside: loads xen-netback, which would take every card on the bus, so that it only takes those of net_bind. Once it is
