@@ -35,10 +35,11 @@ step "start xvhostd and the guests, with disks"
 net_config '[network xenbr0]' 'target = tap:bridge=xenbr0' '[memory]' "idle_s = $IDLE_S" 'access = foreign'
 net_bridge xenbr0 10.0.0.1/24
 xvhostd_start
-for name in pv pvh; do
-	GUEST_VIFS=("$(net_vif xvhost xenbr0 00:16:3e:00:00:0$([[ $name == pv ]] && echo 2 || echo 3))")
-	guest_launch $name "$(xvhost_disk xvda rw null:size=64M)" "$(xvhost_disk xvdb ro null:size=64M)"
-done
+disks=("$(xvhost_disk xvda rw null:size=64M)" "$(xvhost_disk xvdb ro null:size=64M)")
+GUEST_VIFS=("$(net_vif xvhost xenbr0 00:16:3e:00:00:02)")
+guest_launch pv "${disks[@]}"
+GUEST_VIFS=("$(net_vif xvhost xenbr0 00:16:3e:00:00:03)")
+guest_launch pvh "${disks[@]}"
 guest_wait_up pv
 guest_wait_up pvh
 net_up pv 10.0.0.2/24
