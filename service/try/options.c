@@ -455,6 +455,8 @@ static error_t parse_load(int key, char *argument, struct argp_state *state)
 /* look_for_target - that what stands behind --conform and --describe is no option; getopt would take one. */
 static void look_for_target(struct argp_state *state)
 {
+	/* argp itself does this later. */
+	state->name = program_invocation_short_name;
 	for (int i = 1; i < state->argc; i++) {
 		const char *next = i + 1 < state->argc ? state->argv[i + 1] : "-";
 

@@ -123,13 +123,34 @@ void backends_each(enum backend_kind kind, const char *directory,
 	free(entries);
 }
 
+/* other_kind - who is refused may have taken one for the other. */
+static enum backend_kind other_kind(enum backend_kind kind)
+{
+	return kind == BACKEND_DISK ? BACKEND_NET : BACKEND_DISK;
+}
+
+/* has_file - is there one to be loaded in the directory? Its path is in `path` then. */
+static bool has_file(enum backend_kind kind, const char *directory, const char *name, char path[PATH_MAX])
+{
+	return directory &&
+	       snprintf(path, PATH_MAX, "%s%s/%s.so", directory, kinds[kind].folder, name) < PATH_MAX &&
+	       access(path, F_OK) == 0;
+}
+
 /* list_backends - a sentence that says which there are. */
 static void list_backends(enum backend_kind kind, const char *directory, const char *name,
 			  char text[ERROR_TEXT_MAX])
 {
 	struct name_list list = {.text = text, .separator = ""};
+	enum backend_kind other = other_kind(kind);
+	char path[PATH_MAX];
 
-	snprintf(text, ERROR_TEXT_MAX, "no %s is called '%s'; there are: ", kinds[kind].noun, name);
+	if (find_built_in(other, name) || has_file(other, directory, name, path))
+		snprintf(text, ERROR_TEXT_MAX,
+			 "no %s is called '%s', but one of %s is; there are: ", kinds[kind].noun, name,
+			 kinds[other].devices);
+	else
+		snprintf(text, ERROR_TEXT_MAX, "no %s is called '%s'; there are: ", kinds[kind].noun, name);
 	backends_each(kind, directory, append_name, &list);
 	if (list.separator[0] == '\0')
 		snprintf(text, ERROR_TEXT_MAX, "no %s is called '%s'; none is built in, none is in %s%s",
@@ -141,10 +162,11 @@ static void list_backends(enum backend_kind kind, const char *directory, const c
 static int load(enum backend_kind kind, const char *path, const char *name,
 		const struct backend_head **backend, char text[ERROR_TEXT_MAX])
 {
-	const struct backends *its = &kinds[kind];
+	const struct backends *its = &kinds[kind], *other = &kinds[other_kind(kind)];
 	const struct backend_head *(*entry)(void);
 	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	int error = -ELIBBAD;
+	bool is_other;
 
 	if (!library) {
 		/* What dlerror says begins with the path. */
@@ -156,9 +178,11 @@ static int load(enum backend_kind kind, const char *path, const char *name,
 		return -ELIBBAD;
 	}
 	*(void **)&entry = dlsym(library, its->symbol);
+	is_other = dlsym(library, other->symbol);
 	if (!entry)
-		snprintf(text, ERROR_TEXT_MAX, "%.300s is no %s: it has no %s (see %s)", path, its->noun,
-			 its->symbol, its->macro);
+		snprintf(text, ERROR_TEXT_MAX, "%.300s is no %s: it has no %s (see %s)%s%s", path, its->noun,
+			 its->symbol, its->macro, is_other ? ", but is one of " : "",
+			 is_other ? other->devices : "");
 	else
 		error = backend_table_adopt(kind, entry(), path, backend, text);
 	if (error == 0 && name && strcmp((*backend)->name, name) != 0) {
@@ -192,10 +216,7 @@ static int find_new(enum backend_kind kind, const char *directory, const char *n
 
 	if (built_in)
 		return backend_table_adopt(kind, built_in, name, backend, text);
-	if (directory &&
-	    snprintf(path, sizeof(path), "%s%s/%s.so", directory, kinds[kind].folder, name) <
-		    (int)sizeof(path) &&
-	    access(path, F_OK) == 0)
+	if (has_file(kind, directory, name, path))
 		return load(kind, path, name, backend, text);
 	list_backends(kind, directory, name, text);
 	return -ENOENT;

@@ -146,15 +146,16 @@ START_TEST(kinds_are_apart)
 
 	put("net-quiet.so", "net/net-quiet.so");
 	put("watching.so", "watching.so");
-	refused("watching", -ENOENT, "no net backend is called 'watching'; there are: ");
+	refused("watching", -ENOENT, "no net backend is called 'watching', but one of disks is; there are: ");
 	refused("watching", -ENOENT, "net-quiet");
-	refused("file", -ENOENT, "no net backend is called 'file'");
+	refused("file", -ENOENT, "no net backend is called 'file', but one of disks is; there are: ");
 	ck_assert_int_eq(backends_find(folder, "net-quiet", &disk, text), -ENOENT);
 	ck_assert_int_eq(backends_find(folder, "watching", &disk, text), 0);
 	/* A file that lies at the other kind's place. */
 	put("watching.so", "net/disk.so");
 	refused("disk", -ELIBBAD,
-		"net/disk.so is no net backend: it has no xvhost_net_backend_entry (see XVHOST_NET_BACKEND)");
+		"net/disk.so is no net backend: it has no xvhost_net_backend_entry (see XVHOST_NET_BACKEND), "
+		"but is one of disks");
 	put("net-quiet.so", "card.so");
 	ck_assert_int_eq(backends_find(folder, "card", &disk, text), -ELIBBAD);
 	ck_assert_msg(strstr(text, "card.so is no backend: it has no xvhost_disk_backend_entry"), "%s", text);
