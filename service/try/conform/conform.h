@@ -3,22 +3,39 @@
  * conform.h - does a backend keep the promises of backend.h?
  *
  * Theory of operation: each promise is a small program that uses the backend as the worker would, but with a host
- * (struct xvhost_host) that looks at every call. It runs in a process of its own, so that a backend that crashes
+ * (struct xvhost_host, struct xvhost_net_host) that looks at every call. It runs in a process of its own, so that a backend that crashes
  * or hangs has broken one promise, and the next is looked at all the same. In that process the main thread is the
  * control thread, and another one is the loop thread. The first thing that is seen to be wrong ends it, and is
  * told with its values.
  *
- *	conform.c		the list, the processes, what is printed
- *	conform_report.*	what a process says of itself, in memory that outlives it
- *	conform_context.*	the two threads of a process, and the disk that is tried
- *	conform_disk.*		opening and closing a disk and those below it
- *	conform_memory.*	requests' memory, which faults when it is touched at the wrong time
- *	conform_loop.*		queues and requests, and the thread that waits for what they start
- *	conform_host.*		the host's functions for the loop thread, and calls of the backend
- *	conform_image.*		what was written where; random requests that are verified
- *	conform_target.*	a target string with one parameter changed
- *	conform_usage.*		what a process holds: descriptors, threads, memory
- *	requests.c, data.c, errors.c, life.c, parameters.c
+ *	conform.c		the processes, what is printed
+ *	list.*			the promises of disk backends, and those of net backends
+ *	report.*		what a process says of itself, in memory that outlives it
+ *	context.*		the two threads of a process, and the disk that is tried
+ *	call.*			calls of a backend, which must not block
+ *	memory.*		requests' and packets' memory, which faults when it is touched at the wrong time
+ *	target.*		a target string with one parameter changed
+ *	usage.*			what a process holds: descriptors, threads, memory
+ *	parameters.c		the promises that disks and network cards have in common
+ *
+ * For disks:
+ *
+ *	disk.*			opening and closing a disk and those below it
+ *	loop.*			queues and requests, and the thread that waits for what they start
+ *	host.*, watch.*		the host's functions for the loop thread, and calls of the backend
+ *	image.*			what was written where; random requests that are verified
+ *	requests.c, data.c, errors.c, life.c
+ *				the promises themselves
+ *
+ * For network cards:
+ *
+ *	card.*, net_context.*	opening and closing a card
+ *	net_loop.*		queues and packets, and the thread that waits for what they start
+ *	net_host.*, net_watch.*	the host's functions for the loop thread
+ *	net_check.*		what a backend has for the guest
+ *	net_call.*		calls of the backend
+ *	net_traffic.*		packets of the guest, and those of them that come back
+ *	net_packets.c, net_life.c
  *				the promises themselves
  *
  * The disk is written to: what it held before is lost.
