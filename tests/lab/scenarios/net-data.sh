@@ -41,7 +41,7 @@ net_transfer dom0 pv 10.0.0.2 4
 net_transfer dom0 pvh 10.0.0.3 4
 
 step "a card by Xen's script vif-bridge comes and goes, while another is in use"
-net_begin pvh "ping -q -c 1000000 10.0.0.1"
+net_begin pvh 'echo $BASHPID >/run/ping.pid; exec busybox ping -q -c 1000000 10.0.0.1'
 net_attach pvh "$(net_vif xvhost-bridge xenbr1 00:16:3e:00:00:04)"
 net_up pvh 10.0.1.2/24 00:16:3e:00:00:04
 net_ping pvh 10.0.1.1 1 $NET_PING_MAX
@@ -50,7 +50,7 @@ interface=vif$(guest_domid pvh).1
 [[ -e /sys/class/net/xenbr1/brif/$interface ]] || fail "$interface is not in xenbr1"
 net_detach pvh 1
 wait_until 10 "[[ ! -e /sys/class/net/$interface ]]"
-guest_run pvh 'pkill -INT ping'
+guest_run pvh 'kill -INT $(</run/ping.pid)'
 net_end pvh "$NET_JOB" 20 >/var/log/lab/ping.log || fail "the other card was disturbed: no answers"
 read -r sent came < <(sed -nE 's/^([0-9]+) packets transmitted, ([0-9]+) packets received.*/\1 \2/p' /var/log/lab/ping.log)
 # The last may have been under way.
