@@ -35,7 +35,7 @@ printf '[disk]\nmax_queues = 2\n' >/etc/xvhost/xvhost.conf
 xvhostd_start
 for name in old new oldkept newkept; do
 	truncate -s 64M /srv/$name.img
-	[[ $name == *kept ]] && target=memory=grant, || target=
+	[[ $name == *kept ]] && target=memory=grant, || target=memory=foreign,
 	[[ $name == *kept ]] ||
 		GUEST[$name.cmdline]='xen_blkfront.max_indirect_segments=256 xen_blkfront.max_ring_page_order=4 xen_blkfront.max_queues=2'
 	guest_launch $name "$(xvhost_disk xvda rw "${target}file:path=/srv/$name.img")"
