@@ -19,7 +19,7 @@ truncate -s %512 /srv/module.img
 xvhostd_start
 for name in good pv pvh; do
 	guest_launch $name "$(xvhost_disk xvda rw memory=foreign,file:path=/srv/$name.img)" \
-		"$(xvhost_disk xvdb ro file:path=/srv/module.img)"
+		"$(xvhost_disk xvdb ro memory=foreign,file:path=/srv/module.img)"
 done
 for name in good pv pvh; do
 	guest_wait_up $name
