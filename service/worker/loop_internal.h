@@ -152,6 +152,13 @@ static inline uint64_t submissions_tag(enum completion_type type)
 	return (uint64_t)type << 56;
 }
 
+/* submissions_time - nanoseconds, as io_uring wants them. */
+static inline struct __kernel_timespec submissions_time(uint64_t nanoseconds)
+{
+	return (struct __kernel_timespec){.tv_sec = (int64_t)(nanoseconds / 1000000000),
+					  .tv_nsec = (long long)(nanoseconds % 1000000000)};
+}
+
 /* submissions_entry - an entry for the kernel, which is cleared but for user_data when it is prepared. */
 struct io_uring_sqe *submissions_entry(struct loop *loop);
 

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_S 1000000000u
-
 int loop_nets_init(struct loop *loop)
 {
 	return netif_turn_init(&loop->net_turn, loop->turn.memory, LOOP_NETS_MAX);
@@ -135,8 +133,7 @@ void loop_net_wait(struct xvhost_net_queue *queue, uint32_t number, uint64_t nan
 	if (net->releasing)
 		nanoseconds = 0;
 	netif_set_waiting(queue, number);
-	wait->tv_sec = (int64_t)(nanoseconds / NS_PER_S);
-	wait->tv_nsec = (long long)(nanoseconds % NS_PER_S);
+	*wait = submissions_time(nanoseconds);
 	io_uring_prep_timeout(sqe, wait, 0, 0);
 }
 
@@ -279,8 +276,7 @@ static void wait_for_rate(struct loop *loop, struct loop_net *net)
 	sqe = submissions_entry(loop);
 	net->rate_waiting = true;
 	net->rate_generation = ++loop->rates_waited & GENERATION_MASK;
-	net->rate_wait.tv_sec = (int64_t)(ns / NS_PER_S);
-	net->rate_wait.tv_nsec = (long long)(ns % NS_PER_S);
+	net->rate_wait = submissions_time(ns);
 	io_uring_prep_timeout(sqe, &net->rate_wait, 0, 0);
 	io_uring_sqe_set_data64(sqe,
 				place_of(net, COMPLETION_NET_RATE) | (uint64_t)net->rate_generation << 32);

@@ -247,8 +247,7 @@ void loop_wait(struct xvhost_request *request, uint64_t nanoseconds)
 	if (loop_of(queue)->served[queue->index].releasing)
 		nanoseconds = 0;
 	mine->waiting = true;
-	wait->tv_sec = (int64_t)(nanoseconds / 1000000000);
-	wait->tv_nsec = (long long)(nanoseconds % 1000000000);
+	*wait = submissions_time(nanoseconds);
 	io_uring_prep_timeout(request_sqe(request, COMPLETION_WAIT), wait, 0, 0);
 }
 

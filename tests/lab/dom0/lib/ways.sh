@@ -147,7 +147,7 @@ ways_load()
 	# shellcheck disable=SC2046 # a list of numbers
 	"$WAYS_TOOLS/host-meter" "$(guest_domid "$name")" $# $(ways_processes "$name") >/run/lab/costs &
 	meter=$!
-	guest_run "$name" --timeout "${WAYS_TIMEOUT:-240}" "disk-load data ${jobs[*]}" >/run/lab/loads ||
+	guest_run "$name" --timeout "${WAYS_TIMEOUT:-1200}" "disk-load data ${jobs[*]}" >/run/lab/loads ||
 		fail "disk-load: $(</run/lab/loads)"
 	wait "$meter" || fail "host-meter failed"
 	for word; do
