@@ -200,7 +200,8 @@ START_TEST(comes_and_goes)
 		struct net_load *load = begin(0, 0,
 					      (struct net_load_options){.content = content(14, 65535, round),
 									.depth = LARGE_DEPTH,
-									.quiet_ms = 500});
+									.quiet_ms = 500,
+									.timeout_ms = 500});
 
 		while (net_load_received(load) < 20)
 			usleep(100);
@@ -209,7 +210,9 @@ START_TEST(comes_and_goes)
 		net_load_stop(load);
 		net_load_finish(load, &results[0]);
 		net_load_destroy(load);
-		ck_assert_msg(results[0].error == 0 || results[0].error == -ETIMEDOUT, "%s", results[0].text);
+		/* What the guest that went away has still in its ring is never answered. */
+		ck_assert_msg(results[0].error == 0 || (goes == 0 && results[0].error == -ETIMEDOUT), "%s",
+			      results[0].text);
 		for (uint32_t i = 0; i < 2; i++) {
 			use(i);
 			if (i != goes)
