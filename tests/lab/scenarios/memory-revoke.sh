@@ -3,7 +3,8 @@
 #
 # A guest withdraws grants that are in use, points them at other pages and at frames that are not its own, and makes them
 # read-only, all the time: its requests fail or complete, nothing else. Its worker goes on, its disk can be used afterwards,
-# and another guest has not noticed.
+# and another guest has not noticed. Disks are reached by frames: Linux grants each page anew then. Grants that stay in place would stay
+# redirected when the guest is hostile no more, and what it reads would lie in another page of its own.
 #
 # lab: timeout=700
 # lab: guest=good type=pv memory=128M
