@@ -357,6 +357,8 @@ struct xvhost_disk_backend {
  *
  *	open ------> queue_start ----> transmit, io_done, ready, delivered, room ----> queue_stop ----> close
  *	control      loop              loop                                            loop             control
+ *	  queue_open, before queue_start, and queue_close, after queue_stop: control
+ *	  attend, at any time from open to close: control
  *
  * What the guest sends comes by `transmit`; the backend ends each packet by host->transmitted. What the guest is to get goes by
  * host->receive; the host gives each packet back by `delivered`. In each direction the order of packets is kept.
@@ -484,6 +486,14 @@ struct xvhost_net_host {
 	void (*log)(const struct xvhost_net *net, enum xvhost_log_level level, const char *format, ...)
 		XVHOST_PRINTF(3, 4);
 	void (*fail)(struct xvhost_net *net, const char *format, ...) XVHOST_PRINTF(2, 3);
+
+	/* Since xvhost 0.4. A host without it has a smaller `size`. */
+
+	/*
+	 * link - does the card have a link, so that packets pass as far as the backend can know? It has one until this says something
+	 * else. The guest is told. Control thread, from open, attend, queue_open and queue_close.
+	 */
+	void (*link)(struct xvhost_net *net, bool up);
 };
 
 /* One network card of one guest. The host owns it; it lives from open to the end of close. */
@@ -501,6 +511,11 @@ struct xvhost_net {
 	uint16_t domid;
 	uint16_t reserved[3];
 	void *state; /* the backend's own, for the card */
+
+	/* Since xvhost 0.4. Set by open(): while this descriptor can be read the host calls `attend`, until close. -1, as it is before
+	 * open(): there is none. */
+	int32_t attend_fd;
+	uint32_t reserved_2;
 };
 
 /* One pair of rings of a card. The host owns it; it lives from queue_start to the end of queue_stop. */
@@ -559,6 +574,22 @@ struct xvhost_net_backend {
 
 	/* ready - what came of a watch, as for disks. NULL in a backend that watches nothing. Loop thread. */
 	void (*ready)(struct xvhost_net_queue *queue, uint32_t index, int32_t events);
+
+	/* Since xvhost 0.4. */
+
+	/*
+	 * queue_open, queue_close - optional (NULL): what a queue needs before queue_start and after queue_stop, and a loop thread
+	 * must not wait for. queue_open returns 0 or a negative errno, after which nothing of the queue is called any more. queue_close may
+	 * come without queue_start. Of xvhost_net_host they may call log and link. Control thread; may block.
+	 */
+	int (*queue_open)(struct xvhost_net_queue *queue);
+	void (*queue_close)(struct xvhost_net_queue *queue);
+
+	/*
+	 * attend - net->attend_fd can be read; read it, or this comes again at once. NULL in a backend that sets none. Control thread; keeps
+	 * it from its other work, so it must not take long.
+	 */
+	void (*attend)(struct xvhost_net *net);
 };
 
 /* ---- making a backend known ------------------------------------------------------------------------- */

@@ -44,6 +44,9 @@ struct device_disk {
 struct device_net {
 	uint32_t takes;	     /* from PHASE_OPEN on: XVHOST_NET_... of packets that the guest sends */
 	uint32_t queues_max; /* the same: that the guest may have */
+	bool link;	     /* the same: whether it has one */
+	bool link_shown;     /* the frontend was told so, by this xvhostd: `link_told` */
+	bool link_told;
 	struct message_net_settings settings; /* in PHASE_PUBLISHED: as the worker has them ... */
 	struct message_net_settings wanted;   /* ... and as they were seen at the last look */
 	bool nonsense_told;		      /* that one of them makes no sense is in the log */

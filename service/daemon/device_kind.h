@@ -54,7 +54,7 @@ struct device_kind {
 	/* change - ACTION_CHANGE. */
 	void (*change)(struct device *device, const struct host *host, int64_t now_ms);
 
-	/* resize - ACTION_RESIZE; NULL where look never says so. */
+	/* resize - ACTION_RESIZE: tell the frontend of a disk's size, of a card's link. */
 	void (*resize)(struct device *device, const struct host *host, int64_t now_ms);
 
 	/* answer - a message that only devices of this kind have; NULL: there is none. Returns 0, or -EPROTO if a worker may not say

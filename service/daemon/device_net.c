@@ -244,6 +244,8 @@ static int opened(struct device *device, const struct message *message)
 		return -EPROTO;
 	device->net.takes = opened->takes;
 	device->net.queues_max = opened->queues_max;
+	device->net.link = opened->link;
+	device->net.link_shown = false;
 	return 0;
 }
 
@@ -293,6 +295,7 @@ static void look(struct device *device, const struct host *host, struct device_v
 		return;
 	if (view->frontend == XENBUS_CONNECTED || view->frontend == XENBUS_RECONFIGURING)
 		look_at_settings(device, host);
+	view->resized = !device->net.link_shown || device->net.link_told != device->net.link;
 	view->changed = !same_settings(&device->net.wanted, &device->net.settings);
 }
 
@@ -308,6 +311,18 @@ static uint32_t queues_max(const struct device *device, const struct host *host)
 	uint32_t ours = host->config->net_max_queues;
 
 	return device->net.queues_max < ours ? device->net.queues_max : ours;
+}
+
+static const char *link_text(const struct device *device)
+{
+	return device->net.link ? "1" : "0";
+}
+
+/* note_shown - the frontend has been told of the link. */
+static void note_shown(struct device *device)
+{
+	device->net.link_shown = true;
+	device->net.link_told = device->net.link;
 }
 
 static bool offer(struct device *device, const struct host *host, int64_t now_ms)
@@ -326,15 +341,18 @@ static bool offer(struct device *device, const struct host *host, int64_t now_ms
 		{"feature-split-event-channels", "1"},
 		{"feature-xdp-headroom", "1"},
 		{"multi-queue-max-queues", queues},
-		{"carrier", "1"},
+		{"carrier", link_text(device)},
 		{"xvhost-status", "ready"},
 		{"hotplug-error", NULL},
 		{NULL, NULL},
 	};
 
 	snprintf(queues, sizeof(queues), "%" PRIu32, queues_max(device, host));
-	return device_write_nodes(device, host, nodes, sizeof(nodes) / sizeof(nodes[0]), XENBUS_INIT_WAIT,
-				  now_ms);
+	if (!device_write_nodes(device, host, nodes, sizeof(nodes) / sizeof(nodes[0]), XENBUS_INIT_WAIT,
+				now_ms))
+		return false;
+	note_shown(device);
+	return true;
 }
 
 static int read_rings(struct device *device, const struct host *host, struct message *message,
@@ -382,11 +400,40 @@ static void change(struct device *device, const struct host *host, int64_t now_m
 		    device->net.settings.multicast_control ? "on" : "off", device->net.settings.xdp_headroom);
 }
 
+/* The state is written again as it is, so that who watches it looks; Linux's frontend then tells the network where it is. */
+static void resize(struct device *device, const struct host *host, int64_t now_ms)
+{
+	bool first = !device->net.link_shown;
+	struct node nodes[] = {
+		{"carrier", link_text(device)},
+		{NULL, NULL},
+	};
+
+	if (!device_write_nodes(device, host, nodes, sizeof(nodes) / sizeof(nodes[0]), device->state_seen,
+				now_ms))
+		return;
+	note_shown(device);
+	if (!first)
+		log_limited(&device->log_limit, LOG_LEVEL_INFO, "%s: the card has %s link now", device->name,
+			    device->net.link ? "a" : "no");
+}
+
+/* report_link - MESSAGE_LINK. */
+static int report_link(struct device *device, const struct message_net_link *report)
+{
+	if (device->phase == PHASE_NONE || device->phase == PHASE_OPENING)
+		return -EPROTO;
+	device->net.link = report->up;
+	return 0;
+}
+
 /* answer - MESSAGE_CHANGED: the settings hold, so the frontend may be told. */
 static int answer(struct device *device, const struct host *host, struct message *message, int64_t now_ms)
 {
 	(void)host;
 	(void)now_ms;
+	if (message->type == MESSAGE_LINK)
+		return report_link(device, &message->net_link);
 	if (message->type != MESSAGE_CHANGED || device->phase != PHASE_CHANGING)
 		return -EPROTO;
 	device->answer_deadline_ms = 0;
@@ -411,5 +458,6 @@ const struct device_kind device_kind_net = {
 	.read_rings = read_rings,
 	.publish = publish,
 	.change = change,
+	.resize = resize,
 	.answer = answer,
 };

@@ -53,7 +53,7 @@ struct device_view {
 	bool released; /* not ours, or not any more: the worker's part of it is given up, its nodes stay */
 	bool may_open; /* not so soon after a failure */
 	bool told;     /* the toolstack has seen the failure to open, or has had its time to do so */
-	bool resized;  /* with PHASE_PUBLISHED: the frontend was told of another size */
+	bool resized;  /* with PHASE_PUBLISHED: the frontend was told of another size, or of another link */
 	bool changed; /* something is wanted otherwise than the worker was told: the drive's medium, a card's settings */
 	bool held;	   /* the toolstack's script must have been there before state 4, and was not */
 	bool may_remove;   /* the directory is ours to remove, and the toolstack had its time to see 6 */

@@ -133,6 +133,11 @@ static int next_message(struct worker_thread *worker, int timeout_ms, struct mes
 			 message->resized.size_bytes);
 		return 0;
 	}
+	if (message->type == MESSAGE_LINK) {
+		log_info("the card of device %" PRIu32 " has %s link now", message->device_id,
+			 message->net_link.up ? "a" : "no");
+		return 0;
+	}
 	if (message->type != MESSAGE_BROKEN)
 		return 1;
 	note_broken(worker, message);

@@ -7,7 +7,7 @@
  * version. xvhostd asks, the worker answers each question exactly once and in its own time; questions about
  * different devices may be answered out of order, for one device xvhostd waits for an answer before it asks again. A device is a
  * disk (vbd) or a network card (vif).
- * The worker also reports a device that broke, or a disk that has another size. When the socket closes, the other side is gone: the
+ * The worker also reports a device that broke, a disk that has another size, and a card whose link has come or gone. When the socket closes, the other side is gone: the
  * worker then finishes what it has taken and ends.
  *
  *	xvhostd			worker
@@ -17,6 +17,7 @@
  *			<-	CONNECTED
  *			<-	BROKEN		while connected: nothing more is taken from a ring, and why
  *			<-	RESIZED		a disk, while open: it has another size
+ *			<-	LINK		a card, while open: it has a link now, or none
  *	CHANGE		->			while connected. A disk: answer what was taken, close the backend, open another one. A
  *						card: other settings
  *			<-	CHANGED		a card: they hold for all that comes now
@@ -82,6 +83,7 @@ enum message_type {
 	MESSAGE_RESIZED,
 	MESSAGE_CHANGE,
 	MESSAGE_CHANGED,
+	MESSAGE_LINK,
 	MESSAGE_TYPES, /* none: one more than the last */
 };
 
@@ -171,6 +173,12 @@ struct message_net_opened {
 	char text[ERROR_TEXT_MAX];
 	uint32_t takes;	     /* XVHOST_NET_...: of packets that the guest sends */
 	uint32_t queues_max; /* 1 to NET_QUEUES_MAX */
+	bool link;
+};
+
+/* Reports: whether the card has a link from now on. */
+struct message_net_link {
+	bool up;
 };
 
 /* A pair of rings, as the frontend describes them. */
@@ -215,6 +223,7 @@ struct message {
 		struct message_net_opened net_opened;	  /* OPENED of a card */
 		struct message_net_connect net_connect;	  /* CONNECT of a card */
 		struct message_net_settings net_settings; /* CHANGE of a card */
+		struct message_net_link net_link;
 	};
 };
 

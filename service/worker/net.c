@@ -44,6 +44,11 @@ static void host_fail(struct xvhost_net *seen, const char *format, ...)
 	va_end(arguments);
 }
 
+static void host_link(struct xvhost_net *seen, bool up)
+{
+	net_of(seen)->link = up;
+}
+
 static const struct xvhost_net_host host = {
 	.size = sizeof(host),
 	.abi = XVHOST_BACKEND_ABI,
@@ -56,6 +61,7 @@ static const struct xvhost_net_host host = {
 	.watch = loop_net_watch,
 	.log = host_log,
 	.fail = host_fail,
+	.link = host_link,
 };
 
 /* ---- open and close ---- */
@@ -91,6 +97,9 @@ static int check_properties(const struct net *net, char text[ERROR_TEXT_MAX])
 		snprintf(text, ERROR_TEXT_MAX,
 			 "backend %s wants %" PRIu32 " operations for each queue, at most %u are given",
 			 net->backend->name, properties->operations, NETIF_OPERATIONS_MAX);
+	else if (net->seen.attend_fd >= 0 && !net->backend->attend)
+		snprintf(text, ERROR_TEXT_MAX, "backend %s has a descriptor to attend to, but no 'attend'",
+			 net->backend->name);
 	else if (properties->mtu_max > 0 && properties->mtu_max < net->seen.mtu)
 		snprintf(text, ERROR_TEXT_MAX, "the mtu is %" PRIu32 ", backend %s can have at most %" PRIu32,
 			 net->seen.mtu, net->backend->name, properties->mtu_max);
@@ -120,7 +129,7 @@ static int open_backend(struct net *net, char text[ERROR_TEXT_MAX])
 static void begin(struct net *net, const struct guest *guest, uint32_t device_id,
 		  const struct message_net_open *asked)
 {
-	*net = (struct net){.device_id = device_id, .settings = asked->settings};
+	*net = (struct net){.device_id = device_id, .settings = asked->settings, .link = true};
 	snprintf(net->name, sizeof(net->name), "guest %u vif %" PRIu32, guest->domid, device_id);
 	memcpy(net->interface, asked->interface, NET_NAME_MAX - 1);
 	memcpy(net->bridge, asked->bridge, NET_NAME_MAX - 1);
@@ -133,6 +142,7 @@ static void begin(struct net *net, const struct guest *guest, uint32_t device_id
 		.bridge = net->bridge[0] ? net->bridge : NULL,
 		.queues = (uint16_t)asked->queues_max,
 		.domid = guest->domid,
+		.attend_fd = -1,
 	};
 	memcpy(net->seen.mac, asked->mac, sizeof(net->seen.mac));
 }
@@ -159,6 +169,7 @@ void net_open(struct net *net, const struct guest *guest, uint32_t device_id,
 	answer->takes = net->properties.flags;
 	answer->queues_max = queues_max > 0 && queues_max < asked->queues_max ? queues_max
 									      : asked->queues_max;
+	answer->link = net->link_told = net->link;
 	log_info("%s: opened %s", net->name, asked->target);
 }
 
@@ -170,6 +181,21 @@ void net_close(struct net *net)
 	net->config = NULL;
 	net->state = NET_FREE;
 	log_info("%s: closed", net->name);
+}
+
+/* ---- the link ---- */
+
+void net_attend(struct net *net)
+{
+	net->backend->attend(&net->seen);
+}
+
+bool net_link_changed(struct net *net)
+{
+	bool changed = net->state != NET_FREE && net->link != net->link_told;
+
+	net->link_told = net->link;
+	return changed;
 }
 
 /* ---- connect and disconnect ---- */
@@ -200,6 +226,8 @@ static void unmap_rings(const struct net_queue *queue)
 static void disconnect_queue(struct net *net, const struct guest *guest, struct net_queue *queue)
 {
 	unbind_ports(net, guest, queue);
+	if (net->backend->queue_close)
+		net->backend->queue_close(netif_seen(queue->queue));
 	netif_queue_free(queue->queue);
 	loop_net_destroy(queue->net);
 	/* Queues are told apart by these, and another one's may come to lie here. */
@@ -288,6 +316,18 @@ static int choose_memory(struct net *net, const struct guest *guest, uint32_t in
 	return error;
 }
 
+/* open_queue - have the backend do what a queue needs before it is served. */
+static int open_queue(const struct net *net, const struct net_queue *queue, uint32_t index,
+		      char text[ERROR_TEXT_MAX])
+{
+	int error = net->backend->queue_open ? net->backend->queue_open(netif_seen(queue->queue)) : 0;
+
+	if (error < 0)
+		snprintf(text, ERROR_TEXT_MAX, "backend %s can't open queue %" PRIu32 ": %s",
+			 net->backend->name, index, strerror(-error));
+	return error;
+}
+
 /* make_queue - over rings that are mapped, and ports that are bound. */
 static int make_queue(struct net *net, const struct message_net_connect *asked, uint32_t index, bool cached,
 		      char text[ERROR_TEXT_MAX])
@@ -319,9 +359,16 @@ static int make_queue(struct net *net, const struct message_net_connect *asked, 
 		if (error < 0)
 			loop_net_destroy(queue->net);
 	}
-	if (error < 0)
+	if (error < 0) {
 		snprintf(text, ERROR_TEXT_MAX, "can't serve the rings: %s",
 			 error == -EPROTO ? "their counters are not possible" : strerror(-error));
+		return error;
+	}
+	error = open_queue(net, queue, index, text);
+	if (error < 0) {
+		netif_queue_free(queue->queue);
+		loop_net_destroy(queue->net);
+	}
 	return error;
 }
 

@@ -45,6 +45,8 @@ struct net {
 	uint32_t released;		/* of them, which loops have let go of */
 	uint32_t changed;		/* of them, whose loops have the settings that were asked for last */
 	bool broken;			/* since it was connected, and reported */
+	bool link;			/* the backend says that there is one */
+	bool link_told;			/* what xvhostd was told of it last */
 	char fail_text[ERROR_TEXT_MAX]; /* what the backend said of its open() */
 	struct log_limit limit;
 };
@@ -56,6 +58,12 @@ void net_open(struct net *net, const struct guest *guest, uint32_t device_id,
 /* net_connect - map the rings, bind the event channels, give the queues to their loops; fills the answer. */
 void net_connect(struct net *net, struct guest *guest, const struct message_net_connect *asked,
 		 struct message_error *answer);
+
+/* net_attend - its backend's descriptor, seen.attend_fd, can be read. */
+void net_attend(struct net *net);
+
+/* net_link_changed - true if there is something to tell xvhostd of its link, which is told then. */
+bool net_link_changed(struct net *net);
 
 /* net_begin_change - ask the loops of a connected card for other settings. */
 void net_begin_change(struct net *net, const struct message_net_settings *settings);

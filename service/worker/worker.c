@@ -405,6 +405,21 @@ static void read_events(struct worker *worker, struct loop *loop)
 	}
 }
 
+/* tell_links - of cards whose links have come or gone. */
+static void tell_links(struct worker *worker)
+{
+	for (uint32_t i = 0; i < NETS_MAX; i++) {
+		struct net *net = &worker->nets[i];
+		struct message message = {
+			.type = MESSAGE_LINK, .class = DEVICE_NET, .device_id = net->device_id};
+
+		if (!net_link_changed(net))
+			continue;
+		message.net_link.up = net->link;
+		answer(worker, &message);
+	}
+}
+
 /* ---- sizes of disks ---- */
 
 static int64_t now_ms(void)
@@ -488,26 +503,48 @@ static bool close_disks(struct worker *worker)
 	return none;
 }
 
+/* Where things are among what the control thread waits for. poll() leaves out what has descriptor -1. */
+enum {
+	POLLED_SOCKET,
+	POLLED_NETS,
+	POLLED_LOOPS = POLLED_NETS + NETS_MAX,
+	POLLED_MAX = POLLED_LOOPS + GUEST_LOOPS_MAX,
+};
+
+/* prepare - all that there is to wait for. */
+static void prepare(const struct worker *worker, struct pollfd polled[POLLED_MAX])
+{
+	for (uint32_t i = 0; i < POLLED_MAX; i++)
+		polled[i] = (struct pollfd){.fd = -1, .events = POLLIN};
+	if (!worker->stopping)
+		polled[POLLED_SOCKET].fd = worker->socket;
+	for (uint32_t i = 0; i < NETS_MAX; i++)
+		if (worker->nets[i].state != NET_FREE)
+			polled[POLLED_NETS + i].fd = worker->nets[i].seen.attend_fd;
+	for (uint32_t i = 0; i < worker->guest.loop_count; i++)
+		polled[POLLED_LOOPS + i].fd = loop_event_fd(worker->guest.loops[i].loop);
+}
+
 static void serve(struct worker *worker)
 {
-	struct pollfd polled[1 + GUEST_LOOPS_MAX];
+	struct pollfd polled[POLLED_MAX];
 
 	while (!worker->failed) {
-		uint32_t loops = worker->guest.loop_count;
-
 		if (worker->stopping && close_disks(worker) & close_nets(worker))
 			return;
-		polled[0] = (struct pollfd){.fd = worker->stopping ? -1 : worker->socket, .events = POLLIN};
-		for (uint32_t i = 0; i < loops; i++)
-			polled[1 + i] = (struct pollfd){.fd = loop_event_fd(worker->guest.loops[i].loop),
-							.events = POLLIN};
-		if (poll(polled, 1 + loops, measure_in_time(worker)) < 0)
+		prepare(worker, polled);
+		if (poll(polled, POLLED_MAX, measure_in_time(worker)) < 0)
 			continue;
-		for (uint32_t i = 0; i < loops; i++)
-			if (polled[1 + i].revents)
+		/* Before anything that closes a card. */
+		for (uint32_t i = 0; i < NETS_MAX; i++)
+			if (polled[POLLED_NETS + i].revents)
+				net_attend(&worker->nets[i]);
+		for (uint32_t i = 0; i < worker->guest.loop_count; i++)
+			if (polled[POLLED_LOOPS + i].revents)
 				read_events(worker, worker->guest.loops[i].loop);
-		if (polled[0].revents && !worker->stopping)
+		if (polled[POLLED_SOCKET].revents && !worker->stopping)
 			read_socket(worker);
+		tell_links(worker);
 	}
 }
 

@@ -25,6 +25,7 @@ uint32_t fake_net_received_count;
 struct xvhost_net_properties fake_net_properties;
 char fake_net_text[ERROR_TEXT_MAX];
 uint32_t fake_net_logged;
+bool fake_net_link;
 
 static const struct xvhost_net_backend *backend;
 
@@ -204,6 +205,12 @@ static void host_fail(struct xvhost_net *card, const char *format, ...)
 	va_end(arguments);
 }
 
+static void host_link(struct xvhost_net *card, bool up)
+{
+	(void)card;
+	fake_net_link = up;
+}
+
 static const struct xvhost_net_host host = {
 	.size = sizeof(host),
 	.abi = XVHOST_BACKEND_ABI,
@@ -216,6 +223,7 @@ static const struct xvhost_net_host host = {
 	.watch = host_watch,
 	.log = host_log,
 	.fail = host_fail,
+	.link = host_link,
 };
 
 /* open_card - this one, whose guest is the next to the card's number. */
@@ -238,7 +246,9 @@ static int open_card(uint32_t card, const char *target, uint16_t queues)
 		.mac = {0, 0x16, 0x3e, 1, 2, (uint8_t)(card + 3)},
 		.queues = queues,
 		.domid = (uint16_t)(card + 1),
+		.attend_fd = -1,
 	};
+	fake_net_link = true;
 	error = backend->open(net, cards[card].config, &properties);
 	pthread_mutex_lock(&lock);
 	fake_net_properties = properties;
@@ -322,6 +332,8 @@ void fake_net_start(uint32_t index, uint32_t takes)
 			  .net = net},
 		.room = UINT32_MAX,
 	};
+	if (backend->queue_open)
+		ck_assert_msg(backend->queue_open(&fake_net_queues[index].queue) == 0, "%s", fake_net_text);
 	ck_assert_msg(backend->queue_start(&fake_net_queues[index].queue) == 0, "%s", fake_net_text);
 }
 
@@ -358,6 +370,8 @@ void fake_net_stop(uint32_t index)
 		ck_assert(!own[index].operating[i]);
 	memset(own[index].watches, 0, sizeof(own[index].watches));
 	backend->queue_stop(&queue->queue);
+	if (backend->queue_close)
+		backend->queue_close(&queue->queue);
 }
 
 void fake_net_transmit(uint32_t index, const struct iovec *pieces, uint32_t count,
@@ -440,6 +454,22 @@ static bool look_at_watches(void)
 	return any;
 }
 
+/* attend - to the cards' descriptors. False: there was nothing. */
+static bool attend(void)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < FAKE_NET_QUEUES; i++) {
+		struct pollfd polled = {.fd = cards[i].open ? cards[i].net.attend_fd : -1, .events = POLLIN};
+
+		if (poll(&polled, 1, 0) <= 0)
+			continue;
+		backend->attend(&cards[i].net);
+		any = true;
+	}
+	return any;
+}
+
 /* deliver - what the host has taken. */
 static void deliver(void)
 {
@@ -460,6 +490,7 @@ void fake_net_run(void)
 		ck_assert_msg(turns < 10000, "this has no end");
 		again = carry_out();
 		again |= look_at_watches();
+		again |= attend();
 		if (taken_count > 0) {
 			deliver();
 			again = true;

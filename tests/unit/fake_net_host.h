@@ -44,6 +44,8 @@ extern struct xvhost_net_properties fake_net_properties;
 extern char fake_net_text[ERROR_TEXT_MAX];
 extern uint32_t fake_net_logged;
 
+extern bool fake_net_link; /* what was said last of the only card's link */
+
 /* fake_net_open - by a target string; a card of so many queues, whose interface is to be called vif1.0. Returns what open did. */
 int fake_net_open(const struct xvhost_net_backend *backend, const char *target, uint16_t queues);
 
@@ -66,7 +68,7 @@ void fake_net_stop(uint32_t index);
 void fake_net_transmit(uint32_t index, const struct iovec *pieces, uint32_t count,
 		       const struct xvhost_packet *shape);
 
-/* fake_net_run - carry out what was started, and what follows from it, until nothing more happens. */
+/* fake_net_run - carry out what was started, and what follows from it, until nothing more happens; have the backend attend. */
 void fake_net_run(void);
 
 /* fake_net_make_room - for so many packets; the backend is told. */

@@ -159,6 +159,23 @@ static void record_settings(const char *what, const struct message_net_settings 
 	       settings->rate_interval_us, settings->multicast_control, settings->xdp_headroom);
 }
 
+static void tell(int fd, const struct message *message)
+{
+	if (send(fd, message, sizeof(*message), MSG_NOSIGNAL) < 0)
+		exit(91);
+}
+
+/* report_link - of the card that the message is about, which stays as it is. */
+static void report_link(int fd, const struct message *message, bool up)
+{
+	struct message report = {.type = MESSAGE_LINK,
+				 .class = DEVICE_NET,
+				 .device_id = message->device_id,
+				 .net_link = {.up = up}};
+
+	tell(fd, &report);
+}
+
 static void open_card(int fd, struct message *message)
 {
 	char *target = target_of_device(DEVICE_NET, message->device_id);
@@ -174,7 +191,10 @@ static void open_card(int fd, struct message *message)
 		exit(3);
 	if (strcmp(target, "silent") == 0)
 		return;
+	if (strcmp(target, "links-early") == 0)
+		report_link(fd, message, true);
 	memset(&message->net_opened, 0, sizeof(message->net_opened));
+	message->net_opened.link = strcmp(target, "no-link") != 0;
 	if (strcmp(target, "bad") == 0) {
 		message->net_opened.error = -ENOENT;
 		snprintf(message->net_opened.text, ERROR_TEXT_MAX, "no such network");
@@ -186,8 +206,7 @@ static void open_card(int fd, struct message *message)
 					 : strcmp(target, "many-queues") == 0 ? NET_QUEUES_MAX + 1
 									      : FAKE_NET_QUEUES;
 	message->type = MESSAGE_OPENED;
-	if (send(fd, message, sizeof(*message), MSG_NOSIGNAL) < 0)
-		exit(91);
+	tell(fd, message);
 }
 
 static void connect_card(int fd, struct message *message)
@@ -218,6 +237,7 @@ static void connect_card(int fd, struct message *message)
 /* serve_card - a message about a card. */
 static void serve_card(int fd, struct message *message)
 {
+	static bool link;
 	const char *target = target_of_device(DEVICE_NET, message->device_id);
 
 	switch (message->type) {
@@ -230,6 +250,9 @@ static void serve_card(int fd, struct message *message)
 	case MESSAGE_CHANGE:
 		record_settings("settings", &message->net_settings);
 		answer(fd, message, MESSAGE_CHANGED, 0, "");
+		link = !link;
+		if (strcmp(target, "no-link") == 0)
+			report_link(fd, message, link);
 		break;
 	case MESSAGE_DISCONNECT:
 		record("disconnect %" PRIu32, message->device_id);

@@ -32,6 +32,8 @@
  *	takes-nothing		opens and connects, but takes neither blank checksums nor large packets
  *	takes-too-much		answers OPEN with an offload that there is not
  *	no-queues, many-queues	answers OPEN with 0 or 9 queues
+ *	no-link			as good, but the card has no link, until it gets one at the first CHANGE, and loses it at the next
+ *	links-early		reports LINK before it answers OPEN
  *
  * What it is asked of cards is written, a line each, to the file that the environment's FAKE_RECORD names, if there is one.
  */

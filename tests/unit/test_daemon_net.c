@@ -465,6 +465,8 @@ static const struct {
 	{"dies-opening", "5", "the worker is gone, it ended with status 3, before it opened the card"},
 	{"takes-too-much", "5",
 	 "the worker is gone, it was ended by signal 9 (Killed), before it opened the card"},
+	{"links-early", "5",
+	 "the worker is gone, it was ended by signal 9 (Killed), before it opened the card"},
 	{"no-queues", "5",
 	 "the worker is gone, it was ended by signal 9 (Killed), before it opened the card"},
 	{"many-queues", "5",
@@ -569,6 +571,37 @@ START_TEST(test_rate_changes)
 	expect("settings: rate 0,0 multicast 0 headroom 0\n");
 	ck_assert_str_eq(backend(3, "state"), "4");
 	ck_assert_str_eq(error_node(3), "(none)");
+	detach(3);
+}
+END_TEST
+
+/* The card gets and loses its link at the worker's changes of other settings. */
+START_TEST(test_link)
+{
+	set_target("no-link");
+	daemon_run_start();
+	attach(3);
+	ck_assert_str_eq(backend(3, "carrier"), "0");
+	set_backend(3, "rate", "1000,20000");
+	turn_until(3, "carrier", "1");
+	set_backend(3, "rate", "2000,20000");
+	turn_until(3, "carrier", "0");
+	ck_assert_str_eq(backend(3, "state"), "4");
+	ck_assert_str_eq(error_node(3), "(none)");
+	detach(3);
+}
+END_TEST
+
+/* What stands there was told by an xvhostd before. */
+START_TEST(test_link_when_started_again)
+{
+	daemon_run_start();
+	attach(3);
+	daemon_run_stop();
+	set_backend(3, "carrier", "0");
+	daemon_run_start();
+	turn_until(3, "carrier", "1");
+	ck_assert_str_eq(backend(3, "state"), "4");
 	detach(3);
 }
 END_TEST
@@ -883,6 +916,8 @@ static void add_tests(TCase *test_case)
 			    sizeof(runtime_failures) / sizeof(runtime_failures[0]));
 	tcase_add_test(test_case, test_bad_frontend);
 	tcase_add_test(test_case, test_rate_changes);
+	tcase_add_test(test_case, test_link);
+	tcase_add_test(test_case, test_link_when_started_again);
 	tcase_add_test(test_case, test_multicast_changes);
 	tcase_add_test(test_case, test_reconfigure);
 	tcase_add_test(test_case, test_storm);

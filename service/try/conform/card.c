@@ -56,6 +56,14 @@ void conform_card_fail(struct xvhost_net *net, const char *format, ...)
 	va_end(arguments);
 }
 
+void conform_card_link(struct xvhost_net *net, bool up)
+{
+	(void)net;
+	(void)up;
+	if (!pthread_equal(pthread_self(), control_thread))
+		conform_broken(CONFORM_THREAD, "link() was called on another thread than the control thread");
+}
+
 /* ---- open and close ---- */
 
 /* configure - find the target's backend and parse its parameters. */
@@ -83,7 +91,8 @@ int conform_card_make(struct conform_card *card, const char *directory, const ch
 			 .interface = "xvhost-conform",
 			 .mac = {0x00, 0x16, 0x3e, 0x00, 0x00, 0x01},
 			 .queues = CONFORM_CARD_QUEUES,
-			 .domid = 1},
+			 .domid = 1,
+			 .attend_fd = -1},
 	};
 	error = configure(card, directory, target);
 	if (error < 0)
@@ -123,6 +132,9 @@ bool conform_card_impossible(const struct conform_card *card, char text[ERROR_TE
 	else if (properties->operations > NETIF_OPERATIONS_MAX)
 		snprintf(text, ERROR_TEXT_MAX, "operations is %" PRIu32 ", at most %u are given",
 			 properties->operations, NETIF_OPERATIONS_MAX);
+	else if (card->seen.attend_fd >= 0 && !card->backend->attend)
+		snprintf(text, ERROR_TEXT_MAX, "attend_fd is %" PRId32 ", but the backend has no attend()",
+			 card->seen.attend_fd);
 	else if (properties->operations > 0 && !card->backend->io_done)
 		snprintf(text, ERROR_TEXT_MAX, "operations is %" PRIu32 ", but the backend has no io_done()",
 			 properties->operations);

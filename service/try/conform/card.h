@@ -39,5 +39,6 @@ uint32_t conform_card_queues(const struct conform_card *card, uint32_t wanted);
 void conform_card_log(const struct xvhost_net *net, enum xvhost_log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void conform_card_fail(struct xvhost_net *net, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void conform_card_link(struct xvhost_net *net, bool up);
 
 #endif

@@ -5,6 +5,7 @@
 #include "try/conform/context.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,16 +20,19 @@ static struct {
 	void (*function)(void *argument);
 	void *argument;
 } control;
+static pthread_mutex_t control_lock = PTHREAD_MUTEX_INITIALIZER; /* of two loop threads, one asks */
 
 static void (*run_promise)(struct conform_context *context);
 
 void conform_on_control(void (*function)(void *argument), void *argument)
 {
+	pthread_mutex_lock(&control_lock);
 	control.function = function;
 	control.argument = argument;
 	sem_post(&control.asked);
 	while (sem_wait(&control.answered) < 0)
 		;
+	pthread_mutex_unlock(&control_lock);
 }
 
 static void *loop_main(void *argument)

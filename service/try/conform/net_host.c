@@ -329,4 +329,5 @@ const struct xvhost_net_host conform_net_host = {
 	.watch = conform_net_watch,
 	.log = conform_card_log,
 	.fail = conform_card_fail,
+	.link = conform_card_link,
 };

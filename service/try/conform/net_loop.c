@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "try/conform/context.h"
 #include "try/conform/net_call.h"
 #include "try/conform/net_host.h"
 #include "try/conform/net_watch.h"
@@ -167,6 +168,42 @@ static struct conform_net_queue **place_of(struct conform_net_loop *loop,
 	return &loop->queues[i];
 }
 
+struct opening {
+	struct conform_net_queue *queue;
+	int error;
+};
+
+static void open_on_control(void *argument)
+{
+	struct opening *opening = argument;
+
+	conform_doing("queue_open() of queue %u", opening->queue->seen.index);
+	opening->error = opening->queue->card->backend->queue_open(&opening->queue->seen);
+	conform_doing(NULL);
+}
+
+static void close_on_control(void *argument)
+{
+	struct conform_net_queue *queue = argument;
+
+	conform_doing("queue_close() of queue %u", queue->seen.index);
+	queue->card->backend->queue_close(&queue->seen);
+	conform_doing(NULL);
+}
+
+/* open_queue - if the backend has something to do for that. */
+static void open_queue(struct conform_net_queue *queue)
+{
+	struct opening opening = {.queue = queue};
+
+	if (!queue->card->backend->queue_open)
+		return;
+	conform_on_control(open_on_control, &opening);
+	if (opening.error != 0)
+		conform_broken(CONFORM_QUEUES, "queue_open() of queue %u returned %s", queue->seen.index,
+			       conform_error_name(opening.error));
+}
+
 void conform_net_queue_start(struct conform_net_queue *queue, struct conform_net_loop *loop,
 			     struct conform_card *card, uint32_t index, uint32_t count, uint32_t guest_takes)
 {
@@ -187,6 +224,7 @@ void conform_net_queue_start(struct conform_net_queue *queue, struct conform_net
 		.guest_takes = guest_takes,
 		.net = &card->seen,
 	};
+	open_queue(queue);
 	error = conform_net_call_start(queue);
 	if (error != 0)
 		conform_broken(CONFORM_QUEUES, "queue_start() of queue %u returned %s", index,
@@ -225,6 +263,8 @@ void conform_net_queue_stop(struct conform_net_queue *queue)
 	check_ended(queue);
 	conform_net_call_stop(queue);
 	conform_net_watch_nothing(queue);
+	if (queue->card->backend->queue_close)
+		conform_on_control(close_on_control, queue);
 	place_of(loop, queue)[0] = NULL;
 	for (uint32_t i = 0; i < CONFORM_NET_PACKETS; i++)
 		if (queue->packets[i].has_arena) {
