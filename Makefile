@@ -147,10 +147,10 @@ all-backends := $(backend-y) $(backend-m) $(backend-n) $(backend-) \
 backend-sources = $(foreach b,$1,$b $($b-parts))
 net-backend-sources = $(foreach b,$1,$b $(net-$b-parts))
 builtin-disk-objects := $(patsubst %,$(O)/obj/backends/disk/%.o,$(call backend-sources,$(backend-y)))
-builtin-net-objects := $(patsubst %,$(O)/obj/backends/net/%.o,$(call net-backend-sources,$(net-backend-y)))
+builtin-net-objects := $(patsubst %,$(O)/obj/backends/net/%.o,$(sort $(call net-backend-sources,$(net-backend-y))))
 builtin-objects := $(builtin-disk-objects) $(builtin-net-objects)
 module-objects := $(patsubst %,$(O)/obj/backends/disk/%.module.o,$(call backend-sources,$(backend-m))) \
-	$(patsubst %,$(O)/obj/backends/net/%.module.o,$(call net-backend-sources,$(net-backend-m)))
+	$(patsubst %,$(O)/obj/backends/net/%.module.o,$(sort $(call net-backend-sources,$(net-backend-m))))
 packages += $(foreach b,$(backend-y),$($b-packages))
 backend-libs := $(foreach b,$(backend-y),$($b-libs))
 modules := $(backend-m:%=$(O)/backends/%.so) $(net-backend-m:%=$(O)/backends/net/%.so)

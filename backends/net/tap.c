@@ -2,22 +2,17 @@
 /*
  * tap.c - a network card that is an interface of the host
  *
- * Theory of operation: the interface is one of Linux's module tun. Each queue of the card has a descriptor, by which each packet
- * that the guest sends is one write, and each packet for it one read. A header before the packet says whether its checksum
- * is blank and whether it is to be cut into segments, so that large packets pass as they are.
+ * Theory of operation: the interface is one of Linux's module tun. Each queue of the card has a descriptor, by which packets pass as
+ * frames.h has it. What is asked of the interface itself may wait for other changes of the host's interfaces, so it is asked on the
+ * control thread only.
  */
-#include <assert.h>
 #include <errno.h>
-#include <linux/if_tun.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
+#include "frames.h"
+#include "interface_news.h"
 #include "tap_internal.h"
-
-#define CHECKSUMS (XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6)
-
-static_assert(sizeof(struct virtio_net_hdr) <= XVHOST_NET_HEADROOM_BYTES, "it stands before the packet");
 
 static const struct xvhost_parameter tap_parameters[] = {
 	{
@@ -46,15 +41,19 @@ static int tap_open(struct xvhost_net *net, const void *config, struct xvhost_ne
 		return -ENOMEM;
 	}
 	tap->queue_count = net->queues;
-	error = tap_interface_make(net, config, tap);
+	tap->news = interface_news_open(net, "tap");
+	error = tap->news < 0 ? tap->news : tap_interface_make(net, config, tap);
 	if (error < 0) {
+		if (tap->news >= 0)
+			close(tap->news);
 		free(tap);
 		return error;
 	}
 	net->state = tap;
-	properties->flags = CHECKSUMS | XVHOST_NET_GSO_TCPV4 | XVHOST_NET_GSO_TCPV6;
+	net->attend_fd = tap->news;
+	properties->flags = FRAMES_TAKES;
 	properties->queues_max = net->queues;
-	properties->operations = TAP_BUFFERS + 1;
+	properties->operations = FRAMES_OPERATIONS;
 	return 0;
 }
 
@@ -65,103 +64,43 @@ static void tap_close(struct xvhost_net *net)
 
 	for (uint32_t i = 0; i < tap->queue_count; i++)
 		close(tap->fds[i]);
+	close(tap->news);
 	free(tap);
+}
+
+static int tap_queue_open(struct xvhost_net_queue *queue)
+{
+	return tap_interface_attach(queue->net, queue->net->state, queue->index,
+				    frames_offload(queue->guest_takes));
+}
+
+static void tap_queue_close(struct xvhost_net_queue *queue)
+{
+	tap_interface_detach(queue->net->state, queue->index);
+}
+
+static void tap_attend(struct xvhost_net *net)
+{
+	struct tap *tap = net->state;
+
+	interface_news_read(tap->news);
+	tap_interface_look(net, tap);
 }
 
 /* ---- loop thread ---- */
 
-/* offload_of - what the interface may have in packets for this guest. It does not tell one checksum from the other. */
-static unsigned int offload_of(uint32_t guest_takes)
-{
-	if ((guest_takes & CHECKSUMS) != CHECKSUMS)
-		return 0;
-	return TUN_F_CSUM | (guest_takes & XVHOST_NET_GSO_TCPV4 ? TUN_F_TSO4 : 0) |
-	       (guest_takes & XVHOST_NET_GSO_TCPV6 ? TUN_F_TSO6 : 0);
-}
-
 static int tap_queue_start(struct xvhost_net_queue *queue)
 {
-	struct tap *tap = queue->net->state;
-	struct tap_queue *mine = calloc(1,
-					sizeof(*mine) + queue->packets_max * sizeof(mine->transmitting[0]));
-	int error;
+	const struct tap *tap = queue->net->state;
 
-	if (!mine)
-		return -ENOMEM;
-	mine->queue = queue;
-	mine->fd = tap->fds[queue->index];
-	mine->offload = offload_of(queue->guest_takes);
-	error = tap_receive_init(mine);
-	if (error < 0) {
-		free(mine);
-		return error;
-	}
-	error = tap_interface_start(queue->net, tap, queue->index, mine->offload);
-	if (error < 0) {
-		tap_receive_free(mine);
-		free(mine);
-		return error;
-	}
-	queue->state = mine;
-	tap_receive_start(mine);
-	return 0;
-}
-
-static void tap_queue_stop(struct xvhost_net_queue *queue)
-{
-	struct tap_queue *mine = queue->state;
-
-	tap_interface_stop(queue->net->state, queue->index);
-	tap_receive_free(mine);
-	free(mine);
-}
-
-static void tap_transmit(struct xvhost_net_queue *queue, struct xvhost_packet *const *packets, uint32_t count)
-{
-	const struct xvhost_net_host *host = queue->net->host;
-	struct tap_queue *mine = queue->state;
-
-	for (uint32_t i = 0; i < count; i++) {
-		struct xvhost_packet *packet = packets[i];
-		struct virtio_net_hdr *header = (struct virtio_net_hdr *)packet->iov[0].iov_base - 1;
-
-		if (mine->lost) {
-			host->transmitted(packet, -ENODEV);
-			continue;
-		}
-		tap_header_write(packet, header);
-		packet->iov[0].iov_base = header;
-		packet->iov[0].iov_len += sizeof(*header);
-		mine->transmitting[packet->index] = packet;
-		host->write(queue, packet->index, mine->fd, packet->iov, packet->iov_count);
-	}
-}
-
-/* written - a packet that was transmitted, whole or not at all. */
-static void written(struct tap_queue *mine, struct xvhost_packet *packet, int32_t result)
-{
-	if (result == -EBADFD)
-		tap_lost(mine);
-	if (result >= 0)
-		result = (uint32_t)result == sizeof(struct virtio_net_hdr) + packet->length ? 0 : -EIO;
-	mine->queue->net->host->transmitted(packet, result);
-}
-
-static void tap_io_done(struct xvhost_net_queue *queue, uint32_t number, int32_t result)
-{
-	struct tap_queue *mine = queue->state;
-
-	if (number < queue->packets_max)
-		written(mine, mine->transmitting[number], result);
-	else
-		tap_receive_done(mine, number - queue->packets_max, result);
+	return frames_start(queue, tap->fds[queue->index]);
 }
 
 static const struct xvhost_net_backend tap_backend = {
 	.size = sizeof(tap_backend),
 	.abi = XVHOST_BACKEND_ABI,
 	.name = "tap",
-	.version = "1.0",
+	.version = "1.1",
 	.description = "an interface of the host",
 	.parameters = tap_parameters,
 	.parameter_count = sizeof(tap_parameters) / sizeof(tap_parameters[0]),
@@ -170,11 +109,14 @@ static const struct xvhost_net_backend tap_backend = {
 	.open = tap_open,
 	.close = tap_close,
 	.queue_start = tap_queue_start,
-	.queue_stop = tap_queue_stop,
-	.transmit = tap_transmit,
-	.room = tap_room,
-	.delivered = tap_delivered,
-	.io_done = tap_io_done,
+	.queue_stop = frames_queue_stop,
+	.transmit = frames_transmit,
+	.room = frames_room,
+	.delivered = frames_delivered,
+	.io_done = frames_io_done,
+	.queue_open = tap_queue_open,
+	.queue_close = tap_queue_close,
+	.attend = tap_attend,
 };
 
 XVHOST_NET_BACKEND(tap_backend);

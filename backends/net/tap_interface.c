@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * tap_interface.c - the interface: made, started and stopped
+ * tap_interface.c - the interface: made, its queues attached and detached, looked at
  *
  * Theory of operation: the interface lives as long as a descriptor of it. Several queues make it an interface of several queues,
- * of which those that are not started are detached: Linux gives packets to the others only. It has a link while a queue is
- * started, so that nothing gathers for a guest that is not connected.
+ * of which those that are not in use are detached: Linux gives packets to the others only. It has a link while a queue is
+ * attached, so that nothing gathers for a guest that is not connected.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "interface_news.h"
 #include "tap_internal.h"
 
 #define DEVICE "/dev/net/tun"
@@ -24,19 +25,6 @@
 /* The MAC of the host's side, as interfaces of Xen's guests have it: higher than any of a card, so that a bridge does not take
  * it for its own. */
 static const unsigned char host_mac[] = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
-
-/* check_name - of an interface: what Linux takes and does not take for a pattern. */
-static bool check_name(struct xvhost_net *net, const char *what, const char *name)
-{
-	size_t length = strlen(name);
-
-	if (length > 0 && length < IFNAMSIZ && !strpbrk(name, "/:% \t\n") && strcmp(name, ".") != 0 &&
-	    strcmp(name, "..") != 0)
-		return true;
-	net->host->fail(net, "%s of backend tap is '%s', it must be an interface's name, of at most %d bytes",
-			what, name, IFNAMSIZ - 1);
-	return false;
-}
 
 /* open_queue - a descriptor, and with the first one the interface. */
 static int open_queue(struct xvhost_net *net, const char *name, uint32_t index, uint32_t count)
@@ -165,8 +153,8 @@ int tap_interface_make(struct xvhost_net *net, const struct tap_config *config, 
 	uint32_t opened = 0;
 	int error = 0;
 
-	if (!check_name(net, "parameter name", name) ||
-	    (config->bridge && !check_name(net, "parameter bridge", config->bridge)))
+	if (!interface_check_name(net, "parameter name of backend tap", name) ||
+	    (config->bridge && !interface_check_name(net, "parameter bridge of backend tap", config->bridge)))
 		return -EINVAL;
 	while (opened < tap->queue_count && error == 0) {
 		tap->fds[opened] = open_queue(net, name, opened, tap->queue_count);
@@ -179,12 +167,14 @@ int tap_interface_make(struct xvhost_net *net, const struct tap_config *config, 
 		error = rest(net, tap, name);
 	if (error == 0)
 		error = set_up(net, name, config->bridge);
+	tap->index = error == 0 ? interface_find(tap->news, name) : 0;
+	tap->up = true;
 	while (error < 0 && opened > 0)
 		close(tap->fds[--opened]);
 	return error;
 }
 
-int tap_interface_start(struct xvhost_net *net, struct tap *tap, uint32_t index, unsigned int offload)
+int tap_interface_attach(struct xvhost_net *net, struct tap *tap, uint32_t index, unsigned int offload)
 {
 	const char *what = "attach";
 	int fd = tap->fds[index];
@@ -199,7 +189,7 @@ int tap_interface_start(struct xvhost_net *net, struct tap *tap, uint32_t index,
 		error = set_link(fd, 1);
 	}
 	if (error == 0) {
-		atomic_fetch_add(&tap->running, 1);
+		tap->attached++;
 		return 0;
 	}
 	net->host->log(net, XVHOST_LOG_ERROR, "backend tap can't %s queue %u: %s", what, index,
@@ -208,10 +198,27 @@ int tap_interface_start(struct xvhost_net *net, struct tap *tap, uint32_t index,
 	return error;
 }
 
-void tap_interface_stop(struct tap *tap, uint32_t index)
+void tap_interface_detach(struct tap *tap, uint32_t index)
 {
 	/* Where the interface was removed these fail, and nothing is left to do. */
-	if (atomic_fetch_sub(&tap->running, 1) == 1)
+	if (--tap->attached == 0)
 		set_link(tap->fds[index], 0);
 	set_attached(tap, index, false);
+}
+
+void tap_interface_look(struct xvhost_net *net, struct tap *tap)
+{
+	struct interface_state state = interface_look(tap->news, tap->index);
+
+	if (tap->removed)
+		return;
+	tap->removed = !state.exists;
+	if (tap->removed)
+		net->host->log(net, XVHOST_LOG_ERROR,
+			       "the interface was removed: all packets are dropped until the card is "
+			       "attached again");
+	else if (tap->up != state.up)
+		net->host->log(net, XVHOST_LOG_INFO, "the interface was set %s", state.up ? "up" : "down");
+	tap->up = state.up;
+	net->host->link(net, tap->up);
 }

@@ -63,6 +63,15 @@ int tap_card_flags(const char *name)
 	return tap_card_question(name, SIOCGIFFLAGS, &request) == 0 ? (unsigned short)request.ifr_flags : 0;
 }
 
+void tap_card_set_up(const char *name, bool up)
+{
+	struct ifreq request = {0};
+
+	ck_assert_int_eq(tap_card_question(name, SIOCGIFFLAGS, &request), 0);
+	request.ifr_flags = (short)(up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP);
+	ck_assert_int_eq(tap_card_question(name, SIOCSIFFLAGS, &request), 0);
+}
+
 bool tap_card_has_link(void)
 {
 	struct ethtool_value value = {.cmd = ETHTOOL_GLINK};

@@ -30,6 +30,9 @@ int tap_card_question(const char *name, unsigned long request, struct ifreq *arg
 int tap_card_flags(const char *name);
 bool tap_card_has_link(void);
 
+/* tap_card_set_up - set an interface up, or down. */
+void tap_card_set_up(const char *name, bool up);
+
 /* tap_card_open - the card, and the wire, which has headers (struct virtio_net_hdr) if that is wanted. */
 void tap_card_open(const struct xvhost_net_backend *tap_backend, uint16_t queues, bool with_headers);
 void tap_card_close(void);

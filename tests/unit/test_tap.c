@@ -2,10 +2,12 @@
 /*
  * The tap backend: its interface, packets from the guest, and how it ends. See tap_card.h.
  */
+#include "../../backends/net/frames.c"
+#include "../../backends/net/frames_header.c"
+#include "../../backends/net/frames_receive.c"
+#include "../../backends/net/interface_news.c"
 #include "../../backends/net/tap.c"
-#include "../../backends/net/tap_header.c"
 #include "../../backends/net/tap_interface.c"
-#include "../../backends/net/tap_receive.c"
 
 #include <fcntl.h>
 
@@ -269,8 +271,34 @@ START_TEST(removed)
 	ck_assert_uint_eq(fake_net_logged, 1);
 	ck_assert_msg(strstr(fake_net_text, "the interface was removed"), "%s", fake_net_text);
 	ck_assert_uint_eq(fake_net_queues[0].reading, 0);
+	ck_assert(!fake_net_link);
 	fake_net_stop(0);
 	fake_net_stop(1);
+	tap_card_close();
+}
+END_TEST
+
+/* The card has a link unless the interface is set down, whatever its name is by then. */
+START_TEST(link_follows_interface)
+{
+	struct ifreq request = {.ifr_newname = "renamed"};
+
+	tap_card_open(&tap_backend, 2, false);
+	tap_card_start(0, 0);
+	fake_net_run();
+	ck_assert(fake_net_link);
+	tap_card_set_up(INTERFACE, false);
+	fake_net_run();
+	ck_assert(!fake_net_link);
+	ck_assert_str_eq(fake_net_text, "the interface was set down");
+	ck_assert_int_eq(tap_card_question(INTERFACE, SIOCSIFNAME, &request), 0);
+	tap_card_set_up("renamed", true);
+	fake_net_run();
+	ck_assert(fake_net_link);
+	ck_assert_uint_eq(fake_net_logged, 2);
+	fake_net_stop(0);
+	fake_net_run();
+	ck_assert(fake_net_link);
 	tap_card_close();
 }
 END_TEST
@@ -316,6 +344,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, stop_while_reading);
 	tcase_add_test(test_case, stop_without_room);
 	tcase_add_test(test_case, removed);
+	tcase_add_test(test_case, link_follows_interface);
 	tcase_add_test(test_case, queues);
 }
 

@@ -2,10 +2,12 @@
 /*
  * The tap backend: packets for the guest, whatever it takes, and when it has no room for them. See tap_card.h.
  */
+#include "../../backends/net/frames.c"
+#include "../../backends/net/frames_header.c"
+#include "../../backends/net/frames_receive.c"
+#include "../../backends/net/interface_news.c"
 #include "../../backends/net/tap.c"
-#include "../../backends/net/tap_header.c"
 #include "../../backends/net/tap_interface.c"
-#include "../../backends/net/tap_receive.c"
 
 #include "fake_net_host.h"
 #include "ipv4_packets.h"
@@ -48,14 +50,14 @@ START_TEST(reads_follow_packets)
 		tap_card_send(i, 60);
 	fake_net_run();
 	ck_assert_uint_eq(fake_net_received_count, 200);
-	ck_assert_uint_ge(fake_net_queues[0].reading, TAP_BUFFERS / 2);
-	for (uint32_t i = 0; i < 2 * TAP_BUFFERS; i++) {
+	ck_assert_uint_ge(fake_net_queues[0].reading, FRAMES_READS / 2);
+	for (uint32_t i = 0; i < 2 * FRAMES_READS; i++) {
 		tap_card_send(i, 60);
 		fake_net_run();
 	}
 	ck_assert_uint_ge(fake_net_queues[0].reading, 1);
 	ck_assert_uint_le(fake_net_queues[0].reading, 2);
-	ck_assert_uint_eq(fake_net_received_count, 200 + 2 * TAP_BUFFERS);
+	ck_assert_uint_eq(fake_net_received_count, 200 + 2 * FRAMES_READS);
 	fake_net_stop(0);
 	tap_card_close();
 }
@@ -196,7 +198,7 @@ START_TEST(room_does_not_come)
 		fake_net_time(0);
 		fake_net_run();
 		ck_assert_uint_gt(queue->dropped, dropped);
-		ck_assert_uint_le(queue->dropped - dropped, TAP_BUFFERS);
+		ck_assert_uint_le(queue->dropped - dropped, FRAMES_READS);
 		ck_assert(queue->waiting);
 	}
 	dropped = queue->dropped;
