@@ -13,7 +13,8 @@
  * A large packet that the guest would not take is cut: its segments lie in free buffers, as many at a time as there are. Nothing is read
  * until all are given.
  *
- * A read that ends since the interface has gone down is started again; it waits until the interface has come up and has a packet.
+ * A read that ends since the interface has gone down is started again; it waits until the interface has come up and has a packet. So is one that
+ * io_uring has given up since others were faster for so many times (128 in Linux).
  */
 #include <assert.h>
 #include <errno.h>
@@ -254,7 +255,7 @@ void frames_receive_done(struct frames *frames, uint32_t number, int32_t result)
 	receive->free[receive->free_count++] = (uint8_t)number;
 	if (result == -EBADFD)
 		frames->lost = true;
-	else if (result != -ECANCELED && result != -ENETDOWN)
+	else if (result != -ECANCELED && result != -ENETDOWN && result != -EAGAIN)
 		/* Linux has taken a packet that it could not give off its queue, too. */
 		frames->queue->net->host->dropped(frames->queue, 1);
 	go_on(frames);
