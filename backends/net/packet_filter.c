@@ -45,7 +45,7 @@ enum {
 	IPV6_PROTOCOL = 20,
 	IPV6_SOURCE_END = 34, /* the last four bytes of it */
 	IPV6_DESTINATION_END = 50,
-	IPV6_BYTES = 40, /* of the header */
+	IPV6_HEADER = 40, /* of the header */
 
 	GROUP = 0x01000000, /* in an address's first four bytes */
 	VLAN_MASK = 0xfff,
@@ -98,7 +98,7 @@ static const struct sock_filter queue_part[] = {
 	/* 19 */ BPF_STMT(BPF_LD | BPF_W | BPF_ABS, IPV6_DESTINATION_END),
 	/* 20 */ BPF_STMT(BPF_ALU | BPF_XOR | BPF_X, 0),
 	/* 21 */ BPF_STMT(BPF_ST, 0),
-	/* 22 */ BPF_STMT(BPF_LDX | BPF_W | BPF_IMM, IPV6_BYTES),
+	/* 22 */ BPF_STMT(BPF_LDX | BPF_W | BPF_IMM, IPV6_HEADER),
 	/* 23 */ BPF_STMT(BPF_LD | BPF_B | BPF_ABS, IPV6_PROTOCOL),
 	/* 24 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 1, 0),
 	/* 25 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 5), /* or to 31 */

@@ -36,8 +36,8 @@ static struct request make_request(uint16_t type, uint16_t flags, int index)
 	};
 }
 
-/* add - an attribute, at the end; one without content may contain others until end_nest. */
-static struct rtattr *add(struct request *request, uint16_t type, const void *content, size_t bytes)
+/* add_attribute - at the end; one without content may contain others until end_nest. */
+static struct rtattr *add_attribute(struct request *request, uint16_t type, const void *content, size_t bytes)
 {
 	struct rtattr *attribute = (struct rtattr *)(void *)((char *)request +
 							     NLMSG_ALIGN(request->header.nlmsg_len));
@@ -78,8 +78,8 @@ static ssize_t ask(const struct request *request, void *answer)
 	return length;
 }
 
-/* find - an attribute among others; NULL: it is not there. */
-static const struct rtattr *find(const struct rtattr *attributes, size_t bytes, uint16_t type)
+/* find_attribute - among others; NULL: it is not there. */
+static const struct rtattr *find_attribute(const struct rtattr *attributes, size_t bytes, uint16_t type)
 {
 	for (const struct rtattr *at = attributes; RTA_OK(at, bytes); at = RTA_NEXT(at, bytes))
 		if ((at->rta_type & NLA_TYPE_MASK) == type)
@@ -106,12 +106,12 @@ static bool is_left(const struct xvhost_net *net, int index, int lower)
 		return false;
 	attributes = IFLA_RTA((const struct ifinfomsg *)NLMSG_DATA(header));
 	bytes = IFLA_PAYLOAD(header);
-	kind = find(attributes, bytes, IFLA_LINKINFO);
+	kind = find_attribute(attributes, bytes, IFLA_LINKINFO);
 	if (kind)
-		kind = find(RTA_DATA(kind), RTA_PAYLOAD(kind), IFLA_INFO_KIND);
+		kind = find_attribute(RTA_DATA(kind), RTA_PAYLOAD(kind), IFLA_INFO_KIND);
 	return has(kind, KIND, sizeof(KIND)) &&
-	       has(find(attributes, bytes, IFLA_LINK), &lower, sizeof(lower)) &&
-	       has(find(attributes, bytes, IFLA_ADDRESS), net->mac, sizeof(net->mac));
+	       has(find_attribute(attributes, bytes, IFLA_LINK), &lower, sizeof(lower)) &&
+	       has(find_attribute(attributes, bytes, IFLA_ADDRESS), net->mac, sizeof(net->mac));
 }
 
 int packet_macvlan_make(const struct xvhost_net *net, int lower)
@@ -126,14 +126,14 @@ int packet_macvlan_make(const struct xvhost_net *net, int lower)
 	if (index > 0 && is_left(net, index, lower))
 		packet_macvlan_remove(index);
 	request.info.ifi_flags = request.info.ifi_change = IFF_UP;
-	add(&request, IFLA_IFNAME, net->interface, strlen(net->interface) + 1);
-	add(&request, IFLA_LINK, &lower, sizeof(lower));
-	add(&request, IFLA_ADDRESS, net->mac, sizeof(net->mac));
-	add(&request, IFLA_MTU, &net->mtu, sizeof(net->mtu));
-	info = add(&request, IFLA_LINKINFO, NULL, 0);
-	add(&request, IFLA_INFO_KIND, KIND, strlen(KIND));
-	data = add(&request, IFLA_INFO_DATA, NULL, 0);
-	add(&request, IFLA_MACVLAN_MODE, &mode, sizeof(mode));
+	add_attribute(&request, IFLA_IFNAME, net->interface, strlen(net->interface) + 1);
+	add_attribute(&request, IFLA_LINK, &lower, sizeof(lower));
+	add_attribute(&request, IFLA_ADDRESS, net->mac, sizeof(net->mac));
+	add_attribute(&request, IFLA_MTU, &net->mtu, sizeof(net->mtu));
+	info = add_attribute(&request, IFLA_LINKINFO, NULL, 0);
+	add_attribute(&request, IFLA_INFO_KIND, KIND, strlen(KIND));
+	data = add_attribute(&request, IFLA_INFO_DATA, NULL, 0);
+	add_attribute(&request, IFLA_MACVLAN_MODE, &mode, sizeof(mode));
 	end_nest(&request, data);
 	end_nest(&request, info);
 	result = ask(&request, answer);

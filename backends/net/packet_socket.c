@@ -17,24 +17,24 @@
 /* What is sent is bounded by the guest's ring. A write must not wait for room: another one might overtake it. */
 #define SEND_BYTES (1 << 30)
 
-static int set(int fd, int level, int option, int value)
+static int set_option(int fd, int level, int option, int value)
 {
 	return setsockopt(fd, level, option, &value, sizeof(value)) == 0 ? 0 : -errno;
 }
 
-/* set_up - before it is bound. */
-static int set_up(int fd)
+/* prepare - before it is bound. */
+static int prepare(int fd)
 {
 	int error = packet_filter_close(fd);
 
 	if (error == 0)
-		error = set(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
+		error = set_option(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
 	if (error == 0)
-		error = set(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+		error = set_option(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
 	if (error == 0)
-		error = set(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BYTES / 2);
+		error = set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BYTES / 2);
 	if (error == 0)
-		error = set(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BYTES / 2);
+		error = set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BYTES / 2);
 	return error;
 }
 
@@ -45,7 +45,7 @@ int packet_socket_open(void)
 
 	if (fd < 0)
 		return -errno;
-	error = set_up(fd);
+	error = prepare(fd);
 	if (error == 0)
 		return fd;
 	close(fd);

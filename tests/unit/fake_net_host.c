@@ -319,6 +319,11 @@ void fake_net_close(void)
 	fake_net_received_count = 0;
 }
 
+struct xvhost_net *fake_net_card(void)
+{
+	return &cards[0].net;
+}
+
 void fake_net_start(uint32_t index, uint32_t takes)
 {
 	struct xvhost_net *net = &cards[several ? index : 0].net;

@@ -57,6 +57,9 @@ int fake_net_open_card(uint32_t card, const struct xvhost_net_backend *backend, 
 void fake_net_close(void);
 void fake_net_close_card(uint32_t card);
 
+/* fake_net_card - the only card. */
+struct xvhost_net *fake_net_card(void);
+
 /* fake_net_start - a queue of a guest that takes this (XVHOST_NET_...), and has room for any number of packets. */
 void fake_net_start(uint32_t index, uint32_t takes);
 

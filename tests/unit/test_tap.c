@@ -33,17 +33,17 @@ START_TEST(life)
 	ck_assert_int_eq(tap_card_question(INTERFACE, SIOCGIFHWADDR, &request), 0);
 	ck_assert_mem_eq(request.ifr_hwaddr.sa_data, "\xfe\xff\xff\xff\xff\xff", 6);
 	ck_assert(tap_card_flags(INTERFACE) & IFF_UP);
-	ck_assert(!tap_card_has_link());
+	ck_assert(!tap_card_has_link(INTERFACE));
 	for (uint32_t times = 0; times < 2; times++) {
 		for (uint32_t i = 0; i < queues; i++) {
 			fake_net_start(i, 0);
-			ck_assert(tap_card_has_link());
+			ck_assert(tap_card_has_link(INTERFACE));
 		}
 		for (uint32_t i = 0; i < queues; i++) {
-			ck_assert(tap_card_has_link());
+			ck_assert(tap_card_has_link(INTERFACE));
 			fake_net_stop(i);
 		}
-		ck_assert(!tap_card_has_link());
+		ck_assert(!tap_card_has_link(INTERFACE));
 	}
 	tap_card_close();
 	ck_assert_uint_eq(if_nametoindex(INTERFACE), 0);
@@ -259,7 +259,7 @@ START_TEST(removed)
 	tap_card_start(1, 0);
 	fake_net_run();
 	ck_assert_uint_eq(fake_net_logged, 0);
-	tap_card_remove();
+	tap_card_remove(INTERFACE);
 	for (uint32_t i = 0; i < 5; i++) {
 		fake_net_transmit(0, &piece, 1, NULL);
 		fake_net_transmit(1, &piece, 1, NULL);
