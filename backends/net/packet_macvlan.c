@@ -4,6 +4,7 @@
  *
  * It is not bound to a process: it stays when a worker is killed. The next one knows it by its kind, its MAC and what it is on.
  */
+#include <assert.h>
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
@@ -42,6 +43,7 @@ static struct rtattr *add_attribute(struct request *request, uint16_t type, cons
 	struct rtattr *attribute = (struct rtattr *)(void *)((char *)request +
 							     NLMSG_ALIGN(request->header.nlmsg_len));
 
+	assert((char *)attribute + RTA_ALIGN(RTA_LENGTH(bytes)) <= (char *)(request + 1));
 	attribute->rta_type = type;
 	attribute->rta_len = (uint16_t)RTA_LENGTH(bytes);
 	if (bytes > 0)
@@ -64,7 +66,9 @@ static ssize_t ask(const struct request *request, void *answer)
 	ssize_t length = -1;
 
 	if (fd >= 0 && send(fd, request, request->header.nlmsg_len, 0) >= 0)
-		length = recv(fd, answer, ANSWER_BYTES, 0);
+		do
+			length = recv(fd, answer, ANSWER_BYTES, 0);
+		while (length < 0 && errno == EINTR);
 	if (length < 0)
 		length = -errno;
 	if (fd >= 0)

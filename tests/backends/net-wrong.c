@@ -27,6 +27,7 @@ enum fault {
 	FAULT_NONE = 0,
 	FAULT_ABORTS,
 	FAULT_ACCEPTS_OPERATIONS,
+	FAULT_ATTENDS_NOTHING,
 	FAULT_BAD_FLAGS,
 	FAULT_BLANKS_CHECKSUM,
 	FAULT_BLOCKING_DESCRIPTOR,
@@ -47,10 +48,12 @@ enum fault {
 	FAULT_LEAKS_BY_PACKET,
 	FAULT_LEAKS_FD,
 	FAULT_LEAKS_MEMORY,
+	FAULT_LINKS_ON_LOOP,
 	FAULT_NEVER_ENDS,
 	FAULT_NUMBER_BEYOND,
 	FAULT_NUMBER_OF_NOBODY,
 	FAULT_ONE_QUEUE,
+	FAULT_OPENS_ONE_QUEUE,
 	FAULT_OTHER_THREAD,
 	FAULT_POSITIVE_ERROR,
 	FAULT_READS_AT_STOP,
@@ -76,6 +79,7 @@ static const char *const fault_names[FAULTS] = {
 	[FAULT_NONE] = "none",
 	[FAULT_ABORTS] = "aborts",
 	[FAULT_ACCEPTS_OPERATIONS] = "accepts-operations",
+	[FAULT_ATTENDS_NOTHING] = "attends-nothing",
 	[FAULT_BAD_FLAGS] = "bad-flags",
 	[FAULT_BLANKS_CHECKSUM] = "blanks-checksum",
 	[FAULT_BLOCKING_DESCRIPTOR] = "blocking-descriptor",
@@ -96,10 +100,12 @@ static const char *const fault_names[FAULTS] = {
 	[FAULT_LEAKS_BY_PACKET] = "leaks-by-packet",
 	[FAULT_LEAKS_FD] = "leaks-fd",
 	[FAULT_LEAKS_MEMORY] = "leaks-memory",
+	[FAULT_LINKS_ON_LOOP] = "links-on-loop",
 	[FAULT_NEVER_ENDS] = "never-ends",
 	[FAULT_NUMBER_BEYOND] = "number-beyond",
 	[FAULT_NUMBER_OF_NOBODY] = "number-of-nobody",
 	[FAULT_ONE_QUEUE] = "one-queue",
+	[FAULT_OPENS_ONE_QUEUE] = "opens-one-queue",
 	[FAULT_OTHER_THREAD] = "other-thread",
 	[FAULT_POSITIVE_ERROR] = "positive-error",
 	[FAULT_READS_AT_STOP] = "reads-at-stop",
@@ -256,6 +262,8 @@ static int wrong_open(struct xvhost_net *net, const void *opaque, struct xvhost_
 	if (wrong->fault == FAULT_LEAKS_MEMORY)
 		lost = malloc(24);
 	(void)lost;
+	if (wrong->fault == FAULT_ATTENDS_NOTHING)
+		net->attend_fd = wrong->event_fd;
 	last_fd = wrong->null_fd;
 	net->state = wrong;
 	return 0;
@@ -286,6 +294,13 @@ static void start_read(struct xvhost_net_queue *queue)
 	queue->net->host->read(queue, number, wrong->event_fd, &mine->room, 1);
 }
 
+static int wrong_queue_open(struct xvhost_net_queue *queue)
+{
+	const struct wrong *wrong = queue->net->state;
+
+	return wrong->fault == FAULT_OPENS_ONE_QUEUE && queue->index > 0 ? -EBUSY : 0;
+}
+
 static int wrong_queue_start(struct xvhost_net_queue *queue)
 {
 	const struct wrong *wrong = queue->net->state;
@@ -303,6 +318,8 @@ static int wrong_queue_start(struct xvhost_net_queue *queue)
 		mine->free = &mine->buffers[i];
 	}
 	queue->state = mine;
+	if (wrong->fault == FAULT_LINKS_ON_LOOP)
+		queue->net->host->link(queue->net, true);
 	if (wrong->fault == FAULT_WATCHES_BEYOND)
 		queue->net->host->watch(queue, XVHOST_WATCHES_MAX, wrong->event_fd, 1);
 	if (wrong->fault == FAULT_NUMBER_OF_NOBODY)
@@ -568,6 +585,7 @@ static const struct xvhost_net_backend wrong_backend = {
 	.delivered = wrong_delivered,
 	.io_done = wrong_io_done,
 	.ready = wrong_ready,
+	.queue_open = wrong_queue_open,
 };
 
 XVHOST_NET_BACKEND(wrong_backend);
