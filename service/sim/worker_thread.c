@@ -32,6 +32,7 @@ struct worker_thread {
 		uint32_t device_id;
 		char text[ERROR_TEXT_MAX];
 	} broken[BROKEN_MAX];
+	uint32_t links_down; /* cards that have no link, by their numbers */
 };
 
 static void *run(void *argument)
@@ -92,6 +93,17 @@ static void note_broken(struct worker_thread *worker, const struct message *mess
 	worker->broken_count++;
 }
 
+static void note_link(struct worker_thread *worker, const struct message *message)
+{
+	uint32_t bit = message->device_id < 32 ? 1u << message->device_id : 0;
+
+	worker->links_down &= ~bit;
+	if (!message->net_link.up)
+		worker->links_down |= bit;
+	log_info("the card of device %" PRIu32 " has %s link now", message->device_id,
+		 message->net_link.up ? "a" : "no");
+}
+
 /* forget_broken - what was said of this device is over. */
 static void forget_broken(struct worker_thread *worker, uint32_t device_id)
 {
@@ -134,8 +146,7 @@ static int next_message(struct worker_thread *worker, int timeout_ms, struct mes
 		return 0;
 	}
 	if (message->type == MESSAGE_LINK) {
-		log_info("the card of device %" PRIu32 " has %s link now", message->device_id,
-			 message->net_link.up ? "a" : "no");
+		note_link(worker, message);
 		return 0;
 	}
 	if (message->type != MESSAGE_BROKEN)
@@ -362,6 +373,20 @@ bool worker_thread_broken(struct worker_thread *worker, uint32_t device_id, int 
 	}
 	if (text)
 		snprintf(text, ERROR_TEXT_MAX, "%s", said);
+	return true;
+}
+
+bool worker_thread_net_link(struct worker_thread *worker, uint32_t device_id, bool up, int timeout_ms)
+{
+	int64_t end_ms = now_ms() + timeout_ms;
+
+	while (!(worker->links_down & 1u << device_id) != up) {
+		int64_t left_ms = end_ms - now_ms();
+		struct message message;
+
+		if (next_message(worker, left_ms > 0 ? (int)left_ms : 0, &message) < 0)
+			return false;
+	}
 	return true;
 }
 

@@ -67,4 +67,10 @@ int worker_thread_net_close(struct worker_thread *worker, uint32_t device_id);
 bool worker_thread_broken(struct worker_thread *worker, uint32_t device_id, int timeout_ms,
 			  char text[ERROR_TEXT_MAX]);
 
+/*
+ * worker_thread_net_link - wait up to timeout_ms until the worker says of this card, whose number is below 32, that it has a link, or
+ * that it has none. Before it says anything there is one.
+ */
+bool worker_thread_net_link(struct worker_thread *worker, uint32_t device_id, bool up, int timeout_ms);
+
 #endif

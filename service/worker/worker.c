@@ -503,6 +503,14 @@ static bool close_disks(struct worker *worker)
 	return none;
 }
 
+/* close_all - both. */
+static bool close_all(struct worker *worker)
+{
+	bool no_disks = close_disks(worker);
+
+	return close_nets(worker) && no_disks;
+}
+
 /* Where things are among what the control thread waits for. poll() leaves out what has descriptor -1. */
 enum {
 	POLLED_SOCKET,
@@ -530,7 +538,7 @@ static void serve(struct worker *worker)
 	struct pollfd polled[POLLED_MAX];
 
 	while (!worker->failed) {
-		if (worker->stopping && close_disks(worker) & close_nets(worker))
+		if (worker->stopping && close_all(worker))
 			return;
 		prepare(worker, polled);
 		if (poll(polled, POLLED_MAX, measure_in_time(worker)) < 0)

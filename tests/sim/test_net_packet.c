@@ -109,11 +109,31 @@ START_TEST(takes_nothing)
 }
 END_TEST
 
+/* xvhostd hears of the links of both cards, from the control thread, whatever the loops do. */
+START_TEST(links)
+{
+	start("foreign", ways[_i].mode, SIM_NET_ALL_TAKEN);
+	for (uint32_t times = 0; times < 2; times++) {
+		run("ip link set far0 down");
+		for (uint32_t i = 0; i < 2; i++)
+			ck_assert(worker_thread_net_link(worker, i, false, 5000));
+		run("ip link set far0 up");
+		for (uint32_t i = 0; i < 2; i++)
+			ck_assert(worker_thread_net_link(worker, i, true, 5000));
+	}
+	run("ip link delete far0");
+	for (uint32_t i = 0; i < 2; i++)
+		ck_assert(worker_thread_net_link(worker, i, false, 5000));
+	stop();
+}
+END_TEST
+
 static void add_tests(TCase *test_case)
 {
 	tcase_set_timeout(test_case, 60);
 	tcase_add_loop_test(test_case, mixed, 0, sizeof(ways) / sizeof(ways[0]));
 	tcase_add_test(test_case, takes_nothing);
+	tcase_add_loop_test(test_case, links, 0, sizeof(ways) / sizeof(ways[0]));
 }
 
 CHECK_MAIN("packet, a whole worker", add_tests)
