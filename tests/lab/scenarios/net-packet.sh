@@ -4,7 +4,7 @@
 # Network cards by xvhost's backend packet, on an interface of Dom0: in promiscuous mode with two queues, and on a macvlan; what becomes of
 # them when the interface goes down, is removed, and comes back; and what a guest is told of its link, by tap, too.
 #
-# lab: timeout=400 packages=net guest_packages=net
+# lab: timeout=700 packages=net guest_packages=net
 # lab: guest=pvh type=pvh kernel=6.12 vcpus=2
 
 MAC=00:16:3e:00:00:02
@@ -12,7 +12,7 @@ MAC=00:16:3e:00:00:02
 # make_pair: an interface for the guests' cards, and its other end, with Dom0's addresses.
 make_pair()
 {
-	ip link add up0 type veth peer name up1
+	ip link add up0 type veth peer name up1 address 02:00:00:00:00:01
 	ip address add 10.0.0.1/24 dev up1
 	ip address add 10.0.1.1/24 dev up1
 	ip link set up1 up
