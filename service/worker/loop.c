@@ -15,6 +15,7 @@
  */
 #define COMPLETIONS_MAX (CONFIG_LOOP_REQUESTS_PER_TURN + 2 * NETIF_PACKETS_PER_TURN)
 
+static_assert(COMPLETIONS_MAX <= SUBMISSIONS_DONE_MAX, "taken at once");
 static_assert(LOOP_QUEUES_MAX <= CONFIG_LOOP_REQUESTS_IN_FLIGHT, "each queue can have a request under way");
 static_assert(LOOP_QUEUES_MAX <= CONFIG_LOOP_GRANTS_MAPPED, "each queue can have a request under way");
 
@@ -162,7 +163,7 @@ static void change_watches(struct loop *loop, struct blkif_queue *queue)
 {
 	queue->watching = false;
 	for (uint32_t i = 0; i < queue->layer_count; i++)
-		submissions_change_watches(loop, queue->layers[i].watches, watch_place(queue, i));
+		submissions_change_watches(&loop->io, queue->layers[i].watches, watch_place(queue, i));
 }
 
 /* ---- a turn ---- */
@@ -202,7 +203,7 @@ static void request_done(struct loop *loop, uint64_t data, int32_t result)
 	request = &slot->request;
 	for (; layer > 0; layer--)
 		request = request->inner;
-	assert(request->submitted && (slot->generation & GENERATION_MASK) == (data >> 32 & GENERATION_MASK));
+	assert(request->submitted && (slot->generation & GENERATION_MASK) == submissions_generation(data));
 	request->waiting = false;
 	blkif_layer_of(request)->backend->io_done(&request->seen, result);
 }
@@ -213,19 +214,12 @@ static void watch_done(struct loop *loop, uint64_t data, int32_t result)
 	uint32_t index = data & 0xffff, layer_index = data >> 52 & 0xf;
 	struct blkif_queue *queue = loop->served[data >> 16 & 0xffff].queue;
 	struct blkif_layer *layer;
-	struct blkif_watch *watch;
 
 	if (!queue || layer_index >= queue->layer_count)
 		return;
 	layer = &queue->layers[layer_index];
-	watch = &layer->watches[index];
-	if (watch->set_events == 0 || watch->generation != (data >> 32 & GENERATION_MASK))
-		return;
-	watch->set_events = 0;
-	if (watch->ended)
-		return;
-	watch->fd = -1;
-	layer->backend->ready(&layer->seen, index, result);
+	if (submissions_watch_done(&layer->watches[index], data))
+		layer->backend->ready(&layer->seen, index, result);
 }
 
 static void complete_one(struct loop *loop, uint64_t data, int32_t result)
@@ -234,7 +228,7 @@ static void complete_one(struct loop *loop, uint64_t data, int32_t result)
 	case COMPLETION_PORTS:
 		if (result < 0) {
 			log_error("can't read event channels: %s", strerror(-result));
-			loop->failed = true;
+			loop->io.failed = true;
 			break;
 		}
 		ports_pending(loop, (uint32_t)result / sizeof(loop->ports[0]));
@@ -295,22 +289,11 @@ static void complete_one(struct loop *loop, uint64_t data, int32_t result)
  * does not wait. */
 static void reap(struct loop *loop)
 {
-	struct io_uring_cqe *cqes[COMPLETIONS_MAX];
-	struct {
-		uint64_t data;
-		int32_t result;
-	} done[COMPLETIONS_MAX];
-	unsigned int most = loop->nets_end > 0 ? COMPLETIONS_MAX : loop->platform->requests_per_turn;
-	unsigned int count = io_uring_peek_batch_cqe(&loop->ring, cqes,
-						     most < COMPLETIONS_MAX ? most : COMPLETIONS_MAX);
+	struct submissions_done done[COMPLETIONS_MAX];
+	uint32_t most = loop->nets_end > 0 ? COMPLETIONS_MAX : loop->platform->requests_per_turn;
+	uint32_t count = submissions_reap(&loop->io, done, most < COMPLETIONS_MAX ? most : COMPLETIONS_MAX);
 
-	/* The entries are given back first: what is done with them may add new ones. */
-	for (unsigned int i = 0; i < count; i++) {
-		done[i].data = cqes[i]->user_data;
-		done[i].result = cqes[i]->res;
-	}
-	io_uring_cq_advance(&loop->ring, count);
-	for (unsigned int i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++)
 		complete_one(loop, done[i].data, done[i].result);
 }
 
@@ -355,7 +338,7 @@ static void leave(struct loop *loop, struct served *served)
 
 	blkif_queue_stop(queue);
 	for (uint32_t i = 0; i < queue->layer_count; i++)
-		submissions_watch_nothing(loop, queue->layers[i].watches, watch_place(queue, i));
+		submissions_watch_nothing(&loop->io, queue->layers[i].watches, watch_place(queue, i));
 	served->queue = NULL;
 	tell(loop, LOOP_RELEASED, queue, 0);
 }
@@ -372,7 +355,7 @@ static void look_after_queues(struct loop *loop)
 			served->broken_told = true;
 			tell(loop, LOOP_BROKEN, served->queue, 0);
 		}
-		if (served->queue->watching && !loop->unsubmitted)
+		if (served->queue->watching && !loop->io.unsubmitted)
 			change_watches(loop, served->queue);
 		if (served->releasing && served->queue->in_flight == 0)
 			leave(loop, served);
@@ -388,7 +371,7 @@ static void unmask_ports(struct loop *loop)
 {
 	uint32_t count = 0;
 
-	if (loop->unsubmitted)
+	if (loop->io.unsubmitted)
 		return;
 	for (uint32_t place = 0; place < loop->served_end; place++) {
 		struct served *served = &loop->served[place];
@@ -409,7 +392,7 @@ static bool can_wait(struct loop *loop)
 {
 	bool more = false;
 
-	if (loop->unsubmitted)
+	if (loop->io.unsubmitted)
 		return false;
 	for (uint32_t place = 0; place < loop->served_end; place++)
 		if (loop->served[place].queue && loop->served[place].queue->ready)
@@ -430,7 +413,7 @@ static bool can_wait(struct loop *loop)
 
 static void turn(struct loop *loop, bool wait)
 {
-	submissions_submit(loop, wait);
+	submissions_submit(&loop->io, wait);
 	reap(loop);
 	take_requests(loop);
 	loop_nets_take(loop);
@@ -450,17 +433,17 @@ static void *loop_main(void *argument)
 {
 	struct loop *loop = argument;
 
-	loop->start_error = submissions_init(loop);
+	loop->start_error = loop_submissions_init(loop);
 	sem_post(&loop->started);
 	if (loop->start_error < 0)
 		return NULL;
 	submissions_read_ports(loop);
 	submissions_read_command_bell(loop);
 	submissions_read_memory_bell(loop);
-	while (!loop->ending && !loop->failed)
+	while (!loop->ending && !loop->io.failed)
 		turn(loop, can_wait(loop));
-	submissions_exit(loop);
-	if (loop->failed)
+	submissions_exit(&loop->io);
+	if (loop->io.failed)
 		tell(loop, LOOP_FAILED, NULL, 0);
 	return NULL;
 }
@@ -477,7 +460,7 @@ int loop_create(const struct platform *platform, struct event_channels *channels
 		return -ENOMEM;
 	loop->platform = platform;
 	loop->channels = channels;
-	loop->wait_by_poll = wait_by_poll;
+	loop->io.wait_by_poll = wait_by_poll;
 	loop->channels_fd = platform->event_channels_fd(channels);
 	loop->turn.memory = memory;
 	blkif_stock_init(&loop->turn.requests, CONFIG_LOOP_REQUESTS_IN_FLIGHT, LOOP_QUEUES_MAX);

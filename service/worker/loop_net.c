@@ -37,18 +37,13 @@ static struct loop_net *net_of(const struct loop *loop, uint64_t data)
 	return loop->nets[place];
 }
 
-static uint32_t generation_of(uint64_t data)
-{
-	return data >> 32 & GENERATION_MASK;
-}
-
 /* A queue is let go after its last operation, so a completion never comes too late. */
 void loop_nets_done(struct loop *loop, uint64_t data, int32_t result)
 {
 	struct loop_net *net = net_of(loop, data);
 
 	assert(net);
-	netif_done(net->queue, data & 0xffff, generation_of(data), result);
+	netif_done(net->queue, data & 0xffff, submissions_generation(data), result);
 }
 
 /* Tell the backend, unless it does not watch this any more or its queue is gone. */
@@ -56,25 +51,16 @@ void loop_nets_watch_done(struct loop *loop, uint64_t data, int32_t result)
 {
 	struct loop_net *net = net_of(loop, data);
 	uint32_t index = data & 0xffff;
-	struct blkif_watch *watch;
 
-	if (!net)
-		return;
-	watch = &net->watches[index];
-	if (watch->set_events == 0 || watch->generation != generation_of(data))
-		return;
-	watch->set_events = 0;
-	if (watch->ended)
-		return;
-	watch->fd = -1;
-	netif_backend(net->queue)->ready(netif_seen(net->queue), index, result);
+	if (net && submissions_watch_done(&net->watches[index], data))
+		netif_backend(net->queue)->ready(netif_seen(net->queue), index, result);
 }
 
 void loop_nets_rate_done(struct loop *loop, uint64_t data)
 {
 	struct loop_net *net = net_of(loop, data);
 
-	if (!net || net->rate_generation != generation_of(data))
+	if (!net || net->rate_generation != submissions_generation(data))
 		return;
 	net->rate_waiting = false;
 	netif_rate_passed(net->queue);
@@ -91,7 +77,7 @@ static struct loop_net *net_of_seen(struct xvhost_net_queue *seen)
 static struct io_uring_sqe *entry(struct xvhost_net_queue *seen, uint32_t number, enum completion_type type)
 {
 	struct loop_net *net = net_of_seen(seen);
-	struct io_uring_sqe *sqe = submissions_entry(net->loop);
+	struct io_uring_sqe *sqe = submissions_entry(&net->loop->io);
 
 	io_uring_sqe_set_data64(sqe, place_of(net, type) |
 					     (uint64_t)(netif_begin(seen, number) & GENERATION_MASK) << 32 |
@@ -105,10 +91,7 @@ void loop_net_read(struct xvhost_net_queue *queue, uint32_t number, int fd, cons
 	struct io_uring_sqe *sqe = entry(queue, number, COMPLETION_NET);
 
 	netif_set_waiting(queue, number);
-	if (iov_count == 1)
-		io_uring_prep_read(sqe, fd, iov->iov_base, (unsigned int)iov->iov_len, 0);
-	else
-		io_uring_prep_readv(sqe, fd, iov, iov_count, 0);
+	submissions_prepare_read(sqe, fd, iov, iov_count);
 }
 
 void loop_net_write(struct xvhost_net_queue *queue, uint32_t number, int fd, const struct iovec *iov,
@@ -117,10 +100,7 @@ void loop_net_write(struct xvhost_net_queue *queue, uint32_t number, int fd, con
 	struct io_uring_sqe *sqe = entry(queue, number, COMPLETION_NET);
 
 	netif_set_waiting(queue, number);
-	if (iov_count == 1)
-		io_uring_prep_write(sqe, fd, iov->iov_base, (unsigned int)iov->iov_len, 0);
-	else
-		io_uring_prep_writev(sqe, fd, iov, iov_count, 0);
+	submissions_prepare_write(sqe, fd, iov, iov_count);
 }
 
 void loop_net_wait(struct xvhost_net_queue *queue, uint32_t number, uint64_t nanoseconds)
@@ -192,8 +172,8 @@ static void end_wait(void *context, uint32_t number, uint32_t generation)
 	struct loop_net *net = context;
 	uint64_t data = (uint64_t)(generation & GENERATION_MASK) << 32 | number;
 
-	submissions_end_timeout(net->loop, place_of(net, COMPLETION_NET_WAIT) | data);
-	submissions_cancel(net->loop, place_of(net, COMPLETION_NET) | data);
+	submissions_end_timeout(&net->loop->io, place_of(net, COMPLETION_NET_WAIT) | data);
+	submissions_cancel(&net->loop->io, place_of(net, COMPLETION_NET) | data);
 }
 
 static void release(struct loop_net *net)
@@ -273,7 +253,7 @@ static void wait_for_rate(struct loop *loop, struct loop_net *net)
 
 	if (ns == 0)
 		return;
-	sqe = submissions_entry(loop);
+	sqe = submissions_entry(&loop->io);
 	net->rate_waiting = true;
 	net->rate_generation = ++loop->rates_waited & GENERATION_MASK;
 	net->rate_wait = submissions_time(ns);
@@ -288,10 +268,10 @@ static void leave(struct loop *loop, uint32_t place)
 	struct loop_net *net = loop->nets[place];
 
 	/* What is there to be submitted may point to it. */
-	if (loop->unsubmitted)
+	if (loop->io.unsubmitted)
 		return;
 	netif_queue_stop(net->queue);
-	submissions_watch_nothing(loop, net->watches, place_of(net, COMPLETION_NET_WATCH));
+	submissions_watch_nothing(&loop->io, net->watches, place_of(net, COMPLETION_NET_WATCH));
 	loop->nets[place] = NULL;
 	while (loop->nets_end > 0 && !loop->nets[loop->nets_end - 1])
 		loop->nets_end--;
@@ -309,9 +289,10 @@ void loop_nets_look_after(struct loop *loop)
 			net->broken_told = true;
 			tell(loop, LOOP_BROKEN, net, 0);
 		}
-		if (net->watching && !loop->unsubmitted) {
+		if (net->watching && !loop->io.unsubmitted) {
 			net->watching = false;
-			submissions_change_watches(loop, net->watches, place_of(net, COMPLETION_NET_WATCH));
+			submissions_change_watches(&loop->io, net->watches,
+						   place_of(net, COMPLETION_NET_WATCH));
 		}
 		if (!net->releasing)
 			wait_for_rate(loop, net);
