@@ -12,6 +12,7 @@
 #include <string.h>
 #include <xen/io/netif.h>
 
+#include "rings/net_packet.h"
 #include "rings/netif_internal.h"
 #include "rings/netif_multicast.h"
 
@@ -66,38 +67,13 @@ static bool is_filtered(const struct netif_queue *queue, const struct xvhost_pac
 	       !netif_multicast_has(queue->multicast, address);
 }
 
-/* takes - does the guest take this kind of packet? */
-static bool takes(const struct netif_queue *queue, const struct xvhost_packet *packet)
-{
-	uint32_t kind = queue->seen.guest_takes;
-
-	switch (packet->gso) {
-	case XVHOST_GSO_NONE:
-		return !(packet->flags & XVHOST_PACKET_CHECKSUM_BLANK) ||
-		       kind & (XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6);
-	case XVHOST_GSO_TCPV4:
-		return kind & XVHOST_NET_GSO_TCPV4;
-	case XVHOST_GSO_TCPV6:
-		return kind & XVHOST_NET_GSO_TCPV6;
-	default:
-		return false;
-	}
-}
-
 /* check - 0, or why the guest can't get it however many slots there are. */
 static int check(const struct netif_queue *queue, const struct xvhost_packet *packet, uint32_t data_count)
 {
-	uint64_t bytes = 0;
+	int error = net_packet_check(packet, queue->seen.guest_takes);
 
-	if (packet->length < XVHOST_NET_BYTES_MIN || packet->length > XVHOST_NET_BYTES_MAX ||
-	    packet->iov_count > XVHOST_NET_IOVECS_MAX)
-		return -EINVAL;
-	for (uint32_t i = 0; i < packet->iov_count; i++)
-		bytes += packet->iov[i].iov_len;
-	if (bytes != packet->length)
-		return -EINVAL;
-	if (!takes(queue, packet))
-		return -EOPNOTSUPP;
+	if (error < 0)
+		return error;
 	if (data_count > 1 && !queue->scatter)
 		return -EMSGSIZE;
 	return is_filtered(queue, packet) ? -EADDRNOTAVAIL : 0;

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * main.c - xvhost-worker: started by xvhostd for one guest
+ * main.c - xvhost-worker: started by xvhostd for one guest, or for the uplink of a switch of guests
  */
 #include <argp.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 
 #include "log.h"
+#include "worker/cable.h"
 #include "worker/sole.h"
 #include "worker/worker.h"
 
@@ -18,11 +20,18 @@
 
 const char *argp_program_version = "xvhost-worker " XVHOST_VERSION;
 
+enum option_key {
+	OPTION_SWITCH = 0x100,
+	OPTION_UPLINK,
+};
+
 static const struct argp_option options[] = {
-	{"domid", 'd', "N", 0, "The guest to serve", 0},
+	{"domid", 'd', "N", 0, "The guest to serve; for an uplink the domain that this is", 0},
 	{"socket", 's', "FD", 0, "Open descriptor of the socket to xvhostd", 0},
 	{"backend-directory", 'b', "DIR", 0, "Where loadable backends are (default " XVHOST_BACKEND_DIR ")",
 	 0},
+	{"switch", OPTION_SWITCH, "NAME", 0, "Serve no guest, but give this switch of guests an uplink", 0},
+	{"uplink", OPTION_UPLINK, "TARGET", 0, "To which backend that is, as in xvhost-net(7)", 0},
 	{"log-level", 'l', "LEVEL", 0, "error, warning, info (default) or debug", 0},
 	{0},
 };
@@ -30,6 +39,7 @@ static const struct argp_option options[] = {
 struct arguments {
 	struct worker_options worker;
 	bool domid_given;
+	const char *switch_name, *uplink; /* NULL: a guest is served */
 	enum log_level log_level;
 };
 
@@ -61,6 +71,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case 'b':
 		arguments->worker.backend_directory = argument;
 		return 0;
+	case OPTION_SWITCH:
+		arguments->switch_name = argument;
+		return 0;
+	case OPTION_UPLINK:
+		arguments->uplink = argument;
+		return 0;
 	case 'l':
 		if (log_level_parse(argument, &arguments->log_level) < 0)
 			argp_error(state, "--log-level is '%s', it must be error, warning, info or debug",
@@ -69,6 +85,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!arguments->domid_given || arguments->worker.socket < 0)
 			argp_error(state, "xvhostd starts this program; it needs --domid and --socket");
+		if (!arguments->switch_name != !arguments->uplink)
+			argp_error(state, "--switch and --uplink belong together");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -78,7 +96,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp parser = {
 	.options = options,
 	.parser = parse,
-	.doc = "Serves the devices of one Xen guest. Started by xvhostd, and of no use without it.",
+	.doc = "Serves the devices of one Xen guest, or is the uplink of a switch of guests. Started by xvhostd, and "
+	       "of no use without it.",
 };
 
 /* serve - as the only worker of this guest. Returns 0 or a negative errno. */
@@ -98,6 +117,25 @@ static int serve(struct worker_options *worker)
 	return error;
 }
 
+/* uplink - of a switch. Returns 0 or a negative errno. */
+static int uplink(const struct arguments *arguments)
+{
+	char name[CABLE_TEXT_MAX], interface[NET_NAME_MAX], port[CABLE_TEXT_MAX];
+	const struct cable_options options = {
+		.name = name,
+		.interface = interface,
+		.targets = {port, arguments->uplink},
+		.domid = arguments->worker.domid,
+		.socket = arguments->worker.socket,
+		.backend_directory = arguments->worker.backend_directory,
+	};
+
+	snprintf(name, sizeof(name), "uplink of switch %s", arguments->switch_name);
+	snprintf(interface, sizeof(interface), "up.%s", arguments->switch_name);
+	snprintf(port, sizeof(port), "switch:name=%s", arguments->switch_name);
+	return cable_run(&options);
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments arguments = {
@@ -114,5 +152,6 @@ int main(int argc, char **argv)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return serve(&arguments.worker) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return (arguments.uplink ? uplink(&arguments) : serve(&arguments.worker)) < 0 ? EXIT_FAILURE
+										      : EXIT_SUCCESS;
 }

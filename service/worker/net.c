@@ -82,27 +82,26 @@ static int find_backend(struct net *net, const struct guest *guest, const char *
 	return error;
 }
 
-/* check_properties - a backend that says what can't be is not served. */
-static int check_properties(const struct net *net, char text[ERROR_TEXT_MAX])
+int net_check_properties(const struct xvhost_net *seen, const struct xvhost_net_backend *backend,
+			 const struct xvhost_net_properties *properties, char text[ERROR_TEXT_MAX])
 {
-	const struct xvhost_net_properties *properties = &net->properties;
 	const uint32_t known = XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6 | XVHOST_NET_GSO_TCPV4 |
 			       XVHOST_NET_GSO_TCPV6;
 
 	if (properties->flags & ~known)
 		snprintf(text, ERROR_TEXT_MAX,
 			 "backend %s says that it takes 0x%" PRIx32 ", of which 0x%" PRIx32 " is known",
-			 net->backend->name, properties->flags, known);
+			 backend->name, properties->flags, known);
 	else if (properties->operations > NETIF_OPERATIONS_MAX)
 		snprintf(text, ERROR_TEXT_MAX,
 			 "backend %s wants %" PRIu32 " operations for each queue, at most %u are given",
-			 net->backend->name, properties->operations, NETIF_OPERATIONS_MAX);
-	else if (net->seen.attend_fd >= 0 && !net->backend->attend)
+			 backend->name, properties->operations, NETIF_OPERATIONS_MAX);
+	else if (seen->attend_fd >= 0 && !backend->attend)
 		snprintf(text, ERROR_TEXT_MAX, "backend %s has a descriptor to attend to, but no 'attend'",
-			 net->backend->name);
-	else if (properties->mtu_max > 0 && properties->mtu_max < net->seen.mtu)
+			 backend->name);
+	else if (properties->mtu_max > 0 && properties->mtu_max < seen->mtu)
 		snprintf(text, ERROR_TEXT_MAX, "the mtu is %" PRIu32 ", backend %s can have at most %" PRIu32,
-			 net->seen.mtu, net->backend->name, properties->mtu_max);
+			 seen->mtu, backend->name, properties->mtu_max);
 	else
 		return 0;
 	return -EINVAL;
@@ -119,7 +118,7 @@ static int open_backend(struct net *net, char text[ERROR_TEXT_MAX])
 					   : "the backend can't open the card and does not say why");
 		return error;
 	}
-	error = check_properties(net, text);
+	error = net_check_properties(&net->seen, net->backend, &net->properties, text);
 	if (error < 0)
 		net->backend->close(&net->seen);
 	return error;

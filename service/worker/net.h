@@ -55,6 +55,10 @@ struct net {
 void net_open(struct net *net, const struct guest *guest, uint32_t device_id,
 	      const struct message_net_open *asked, struct message_net_opened *answer);
 
+/* net_check_properties - of a backend that was opened for this card. Returns -EINVAL and the text if they can't be, or 0. */
+int net_check_properties(const struct xvhost_net *seen, const struct xvhost_net_backend *backend,
+			 const struct xvhost_net_properties *properties, char text[ERROR_TEXT_MAX]);
+
 /* net_connect - map the rings, bind the event channels, give the queues to their loops; fills the answer. */
 void net_connect(struct net *net, struct guest *guest, const struct message_net_connect *asked,
 		 struct message_error *answer);

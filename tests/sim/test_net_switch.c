@@ -15,148 +15,18 @@
 #include "../../backends/net/switch_ring.h"
 #include "check_main.h"
 #include "log.h"
-#include "sim_net.h"
+#include "sim_pairs.h"
 
-#define OTHER_DOMID 8
-#define LARGE_DEPTH                                                                                          \
-	10 /* of the largest packets: less than a port has room for, and than the guest has posted */
-#define PAIRS 2
 #define RING_FILE_BYTES (4096 + SWITCH_RING_BYTES)
 
-static struct sim_guest *guests[2];
-static struct worker_thread *workers[2];
-static struct sim_net cards[PAIRS][2]; /* each pair is a switch, with a card of each guest */
-static char directory[64];
-static struct net_load_result results[PAIRS];
-
-static const struct netif_frontend_options all_taken = {.takes = SIM_NET_ALL_TAKEN, .guard = true};
-
-/* use - this guest and its worker, for the functions of sim_net.h. */
-static void use(uint32_t index)
-{
-	guest = guests[index];
-	worker = workers[index];
-}
-
-static void open_card(struct sim_net *card, uint32_t index, uint32_t device_id, const char *name)
-{
-	char target[128];
-
-	snprintf(target, sizeof(target), "switch:name=%s,directory=%s", name, directory);
-	use(index);
-	sim_net_open(card, device_id, target);
-	ck_assert_uint_eq(card->opened.takes, SIM_NET_ALL_TAKEN);
-	ck_assert_uint_eq(card->opened.queues_max, 1);
-}
-
-static void stop(void)
-{
-	char command[128];
-
-	for (uint32_t i = 0; i < 2; i++) {
-		use(i);
-		for (uint32_t pair = 0; pair < PAIRS; pair++)
-			sim_net_close(&cards[pair][i]);
-	}
-	ck_assert_int_eq(worker_thread_stop(workers[1]), 0);
-	sim_guest_destroy(guests[1]);
-	use(0);
-	sim_disk_stop();
-	snprintf(command, sizeof(command), "rm -r %s", directory);
-	ck_assert_int_eq(system(command), 0);
-}
-
-/* begin - a load from one guest to the other by this pair of cards. */
-static struct net_load *begin(uint32_t pair, uint32_t from, struct net_load_options options)
-{
-	struct net_load *load;
-
-	options.from = cards[pair][from].frontend;
-	options.to = cards[pair][1 - from].frontend;
-	options.content.addressed = options.content.minimum >= NET_CONTENT_ADDRESSED_BYTES;
-	memcpy(options.content.source, (const uint8_t[]){2, 0, 0, 0, (uint8_t)pair, (uint8_t)from}, 6);
-	memcpy(options.content.destination, (const uint8_t[]){2, 0, 0, 0, (uint8_t)pair, (uint8_t)(1 - from)},
-	       6);
-	ck_assert_int_eq(net_load_create(&options, &load), 0);
-	ck_assert_int_eq(net_load_start(load), 0);
-	return load;
-}
-
-/* finish - all that was sent has come. */
-static const struct net_load_result *finish(uint32_t pair, struct net_load *load)
-{
-	struct net_load_result *result = &results[pair];
-
-	net_load_finish(load, result);
-	net_load_destroy(load);
-	ck_assert_msg(result->error == 0, "%s", result->text);
-	ck_assert_uint_eq(result->lost, 0);
-	ck_assert_uint_eq(result->refused + result->failed, 0);
-	ck_assert_uint_eq(result->received, result->sent);
-	ck_assert_uint_eq(result->received_bytes, result->sent_bytes);
-	return result;
-}
-
-/* wait_until_joined - ports find each other when their guests are connected already: until then packets go nowhere. */
-static void wait_until_joined(uint32_t pair)
-{
-	const struct net_load_options one = {
-		.content = {.minimum = 60, .maximum = 60}, .packets = 1, .quiet_ms = 1000};
-
-	usleep(100000);
-	for (uint32_t from = 0; from < 2; from++) {
-		uint32_t tries = 0;
-
-		do {
-			struct net_load *load = begin(pair, from, one);
-
-			ck_assert_uint_lt(tries++, 10);
-			net_load_finish(load, &results[pair]);
-			net_load_destroy(load);
-			ck_assert_msg(results[pair].error == 0, "%s", results[pair].text);
-		} while (results[pair].received == 0);
-	}
-}
-
+/* start - each pair is a switch of its own. */
 static void start(const char *access)
 {
-	const struct sim_guest_options options = {.domid = OTHER_DOMID, .pages = 16384, .strict = true};
-	static const char *const names[PAIRS] = {"one", "two"};
-	char backends[SIM_DISK_PATH_MAX];
+	static const char *const names[SIM_PAIRS][2] = {{"one", "one"}, {"two", "two"}};
 
-	strcpy(directory, "/tmp/xvhost-sim-switch.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(directory));
-	sim_disk_access = access;
-	sim_disk_start(true);
-	guests[0] = guest;
-	workers[0] = worker;
-	sim_disk_built(backends, "backends");
-	ck_assert_int_eq(sim_guest_create(machine, &options, &guests[1]), 0);
-	ck_assert_int_eq(worker_thread_start(sim_platform(machine), OTHER_DOMID, backends, &workers[1]), 0);
-	for (uint32_t pair = 0; pair < PAIRS; pair++)
-		for (uint32_t i = 0; i < 2; i++) {
-			open_card(&cards[pair][i], i, pair, names[pair]);
-			sim_net_connect(&cards[pair][i], &all_taken);
-		}
-	for (uint32_t pair = 0; pair < PAIRS; pair++)
-		wait_until_joined(pair);
-}
-
-/* both_ways - the same load by each pair, in the other direction, at the same time. */
-static void both_ways(struct net_load_options options)
-{
-	struct net_load *loads[PAIRS];
-
-	for (uint32_t pair = 0; pair < PAIRS; pair++)
-		loads[pair] = begin(pair, pair % 2, options);
-	for (uint32_t pair = 0; pair < PAIRS; pair++)
-		ck_assert_uint_eq(finish(pair, loads[pair])->received, options.packets);
-}
-
-static struct net_content_options content(uint32_t minimum, uint32_t maximum, uint64_t seed)
-{
-	return (struct net_content_options){
-		.minimum = minimum, .maximum = maximum, .takes = SIM_NET_ALL_TAKEN, .seed = seed};
+	sim_pairs_start(access, names);
+	for (uint32_t pair = 0; pair < SIM_PAIRS; pair++)
+		sim_pairs_wait_until_joined(pair);
 }
 
 static const char *const ways[] = {"foreign", "grant"};
@@ -170,11 +40,12 @@ START_TEST(sizes)
 
 	start(ways[_i]);
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
-		both_ways((struct net_load_options){.content = content(lengths[i], lengths[i], i),
-						    .depth = LARGE_DEPTH,
-						    .split = i % 2,
-						    .packets = 50});
-	stop();
+		sim_pairs_both_ways(
+			(struct net_load_options){.content = sim_pairs_content(lengths[i], lengths[i], i),
+						  .depth = SIM_PAIRS_LARGE_DEPTH,
+						  .split = i % 2,
+						  .packets = 50});
+	sim_pairs_stop();
 }
 END_TEST
 
@@ -182,12 +53,15 @@ END_TEST
 START_TEST(mixed)
 {
 	start(ways[_i]);
-	both_ways((struct net_load_options){
-		.content = content(14, 65535, 1), .depth = LARGE_DEPTH, .split = true, .packets = 1500});
-	both_ways((struct net_load_options){
-		.content = content(22, 65535, 2), .depth = LARGE_DEPTH, .packets = 1500});
-	both_ways((struct net_load_options){.content = content(14, 1514, 3), .depth = 100, .packets = 5000});
-	stop();
+	sim_pairs_both_ways((struct net_load_options){.content = sim_pairs_content(14, 65535, 1),
+						      .depth = SIM_PAIRS_LARGE_DEPTH,
+						      .split = true,
+						      .packets = 1500});
+	sim_pairs_both_ways((struct net_load_options){
+		.content = sim_pairs_content(22, 65535, 2), .depth = SIM_PAIRS_LARGE_DEPTH, .packets = 1500});
+	sim_pairs_both_ways((struct net_load_options){
+		.content = sim_pairs_content(14, 1514, 3), .depth = 100, .packets = 5000});
+	sim_pairs_stop();
 }
 END_TEST
 
@@ -197,43 +71,46 @@ START_TEST(comes_and_goes)
 	start(ways[_i]);
 	for (uint32_t round = 0; round < 6; round++) {
 		uint32_t goes = round % 2;
-		struct net_load *load = begin(0, 0,
-					      (struct net_load_options){.content = content(14, 65535, round),
-									.depth = LARGE_DEPTH,
-									.quiet_ms = 500,
-									.timeout_ms = 500});
+		struct net_load *load = sim_pairs_begin(
+			0, 0,
+			(struct net_load_options){.content = sim_pairs_content(14, 65535, round),
+						  .depth = SIM_PAIRS_LARGE_DEPTH,
+						  .quiet_ms = 500,
+						  .timeout_ms = 500});
 
 		while (net_load_received(load) < 20)
 			usleep(100);
-		use(goes);
+		sim_pairs_use(goes);
 		ck_assert_int_eq(worker_thread_net_disconnect(worker, 0), 0);
 		net_load_stop(load);
-		net_load_finish(load, &results[0]);
+		net_load_finish(load, &sim_pairs_results[0]);
 		net_load_destroy(load);
 		/* What the guest that went away has still in its ring is never answered. */
-		ck_assert_msg(results[0].error == 0 || (goes == 0 && results[0].error == -ETIMEDOUT), "%s",
-			      results[0].text);
+		ck_assert_msg(sim_pairs_results[0].error == 0 ||
+				      (goes == 0 && sim_pairs_results[0].error == -ETIMEDOUT),
+			      "%s", sim_pairs_results[0].text);
 		for (uint32_t i = 0; i < 2; i++) {
-			use(i);
+			sim_pairs_use(i);
 			if (i != goes)
 				ck_assert_int_eq(worker_thread_net_disconnect(worker, 0), 0);
-			ck_assert_uint_eq(netif_frontend_destroy(cards[0][i].frontend), 0);
-			cards[0][i].frontend = NULL;
+			ck_assert_uint_eq(netif_frontend_destroy(sim_pairs_cards[0][i].frontend), 0);
+			sim_pairs_cards[0][i].frontend = NULL;
 			/* Every now and then the card is another, too. */
 			if (round % 2 == 0) {
-				sim_net_close(&cards[0][i]);
-				open_card(&cards[0][i], i, 0, "one");
+				sim_net_close(&sim_pairs_cards[0][i]);
+				sim_pairs_open(&sim_pairs_cards[0][i], i, 0, "one");
 			}
 		}
 		for (uint32_t i = 0; i < 2; i++) {
-			use(i);
-			sim_net_connect(&cards[0][i], &all_taken);
+			sim_pairs_use(i);
+			sim_net_connect(&sim_pairs_cards[0][i], &sim_pairs_all_taken);
 		}
-		wait_until_joined(0);
-		both_ways((struct net_load_options){
-			.content = content(14, 65535, round), .depth = LARGE_DEPTH, .packets = 100});
+		sim_pairs_wait_until_joined(0);
+		sim_pairs_both_ways((struct net_load_options){.content = sim_pairs_content(14, 65535, round),
+							      .depth = SIM_PAIRS_LARGE_DEPTH,
+							      .packets = 100});
 	}
-	stop();
+	sim_pairs_stop();
 }
 END_TEST
 
@@ -293,8 +170,8 @@ static void join(struct hostile *hostile)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int ring = memfd_create("hostile", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s/one/%u-vif%u.0", directory, SIM_DISK_DOMID,
-		 SIM_DISK_DOMID);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/one/%u-vif%u.0", sim_pairs_directory,
+		 SIM_DISK_DOMID, SIM_DISK_DOMID);
 	hostile->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(connect(hostile->fd, (const struct sockaddr *)&address, sizeof(address)), 0);
 	ck_assert_int_eq(ftruncate(ring, RING_FILE_BYTES), 0);
@@ -331,9 +208,10 @@ START_TEST(liars)
 
 	start(ways[_i % 2]);
 	log_set_level(LOG_LEVEL_ERROR);
-	load = begin(0, 0,
-		     (struct net_load_options){
-			     .content = content(14, 65535, 5), .depth = LARGE_DEPTH, .split = true});
+	load = sim_pairs_begin(0, 0,
+			       (struct net_load_options){.content = sim_pairs_content(14, 65535, 5),
+							 .depth = SIM_PAIRS_LARGE_DEPTH,
+							 .split = true});
 	for (uint32_t round = 0; round < 8; round++) {
 		uint64_t before = net_load_received(load);
 
@@ -350,8 +228,8 @@ START_TEST(liars)
 		wait_for_end(&hostile);
 	}
 	net_load_stop(load);
-	ck_assert_uint_ge(finish(0, load)->received, 400);
-	stop();
+	ck_assert_uint_ge(sim_pairs_finish(0, load)->received, 400);
+	sim_pairs_stop();
 }
 END_TEST
 
@@ -362,23 +240,24 @@ START_TEST(beside_each_other)
 	struct sim_net third;
 
 	start(ways[_i % 2]);
-	load = begin(0, 1,
-		     (struct net_load_options){
-			     .content = content(14, 65535, 6), .depth = LARGE_DEPTH, .split = true});
+	load = sim_pairs_begin(0, 1,
+			       (struct net_load_options){.content = sim_pairs_content(14, 65535, 6),
+							 .depth = SIM_PAIRS_LARGE_DEPTH,
+							 .split = true});
 	for (uint32_t round = 0; round < 10; round++) {
 		uint64_t before = net_load_received(load);
 
-		open_card(&third, 0, PAIRS, "one");
+		sim_pairs_open(&third, 0, SIM_PAIRS, "one");
 		if (round % 2)
-			sim_net_connect(&third, &all_taken);
+			sim_net_connect(&third, &sim_pairs_all_taken);
 		while (net_load_received(load) < before + 100)
 			usleep(100);
-		use(0);
+		sim_pairs_use(0);
 		sim_net_close(&third);
 	}
 	net_load_stop(load);
-	ck_assert_uint_ge(finish(0, load)->received, 400);
-	stop();
+	ck_assert_uint_ge(sim_pairs_finish(0, load)->received, 400);
+	sim_pairs_stop();
 }
 END_TEST
 
