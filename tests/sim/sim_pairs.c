@@ -72,7 +72,9 @@ const struct net_load_result *sim_pairs_finish(uint32_t pair, struct net_load *l
 	net_load_finish(load, result);
 	net_load_destroy(load);
 	ck_assert_msg(result->error == 0, "%s", result->text);
-	ck_assert_uint_eq(result->lost, 0);
+	ck_assert_msg(result->lost == 0, "pair %u: %lu of %lu packets are lost after %lu ms", pair,
+		      (unsigned long)result->lost, (unsigned long)result->sent,
+		      (unsigned long)(result->elapsed_ns / 1000000));
 	ck_assert_uint_eq(result->refused + result->failed, 0);
 	ck_assert_uint_eq(result->received, result->sent);
 	ck_assert_uint_eq(result->received_bytes, result->sent_bytes);

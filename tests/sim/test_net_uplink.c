@@ -42,6 +42,13 @@ struct uplink {
 
 static struct uplink uplinks[UPLINKS_MAX];
 
+/* start_pairs - the second one goes by no cable. */
+static void start_pairs(const char *access)
+{
+	sim_pairs_start(access, names);
+	sim_pairs_wait_until_joined(1);
+}
+
 static const char *port_of(const char *name)
 {
 	static char target[TARGET_BYTES];
@@ -131,7 +138,7 @@ START_TEST(joined)
 {
 	char far[TARGET_BYTES];
 
-	sim_pairs_start("foreign", names);
+	start_pairs("foreign");
 	strcpy(far, port_of("far"));
 	for (uint32_t round = 0; round < 3; round++) {
 		start(0, port_of("near"), far);
@@ -151,7 +158,7 @@ START_TEST(takes_little)
 	char far[TARGET_BYTES];
 	struct net_load *load;
 
-	sim_pairs_start("grant", names);
+	start_pairs("grant");
 	strcpy(far, port_of("far"));
 	sim_pairs_use(1);
 	sim_net_disconnect(&sim_pairs_cards[0][1]);
@@ -177,7 +184,7 @@ START_TEST(no_room)
 	char far[TARGET_BYTES];
 	struct net_load *flood, *load;
 
-	sim_pairs_start("foreign", names);
+	start_pairs("foreign");
 	strcpy(far, port_of("far"));
 	start(0, port_of("near"), far);
 	sim_pairs_wait_until_joined(0);
@@ -252,7 +259,7 @@ START_TEST(killed)
 
 	for (uint32_t i = 0; i < UPLINKS_MAX; i++)
 		prepare(i);
-	sim_pairs_start("foreign", names);
+	start_pairs("foreign");
 	strcpy(far, port_of("far"));
 	load = sim_pairs_begin(0, 0,
 			       (struct net_load_options){.content = sim_pairs_content(22, 65535, 5),
@@ -323,7 +330,7 @@ static void make_bridge(void)
 START_TEST(bridged)
 {
 	make_bridge();
-	sim_pairs_start("foreign", names);
+	start_pairs("foreign");
 	for (uint32_t round = 0; round < 2; round++) {
 		start(0, port_of("near"), "tap:bridge=" BRIDGE);
 		start(1, port_of("far"), "tap:bridge=" BRIDGE);
@@ -361,7 +368,7 @@ START_TEST(targets)
 	char near[TARGET_BYTES];
 
 	make_bridge();
-	sim_pairs_start("foreign", names);
+	start_pairs("foreign");
 	snprintf(near, sizeof(near), "%s", strcmp(port, "switch:") == 0 ? port_of("near") : port);
 	describe(&uplinks[0], 0, near, wrong[_i].target);
 	if (wrong[_i].error == 0)
