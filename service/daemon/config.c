@@ -4,12 +4,13 @@
  *
  * Theory of operation: libinih takes the file apart and gives us section, name and value of each setting; a
  * table says what is known. libinih does not tell the line, so we count them as it reads. There may be many sections
- * [network NAME], which are not in the table.
+ * [network NAME] and [switch NAME], which are not in the table.
  */
 #include "daemon/config.h"
 
 #include <errno.h>
 #include <ini.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@
 #include "worker/messages.h"
 
 #define NET_TARGET_DEFAULT "switch:"
-#define NETWORK_SECTION "network " /* and its name */
+#define UPLINK_EXAMPLE "tap:bridge=xenbr0"
 
 /* One call of config_read. */
 struct reading {
@@ -31,6 +32,16 @@ struct reading {
 	int line;
 	int errors;
 	uint32_t seen; /* a bit for each key of the table */
+};
+
+/* Sections of which there may be many, each with a name of its own and one setting, a target string. */
+struct named_section {
+	const char *prefix; /* of the section; what follows is the name */
+	const char *key;
+	const char *example; /* of a target */
+	struct config_named *entries;
+	uint32_t *count;
+	uint32_t most;
 };
 
 struct key {
@@ -220,52 +231,74 @@ static void complain_unknown(struct reading *reading, const char *section, const
 	else
 		complain(reading, reading->line,
 			 "key %s is in the unknown section [%s]; it must be [daemon], [disk], [net], "
-			 "[network NAME] or [memory]",
+			 "[network NAME], [switch NAME] or [memory]",
 			 name, section);
 }
 
-/* network_of - the network of this name, made if there is none; NULL: there are too many. */
-static struct config_network *network_of(struct config *config, const char *name)
+/* entry_of - the one of this name, made if there is none; NULL: there are too many. */
+static struct config_named *entry_of(const struct named_section *kind, const char *name)
 {
-	struct config_network *network = config->networks;
+	struct config_named *entry = kind->entries;
 
-	for (uint32_t i = 0; i < config->network_count; i++, network++)
-		if (strcmp(network->name, name) == 0)
-			return network;
-	if (config->network_count == CONFIG_NETWORKS_MAX)
+	for (uint32_t i = 0; i < *kind->count; i++, entry++)
+		if (strcmp(entry->name, name) == 0)
+			return entry;
+	if (*kind->count == kind->most)
 		return NULL;
-	config->network_count++;
-	snprintf(network->name, sizeof(network->name), "%s", name);
-	network->target[0] = '\0';
-	return network;
+	++*kind->count;
+	snprintf(entry->name, sizeof(entry->name), "%s", name);
+	entry->target[0] = '\0';
+	return entry;
 }
 
-/* take_network - one setting of [network NAME]. */
-static void take_network(struct reading *reading, const char *section, const char *name, const char *value)
+/* take_named - one setting of such a section. */
+static void take_named(struct reading *reading, const struct named_section *kind, const char *section,
+		       const char *name, const char *value)
 {
-	const char *called = section + strlen(NETWORK_SECTION);
-	struct config_network *network;
+	const char *called = section + strlen(kind->prefix);
+	struct config_named *entry;
 
 	if (called[0] == '\0' || strlen(called) >= NET_NAME_MAX) {
 		complain(reading, reading->line, "the name in [%s] must have from 1 to %d characters",
 			 section, NET_NAME_MAX - 1);
 		return;
 	}
-	if (strcmp(name, "target") != 0) {
-		complain(reading, reading->line, "unknown key %s in [%s]; it must be target", name, section);
+	if (strcmp(name, kind->key) != 0) {
+		complain(reading, reading->line, "unknown key %s in [%s]; it must be %s", name, section,
+			 kind->key);
 		return;
 	}
-	network = network_of(reading->config, called);
-	if (network == NULL)
-		complain(reading, reading->line, "[%s] is one network too many; there can be %d", section,
-			 CONFIG_NETWORKS_MAX);
-	else if (network->target[0] != '\0')
+	entry = entry_of(kind, called);
+	if (entry == NULL)
+		complain(reading, reading->line, "[%s] is one %.*s too many; there can be %" PRIu32, section,
+			 (int)strcspn(kind->prefix, " "), kind->prefix, kind->most);
+	else if (entry->target[0] != '\0')
 		complain(reading, reading->line, "%s in [%s] is given a second time, as \"%s\"", name,
 			 section, value);
-	else if (!set_target(network->target, value))
+	else if (!set_target(entry->target, value))
 		complain(reading, reading->line,
 			 "%s in [%s] is \"%s\"; it must be a target string, such as %s", name, section, value,
-			 NET_TARGET_DEFAULT);
+			 kind->example);
+}
+
+/* take_if_named - a setting of a section that has a name. False: it has none. */
+static bool take_if_named(struct reading *reading, const char *section, const char *name, const char *value)
+{
+	struct config *config = reading->config;
+	const struct named_section kinds[] = {
+		{"network ", "target", NET_TARGET_DEFAULT, config->networks, &config->network_count,
+		 CONFIG_NETWORKS_MAX},
+		{"switch ", "uplink", UPLINK_EXAMPLE, config->switches, &config->switch_count,
+		 CONFIG_SWITCHES_MAX},
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strncmp(section, kinds[i].prefix, strlen(kinds[i].prefix)) != 0)
+			continue;
+		take_named(reading, &kinds[i], section, name, value);
+		return true;
+	}
+	return false;
 }
 
 /* take - libinih's handler: one setting. Always 1, for errors are counted here. */
@@ -273,10 +306,8 @@ static int take(void *user, const char *section, const char *name, const char *v
 {
 	struct reading *reading = user;
 
-	if (strncmp(section, NETWORK_SECTION, strlen(NETWORK_SECTION)) == 0) {
-		take_network(reading, section, name, value);
+	if (take_if_named(reading, section, name, value))
 		return 1;
-	}
 	for (size_t i = 0; i < KEY_COUNT; i++) {
 		if (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].name, name) != 0)
 			continue;

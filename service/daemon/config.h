@@ -16,10 +16,12 @@
 #define REPORT_MAX 1024 /* bytes of one error's text with the final 0 */
 
 #define CONFIG_NETWORKS_MAX 64 /* [network NAME] */
+#define CONFIG_SWITCHES_MAX 16 /* [switch NAME] */
 #define CONFIG_TARGET_MAX 200  /* bytes of a target string with the final 0: a line of the file has no more */
 
-/* A network, as the toolstack names it in a card's `bridge`. */
-struct config_network {
+/* What has a section of its own: a network, as the toolstack names it in a card's `bridge`, and the target of its cards; or a switch, and
+ * the target of its uplink. */
+struct config_named {
 	char name[NET_NAME_MAX];
 	char target[CONFIG_TARGET_MAX];
 };
@@ -33,8 +35,10 @@ struct config {
 	char net_target[CONFIG_TARGET_MAX]; /* of cards in a network that is not named below */
 	bool net_adopt_all;		    /* cards with other scripts too, if their target is `tap` */
 	uint32_t net_max_queues;	    /* a frontend may have this many for a card */
-	struct config_network networks[CONFIG_NETWORKS_MAX];
+	struct config_named networks[CONFIG_NETWORKS_MAX];
 	uint32_t network_count;
+	struct config_named switches[CONFIG_SWITCHES_MAX];
+	uint32_t switch_count;
 	enum memory_access memory_access; /* of disks whose target does not say */
 	uint32_t memory_guest_mib;	  /* of a guest's memory, kept mapped at most */
 	uint32_t memory_host_mib;	  /* the same of all guests together */

@@ -5,7 +5,7 @@
  * Theory of operation: one thread, one poll(2). A turn of the loop takes what has come: watches, signals,
  * messages and ends of workers; of each source so many at most that none holds up the others. That marks
  * devices dirty. Then each dirty device is looked at once (device.c), and workers that no device needs are
- * told to end.
+ * told to end. The uplinks of switches are workers, too, which are there without a device (uplinks.c).
  *
  * At the end, by SIGTERM or daemon_stop(), the devices' nodes stay as they are, and the workers are told to stop: they answer
  * what they have taken and let go of the rings. To the guest that is a disk which takes long to answer, or a network that loses packets. The
@@ -34,6 +34,7 @@
 #include "daemon/nodes.h"
 #include "daemon/notify.h"
 #include "daemon/text.h"
+#include "daemon/uplinks.h"
 #include "daemon/worker_process.h"
 #include "log.h"
 
@@ -59,6 +60,7 @@ struct daemon {
 	bool watches_left; /* the last turn did not take all */
 	struct workers workers;
 	struct devices devices;
+	struct uplinks uplinks;
 	struct pollfd polled[DESCRIPTOR_WORKERS + 2 * WORKERS_MAX];
 };
 
@@ -281,6 +283,10 @@ static void take_end(struct daemon *daemon, struct worker *worker, int64_t now_m
 
 	if (!worker_reap(worker, end))
 		return;
+	if (worker->uplink) {
+		uplinks_ended(&daemon->uplinks, worker, end, daemon->stopping, now_ms);
+		return;
+	}
 	host_clean_up(&daemon->host, worker->domid);
 	for (uint32_t i = 0; i < daemon->devices.end; i++) {
 		struct device *device = &daemon->devices.device[i];
@@ -312,6 +318,8 @@ static int wait_for(struct daemon *daemon, int wait_ms, int64_t now_ms)
 		if (device->used && device->wake_ms < wake_ms)
 			wake_ms = device->wake_ms;
 	}
+	if (!daemon->stopping && uplinks_wake_ms(&daemon->uplinks, daemon->host.config) < wake_ms)
+		wake_ms = uplinks_wake_ms(&daemon->uplinks, daemon->host.config);
 	for (uint32_t i = 0; i < daemon->workers.end; i++) {
 		const struct worker *worker = &daemon->workers.worker[i];
 
@@ -387,7 +395,7 @@ static void share_memory(struct daemon *daemon, uint32_t serving)
 	for (uint32_t i = 0; i < daemon->workers.end; i++) {
 		struct worker *worker = &daemon->workers.worker[i];
 
-		if (worker->used && !worker->stopping && !worker->killed)
+		if (worker->used && !worker->uplink && !worker->stopping && !worker->killed)
 			worker_tell_memory(worker, config, mib > 0 ? mib : 1);
 	}
 }
@@ -397,8 +405,10 @@ static uint32_t look_at_workers(struct daemon *daemon, int64_t now_ms)
 {
 	uint32_t used = 0, serving = 0;
 
-	for (uint32_t i = 0; i < daemon->workers.end; i++)
-		daemon->workers.worker[i].needed = daemon->workers.worker[i].serving = false;
+	for (uint32_t i = 0; i < daemon->workers.end; i++) {
+		daemon->workers.worker[i].needed = daemon->workers.worker[i].uplink != NULL;
+		daemon->workers.worker[i].serving = false;
+	}
 	for (uint32_t i = 0; i < daemon->devices.end; i++) {
 		const struct device *device = &daemon->devices.device[i];
 
@@ -417,7 +427,7 @@ static uint32_t look_at_workers(struct daemon *daemon, int64_t now_ms)
 			worker_stop(worker, now_ms);
 		if (worker->stopping && now_ms >= worker->kill_at_ms)
 			worker_kill(worker, "it was to end and has not");
-		serving += !worker->stopping && !worker->killed;
+		serving += !worker->uplink && !worker->stopping && !worker->killed;
 	}
 	share_memory(daemon, serving);
 	while (daemon->workers.end > 0 && !daemon->workers.worker[daemon->workers.end - 1].used)
@@ -450,8 +460,10 @@ bool daemon_turn(struct daemon *daemon, int wait_ms)
 	if (!daemon->stopping && ((xenstore_events & POLLIN) || daemon->watches_left))
 		take_watches(daemon);
 	take_workers(daemon, count, now_ms);
-	if (!daemon->stopping)
+	if (!daemon->stopping) {
 		look_at_devices(daemon, now_ms);
+		uplinks_start(&daemon->uplinks, &daemon->host, now_ms);
+	}
 	return look_at_workers(daemon, now_ms) > 0 || !daemon->stopping;
 }
 

@@ -30,7 +30,8 @@ struct worker *worker_find(struct workers *workers, uint16_t domid)
 	for (uint32_t i = 0; i < workers->end; i++) {
 		struct worker *worker = &workers->worker[i];
 
-		if (worker->used && !worker->stopping && !worker->killed && worker->domid == domid)
+		if (worker->used && !worker->uplink && !worker->stopping && !worker->killed &&
+		    worker->domid == domid)
 			return worker;
 	}
 	return NULL;
@@ -78,8 +79,9 @@ static int set_up_child(posix_spawn_file_actions_t *actions, posix_spawnattr_t *
 }
 
 /* spawn - start the program with its end of the socket pair. Returns 0 or an errno. */
-static int spawn(const struct config *config, uint16_t domid, int socket, pid_t *pid)
+static int spawn(const struct config *config, const struct worker *worker, int socket, pid_t *pid)
 {
+	const struct config_named *uplink = worker->uplink;
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	char domid_text[8], socket_text[8];
@@ -93,11 +95,16 @@ static int spawn(const struct config *config, uint16_t domid, int socket, pid_t 
 		config->backend_directory,
 		"--log-level",
 		log_level_name(log_get_level()),
+		/* A worker of a guest has none of these. */
+		uplink ? "--switch" : NULL,
+		uplink ? uplink->name : NULL,
+		"--uplink",
+		uplink ? uplink->target : NULL,
 		NULL,
 	};
 	int error;
 
-	snprintf(domid_text, sizeof(domid_text), "%" PRIu16, domid);
+	snprintf(domid_text, sizeof(domid_text), "%" PRIu16, worker->domid);
 	snprintf(socket_text, sizeof(socket_text), "%d", WORKER_SOCKET);
 	error = posix_spawn_file_actions_init(&actions);
 	if (error != 0)
@@ -118,7 +125,7 @@ static int spawn(const struct config *config, uint16_t domid, int socket, pid_t 
 /* start_process - see struct worker_kind. */
 static int start_process(struct worker *worker, const struct config *config, int socket)
 {
-	int error = spawn(config, worker->domid, socket, &worker->pid);
+	int error = spawn(config, worker, socket, &worker->pid);
 
 	close(socket);
 	if (error != 0)
@@ -163,7 +170,7 @@ static const struct worker_kind worker_is_process = {
 
 /* start_at - start a worker in a free place. Returns 0 or an errno. */
 static int start_at(struct worker *worker, const struct worker_kind *kind, const struct config *config,
-		    uint16_t domid)
+		    uint16_t domid, const struct config_named *uplink)
 {
 	int sockets[2];
 	int error;
@@ -171,6 +178,11 @@ static int start_at(struct worker *worker, const struct worker_kind *kind, const
 	memset(worker, 0, sizeof(*worker));
 	worker->kind = kind;
 	worker->domid = domid;
+	worker->uplink = uplink;
+	if (uplink)
+		snprintf(worker->serves, sizeof(worker->serves), "switch %s", uplink->name);
+	else
+		snprintf(worker->serves, sizeof(worker->serves), "guest %" PRIu16, domid);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return errno;
 	/* Only our end: the worker decides about its own. */
@@ -189,8 +201,8 @@ static int start_at(struct worker *worker, const struct worker_kind *kind, const
 	return 0;
 }
 
-struct worker *worker_start(struct workers *workers, const struct config *config, uint16_t domid,
-			    char text[ERROR_TEXT_MAX])
+static struct worker *start(struct workers *workers, const struct config *config, uint16_t domid,
+			    const struct config_named *uplink, char text[ERROR_TEXT_MAX])
 {
 	struct worker *worker = free_place(workers);
 	int error;
@@ -199,14 +211,27 @@ struct worker *worker_start(struct workers *workers, const struct config *config
 		snprintf(text, ERROR_TEXT_MAX, "there are %d workers, and no more are allowed", WORKERS_MAX);
 		return NULL;
 	}
-	error = start_at(worker, workers->kind != NULL ? workers->kind : &worker_is_process, config, domid);
+	error = start_at(worker, workers->kind != NULL ? workers->kind : &worker_is_process, config, domid,
+			 uplink);
 	if (error != 0) {
 		snprintf(text, ERROR_TEXT_MAX, "can't start the worker %.*s: %s", ERROR_TEXT_MAX / 2,
 			 config->worker, strerror(error));
 		return NULL;
 	}
-	log_debug("guest %" PRIu16 ": started worker, %s", domid, worker->name);
+	log_debug("%s: started worker, %s", worker->serves, worker->name);
 	return worker;
+}
+
+struct worker *worker_start(struct workers *workers, const struct config *config, uint16_t domid,
+			    char text[ERROR_TEXT_MAX])
+{
+	return start(workers, config, domid, NULL, text);
+}
+
+struct worker *worker_start_uplink(struct workers *workers, const struct config *config, uint16_t domid,
+				   const struct config_named *uplink, char text[ERROR_TEXT_MAX])
+{
+	return start(workers, config, domid, uplink, text);
 }
 
 int worker_send(struct worker *worker, const struct message *message)
@@ -278,7 +303,7 @@ void worker_kill(struct worker *worker, const char *why)
 		return;
 	worker->killed = true;
 	worker->blocked = false;
-	log_error("guest %" PRIu16 ": killing worker, %s: %s", worker->domid, worker->name, why);
+	log_error("%s: killing worker, %s: %s", worker->serves, worker->name, why);
 	worker->kind->kill(worker);
 }
 

@@ -2,6 +2,8 @@
 /*
  * worker_process.h - the processes that serve guests, one each, as seen from xvhostd
  *
+ * An uplink of a switch (uplinks.h) is such a process, too, which serves no guest: it is only told to end.
+ *
  * Over the simulated machine workers are threads; `struct worker_kind` is what is different then.
  */
 #ifndef DAEMON_WORKER_PROCESS_H
@@ -15,17 +17,18 @@
 #include "log.h"
 #include "worker/messages.h"
 
-#define WORKERS_MAX CONFIG_MAX_GUESTS
-#define WORKER_STOP_TIMEOUT_MS 10000 /* from MESSAGE_STOP to SIGKILL */
-#define WORKER_END_MAX 80	     /* bytes of a text about a process's end with the final 0 */
-#define WORKER_NAME_MAX 24	     /* bytes of a worker's name in messages with the final 0 */
+#define WORKERS_MAX (CONFIG_MAX_GUESTS + CONFIG_SWITCHES_MAX)
+#define WORKER_STOP_TIMEOUT_MS 10000	      /* from MESSAGE_STOP to SIGKILL */
+#define WORKER_END_MAX 80		      /* bytes of a text about a process's end with the final 0 */
+#define WORKER_NAME_MAX 24		      /* bytes of a worker's name in messages with the final 0 */
+#define WORKER_SERVES_MAX (NET_NAME_MAX + 16) /* the same of what it serves */
 
 struct worker;
 
 /* What a worker is: a process unless `struct workers` says otherwise. */
 struct worker_kind {
 	/*
-	 * start - begin to serve worker->domid by this end of a socket pair, which now is the worker's. Sets the worker's
+	 * start - begin to serve worker->domid, or to be worker->uplink, by this end of a socket pair, which now is the worker's. Sets its
 	 * name and end_fd, and what is the kind's own. Returns 0 or an errno.
 	 */
 	int (*start)(struct worker *worker, const struct config *config, int socket);
@@ -38,7 +41,9 @@ struct worker_kind {
 
 struct worker {
 	bool used;
-	uint16_t domid;
+	uint16_t domid;			   /* the guest's; of an uplink, this domain's own */
+	const struct config_named *uplink; /* NULL: it serves a guest */
+	char serves[WORKER_SERVES_MAX];	   /* "guest 3", "switch lan" */
 	const struct worker_kind *kind;
 	char name[WORKER_NAME_MAX]; /* "process 123" */
 	pid_t pid;		    /* of a process */
@@ -68,6 +73,10 @@ struct worker *worker_find(struct workers *workers, uint16_t domid);
 /* worker_start - start a guest's worker. NULL: `text` says why. */
 struct worker *worker_start(struct workers *workers, const struct config *config, uint16_t domid,
 			    char text[ERROR_TEXT_MAX]);
+
+/* worker_start_uplink - the same of a switch's uplink; `domid` is this domain's own. */
+struct worker *worker_start_uplink(struct workers *workers, const struct config *config, uint16_t domid,
+				   const struct config_named *uplink, char text[ERROR_TEXT_MAX]);
 
 /*
  * worker_send - returns 0; -EAGAIN if the worker must first read what it has (then it is `blocked`); or

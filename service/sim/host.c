@@ -75,6 +75,10 @@ static int start_thread(struct worker *worker, const struct config *config, int 
 
 	if (thread == NULL)
 		goto fail;
+	error = ENOSYS;
+	/* There is no network outside. */
+	if (worker->uplink != NULL)
+		goto fail;
 	thread->host = worker->kind->context;
 	thread->options = (struct worker_options){
 		.platform = thread->host->settings.platform,

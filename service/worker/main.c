@@ -12,6 +12,7 @@
 
 #include "log.h"
 #include "worker/cable.h"
+#include "worker/messages.h"
 #include "worker/sole.h"
 #include "worker/worker.h"
 
@@ -72,6 +73,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		arguments->worker.backend_directory = argument;
 		return 0;
 	case OPTION_SWITCH:
+		if (strlen(argument) >= NET_NAME_MAX)
+			argp_error(state, "--switch is '%s', it must have at most %d characters", argument,
+				   NET_NAME_MAX - 1);
 		arguments->switch_name = argument;
 		return 0;
 	case OPTION_UPLINK:
@@ -96,7 +100,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp parser = {
 	.options = options,
 	.parser = parse,
-	.doc = "Serves the devices of one Xen guest, or is the uplink of a switch of guests. Started by xvhostd, and "
+	.doc = "Serves the devices of one Xen guest, or is the uplink of a switch of guests. Started by "
+	       "xvhostd, and "
 	       "of no use without it.",
 };
 
@@ -117,14 +122,31 @@ static int serve(struct worker_options *worker)
 	return error;
 }
 
+#define PORT_MAX                                                                                             \
+	64 /* bytes of the target of a switch's port with the final 0: a comma of its name is written twice */
+
+/* port_of - the target string of a port of this switch. */
+static const char *port_of(const char *name, char target[PORT_MAX])
+{
+	int used = snprintf(target, PORT_MAX, "switch:name=");
+
+	for (; *name && used < PORT_MAX - 2; name++) {
+		if (*name == ',')
+			target[used++] = ',';
+		target[used++] = *name;
+	}
+	target[used] = '\0';
+	return target;
+}
+
 /* uplink - of a switch. Returns 0 or a negative errno. */
 static int uplink(const struct arguments *arguments)
 {
-	char name[CABLE_TEXT_MAX], interface[NET_NAME_MAX], port[CABLE_TEXT_MAX];
-	const struct cable_options options = {
+	char name[NET_NAME_MAX + 32], interface[NET_NAME_MAX], port[PORT_MAX];
+	const struct cable_options cable = {
 		.name = name,
 		.interface = interface,
-		.targets = {port, arguments->uplink},
+		.targets = {port_of(arguments->switch_name, port), arguments->uplink},
 		.domid = arguments->worker.domid,
 		.socket = arguments->worker.socket,
 		.backend_directory = arguments->worker.backend_directory,
@@ -132,8 +154,7 @@ static int uplink(const struct arguments *arguments)
 
 	snprintf(name, sizeof(name), "uplink of switch %s", arguments->switch_name);
 	snprintf(interface, sizeof(interface), "up.%s", arguments->switch_name);
-	snprintf(port, sizeof(port), "switch:name=%s", arguments->switch_name);
-	return cable_run(&options);
+	return cable_run(&cable);
 }
 
 int main(int argc, char **argv)

@@ -84,5 +84,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(config.networks[i].name[0] != '\0' &&
 			     config_net_target(&config, config.networks[i].name)[0] != '\0',
 		     "a network has a name and a target", path);
+	must(config.switch_count <= CONFIG_SWITCHES_MAX, "switches are within their limit", path);
+	for (uint32_t i = 0; i < config.switch_count; i++)
+		must(config.switches[i].name[0] != '\0' &&
+			     memchr(config.switches[i].target, '\0', sizeof(config.switches[i].target)),
+		     "a switch has a name", path);
 	return 0;
 }

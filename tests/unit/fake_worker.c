@@ -308,9 +308,31 @@ static void serve(int fd)
 	}
 }
 
+/* be_uplink - of this switch. */
+static void be_uplink(int fd, char **argv)
+{
+	const char *target = argv[12];
+	struct message message = {.type = MESSAGE_OPENED};
+
+	record("switch %s: %s in domain %s", argv[10], target, argv[2]);
+	if (strcmp(target, "dies") == 0)
+		exit(7);
+	if (strcmp(target, "talks") == 0 && send(fd, &message, sizeof(message), MSG_NOSIGNAL) < 0)
+		exit(91);
+	/* There is nothing that it can be told but to end. */
+	if (recv(fd, &message, sizeof(message), 0) == sizeof(message) && message.type != MESSAGE_STOP)
+		exit(92);
+	while (strcmp(target, "stubborn") == 0)
+		pause();
+	record("switch %s: end", argv[10]);
+	exit(0);
+}
+
 /* be_worker - before main(): glibc gives its arguments to constructors, too. */
 __attribute__((constructor)) static void be_worker(int argc, char **argv)
 {
+	if (argc == 13 && strcmp(argv[9], "--switch") == 0 && strcmp(argv[11], "--uplink") == 0)
+		be_uplink(atoi(argv[4]), argv);
 	if (argc == 9 && strcmp(argv[1], "--domid") == 0 && strcmp(argv[3], "--socket") == 0)
 		serve(atoi(argv[4]));
 }

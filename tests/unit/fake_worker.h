@@ -35,7 +35,9 @@
  *	no-link			as good, but the card has no link, until it gets one at the first CHANGE, and loses it at the next
  *	links-early		reports LINK before it answers OPEN
  *
- * What it is asked of cards is written, a line each, to the file that the environment's FAKE_RECORD names, if there is one.
+ * As the uplink of a switch it can have the targets good, dies (with status 7), talks (sends a message) and stubborn (see above).
+ *
+ * What it is asked of cards, and as an uplink, is written, a line each, to the file that the environment's FAKE_RECORD names, if there is one.
  */
 #ifndef FAKE_WORKER_H
 #define FAKE_WORKER_H

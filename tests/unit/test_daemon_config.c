@@ -100,6 +100,34 @@ START_TEST(test_too_many_networks)
 }
 END_TEST
 
+START_TEST(test_switches)
+{
+	ck_assert_int_eq(
+		read_text("[switch lan]\nuplink = tap:bridge=xenbr0,name=up0\n[switch b]\nuplink = null:\n"
+			  "[network lan]\ntarget = null:\n"),
+		0);
+	ck_assert_uint_eq(config.switch_count, 2);
+	ck_assert_str_eq(config.switches[0].name, "lan");
+	ck_assert_str_eq(config.switches[0].target, "tap:bridge=xenbr0,name=up0");
+	ck_assert_str_eq(config.switches[1].name, "b");
+	ck_assert_str_eq(config.switches[1].target, "null:");
+	ck_assert_uint_eq(config.network_count, 1);
+	ck_assert_int_eq(read_text(""), 0);
+	ck_assert_uint_eq(config.switch_count, 0);
+}
+END_TEST
+
+START_TEST(test_too_many_switches)
+{
+	char content[64 * (CONFIG_SWITCHES_MAX + 1)] = "";
+
+	for (unsigned i = 0; i <= CONFIG_SWITCHES_MAX; i++)
+		snprintf(content + strlen(content), 64, "[switch n%u]\nuplink = tap:\n", i);
+	ck_assert_int_eq(read_text(content), 1);
+	ck_assert_str_eq(reported, "FILE:34: [switch n16] is one switch too many; there can be 16\n");
+}
+END_TEST
+
 START_TEST(test_sample_is_good)
 {
 	ck_assert_int_eq(config_read("service/daemon/xvhost.conf", &config, report), 0);
@@ -136,7 +164,7 @@ static const struct {
 	{"[daemon]\nloglevel = info\n", "FILE:2: unknown key loglevel in [daemon]; it must be one of "
 					"log_level, worker, backend_directory\n"},
 	{"[nets]\nx = 1\n", "FILE:2: key x is in the unknown section [nets]; it must be [daemon], [disk], "
-			    "[net], [network NAME] or [memory]\n"},
+			    "[net], [network NAME], [switch NAME] or [memory]\n"},
 	{"[net]\nx = 1\n", "FILE:2: unknown key x in [net]; it must be one of adopt, target, max_queues\n"},
 	{"[net]\nadopt = none\n", "FILE:2: adopt in [net] is \"none\"; it must be ours or all\n"},
 	{"[net]\nmax_queues = 9\n",
@@ -147,7 +175,7 @@ static const struct {
 	 "FILE:2: target in [net] is \"\"; it must be a target string, such as switch:\n"},
 	{"[network]\ntarget = tap:\n", "FILE:2: key target is in the unknown section [network]; it must be "
 				       "[daemon], [disk], [net], [network "
-				       "NAME] or [memory]\n"},
+				       "NAME], [switch NAME] or [memory]\n"},
 	{"[network ]\ntarget = tap:\n", "FILE:2: the name in [network ] must have from 1 to 15 characters\n"},
 	{"[network sixteen-letters0]\ntarget = tap:\n",
 	 "FILE:2: the name in [network sixteen-letters0] must have from 1 to 15 characters\n"},
@@ -156,6 +184,12 @@ static const struct {
 	{"[network a]\nrate = 1\n", "FILE:2: unknown key rate in [network a]; it must be target\n"},
 	{"[network a]\ntarget = tap:\n[network b]\ntarget = tap:\n[network a]\ntarget = null:\n",
 	 "FILE:6: target in [network a] is given a second time, as \"null:\"\n"},
+	{"[switch ]\nuplink = tap:\n", "FILE:2: the name in [switch ] must have from 1 to 15 characters\n"},
+	{"[switch a]\nuplink =\n",
+	 "FILE:2: uplink in [switch a] is \"\"; it must be a target string, such as tap:bridge=xenbr0\n"},
+	{"[switch a]\ntarget = tap:\n", "FILE:2: unknown key target in [switch a]; it must be uplink\n"},
+	{"[switch a]\nuplink = tap:\nuplink = null:\n",
+	 "FILE:3: uplink in [switch a] is given a second time, as \"null:\"\n"},
 	{"[memory]\naccess = grants\n",
 	 "FILE:2: access in [memory] is \"grants\"; it must be auto, grant or foreign\n"},
 	{"[memory]\nguest_mib = 0\n",
@@ -165,7 +199,7 @@ static const struct {
 	{"[memory]\nidle_s = 256\n",
 	 "FILE:2: idle_s in [memory] is \"256\"; it must be a number from 1 to 255\n"},
 	{"log_level = info\n", "FILE:1: key log_level is in the unknown section []; it must be [daemon], "
-			       "[disk], [net], [network NAME] or [memory]\n"},
+			       "[disk], [net], [network NAME], [switch NAME] or [memory]\n"},
 	{"[daemon]\nlog_level = info\nlog_level = debug\n",
 	 "FILE:3: log_level in [daemon] is given a second time, as \"debug\"\n"},
 	{"[daemon\n", "FILE:1: neither [section] nor key = value nor a comment\n"},
@@ -208,6 +242,8 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, test_good);
 	tcase_add_test(test_case, test_networks);
 	tcase_add_test(test_case, test_too_many_networks);
+	tcase_add_test(test_case, test_switches);
+	tcase_add_test(test_case, test_too_many_switches);
 	tcase_add_test(test_case, test_sample_is_good);
 	tcase_add_test(test_case, test_missing_file);
 	tcase_add_loop_test(test_case, test_bad, 0, sizeof(bad) / sizeof(bad[0]));

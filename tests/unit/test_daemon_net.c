@@ -316,7 +316,7 @@ END_TEST
 
 START_TEST(test_wishes)
 {
-	struct config_network *network = &daemon_run_config.networks[0];
+	struct config_named *network = &daemon_run_config.networks[0];
 
 	snprintf(network->name, sizeof(network->name), "lan");
 	snprintf(network->target, sizeof(network->target), "good");
@@ -707,7 +707,7 @@ START_TEST(test_adoption)
 						  {"other", "null:x=tap:"}};
 
 	for (unsigned i = 0; i < sizeof(networks) / sizeof(networks[0]); i++) {
-		struct config_network *network = &daemon_run_config.networks[i];
+		struct config_named *network = &daemon_run_config.networks[i];
 
 		snprintf(network->name, sizeof(network->name), "%s", networks[i][0]);
 		snprintf(network->target, sizeof(network->target), "%s", networks[i][1]);
