@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define SWITCH_TABLE_SETS 128u
+#define SWITCH_TABLE_SETS 1024u
 #define SWITCH_TABLE_WAYS 4u
 #define SWITCH_TABLE_NONE UINT16_MAX /* no peer */
 
@@ -35,7 +35,7 @@ static inline uint64_t switch_table_key(const uint8_t mac[6])
 static inline uint32_t switch_table_set(uint64_t key)
 {
 	/* The golden ratio's multiples are spread over all upper bits. */
-	return (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 57) % SWITCH_TABLE_SETS;
+	return (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 54) % SWITCH_TABLE_SETS;
 }
 
 /* switch_table_find - the peer's number, or SWITCH_TABLE_NONE. */
