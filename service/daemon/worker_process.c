@@ -37,10 +37,12 @@ struct worker *worker_find(struct workers *workers, uint16_t domid)
 	return NULL;
 }
 
-/* free_place - a place of the table, or NULL if all are taken. */
-static struct worker *free_place(struct workers *workers)
+/* free_place - a place of the table, or NULL if all are taken. Those of uplinks come first, and guests don't get them. */
+static struct worker *free_place(struct workers *workers, bool for_uplink)
 {
-	for (uint32_t i = 0; i < WORKERS_MAX; i++) {
+	uint32_t most = for_uplink ? CONFIG_SWITCHES_MAX : WORKERS_MAX;
+
+	for (uint32_t i = for_uplink ? 0 : CONFIG_SWITCHES_MAX; i < most; i++) {
 		if (workers->worker[i].used)
 			continue;
 		if (i >= workers->end)
@@ -204,11 +206,12 @@ static int start_at(struct worker *worker, const struct worker_kind *kind, const
 static struct worker *start(struct workers *workers, const struct config *config, uint16_t domid,
 			    const struct config_named *uplink, char text[ERROR_TEXT_MAX])
 {
-	struct worker *worker = free_place(workers);
+	struct worker *worker = free_place(workers, uplink != NULL);
 	int error;
 
 	if (worker == NULL) {
-		snprintf(text, ERROR_TEXT_MAX, "there are %d workers, and no more are allowed", WORKERS_MAX);
+		snprintf(text, ERROR_TEXT_MAX, "there are %d workers, and no more are allowed",
+			 CONFIG_MAX_GUESTS);
 		return NULL;
 	}
 	error = start_at(worker, workers->kind != NULL ? workers->kind : &worker_is_process, config, domid,

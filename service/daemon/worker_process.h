@@ -17,6 +17,7 @@
 #include "log.h"
 #include "worker/messages.h"
 
+/* Of guests; and of uplinks, whose places are the first. */
 #define WORKERS_MAX (CONFIG_MAX_GUESTS + CONFIG_SWITCHES_MAX)
 #define WORKER_STOP_TIMEOUT_MS 10000	      /* from MESSAGE_STOP to SIGKILL */
 #define WORKER_END_MAX 80		      /* bytes of a text about a process's end with the final 0 */

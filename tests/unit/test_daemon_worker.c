@@ -210,11 +210,20 @@ END_TEST
 
 START_TEST(test_too_many)
 {
-	for (uint32_t i = 0; i < WORKERS_MAX; i++)
+	const struct config_named uplink = {.name = "lan", .target = "good"};
+	struct worker *worker;
+
+	for (uint32_t i = CONFIG_SWITCHES_MAX; i < WORKERS_MAX; i++)
 		workers.worker[i] = (struct worker){.used = true, .domid = (uint16_t)(1000 + i)};
 	workers.end = WORKERS_MAX;
 	ck_assert_ptr_null(worker_start(&workers, &config, 3, text));
 	ck_assert_ptr_nonnull(strstr(text, "no more are allowed"));
+	/* Guests have taken no place of an uplink's, and an uplink serves none of them. */
+	worker = worker_start_uplink(&workers, &config, 0, &uplink, text);
+	ck_assert_ptr_nonnull(worker);
+	ck_assert_ptr_null(worker_find(&workers, 0));
+	worker_stop(worker, 0);
+	check_end(worker, "it ended with status 0");
 }
 END_TEST
 
