@@ -24,7 +24,7 @@
 #define WAIT_MS 5000 /* for anything that does not depend on a deadline of xvhostd's */
 
 struct config daemon_run_config;
-char daemon_run_lock_path[96], daemon_run_sysfs_path[96];
+char daemon_run_lock_path[96], daemon_run_sysfs_path[96], daemon_run_record_path[96];
 int64_t daemon_run_ahead_ms;
 static char directory[64];
 static struct daemon *daemon_tested;
@@ -131,6 +131,8 @@ void daemon_run_set_up(void)
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 	snprintf(daemon_run_lock_path, sizeof(daemon_run_lock_path), "%s/run/lock", directory);
 	snprintf(daemon_run_sysfs_path, sizeof(daemon_run_sysfs_path), "%s/sys", directory);
+	snprintf(daemon_run_record_path, sizeof(daemon_run_record_path), "%s/record", directory);
+	setenv(FAKE_RECORD, daemon_run_record_path, 1);
 	config_set_defaults(&daemon_run_config);
 	snprintf(daemon_run_config.worker, sizeof(daemon_run_config.worker), "%s", fake_worker_path());
 	log_init("xvhostd", LOG_LEVEL_DEBUG);

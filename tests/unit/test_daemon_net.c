@@ -19,8 +19,6 @@
 
 #define OWN_WATCHES 2 /* of a card, in Dom0 */
 
-static char record_path[64];
-
 /* ---- the toolstack and the frontend ---- */
 
 static const char *path_of(const char *format, unsigned domid, const char *name)
@@ -160,7 +158,7 @@ static void detach(unsigned domid)
 static const char *record(void)
 {
 	static char text[8192];
-	FILE *file = fopen(record_path, "r");
+	FILE *file = fopen(daemon_run_record_path, "r");
 	size_t length;
 
 	if (file == NULL)
@@ -177,7 +175,7 @@ static void expect(const char *lines)
 	for (unsigned turns = 0; turns < 250 && strcmp(record(), lines) != 0; turns++)
 		daemon_run_turn(20);
 	ck_assert_str_eq(record(), lines);
-	unlink(record_path);
+	unlink(daemon_run_record_path);
 }
 
 #define OPENED                                                                                               \
@@ -189,21 +187,8 @@ static void expect(const char *lines)
 
 static void set_up(void)
 {
-	int fd;
-
 	daemon_run_set_up();
 	daemon_run_config.net_max_queues = 2;
-	snprintf(record_path, sizeof(record_path), "/tmp/xvhost-test-record-XXXXXX");
-	fd = mkstemp(record_path);
-	ck_assert_int_ge(fd, 0);
-	close(fd);
-	setenv(FAKE_RECORD, record_path, 1);
-}
-
-static void tear_down(void)
-{
-	daemon_run_tear_down();
-	unlink(record_path);
 }
 
 /* set_target - of all cards. */
@@ -755,7 +740,7 @@ START_TEST(test_stop_and_start_again)
 	attach(3);
 	daemon_run_stop();
 	ck_assert_str_eq(backend(3, "state"), "4");
-	unlink(record_path);
+	unlink(daemon_run_record_path);
 	daemon_run_start();
 	expect(OPENED "connect 0: takes 15 scatter 1 again 1\nconnect: rate 0,0 multicast 0 headroom 0\n");
 	daemon_run_for(50);
@@ -899,7 +884,7 @@ END_TEST
 
 static void add_tests(TCase *test_case)
 {
-	tcase_add_checked_fixture(test_case, set_up, tear_down);
+	tcase_add_checked_fixture(test_case, set_up, daemon_run_tear_down);
 	tcase_add_test(test_case, test_attach_and_detach);
 	tcase_add_test(test_case, test_takes_nothing);
 	tcase_add_test(test_case, test_script_comes_last);
