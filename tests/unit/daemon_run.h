@@ -17,7 +17,7 @@
 extern struct config daemon_run_config;
 extern char daemon_run_lock_path[96], daemon_run_sysfs_path[96];
 extern char daemon_run_record_path[96]; /* of what the workers write (FAKE_RECORD); not there before they do */
-extern int64_t daemon_run_ahead_ms; /* xvhostd's clock goes ahead by this */
+extern int64_t daemon_run_ahead_ms;	/* xvhostd's clock goes ahead by this */
 
 /* daemon_run_set_up, _tear_down - fixtures: the defaults, an empty store in Dom0; an xvhostd that runs is stopped. */
 void daemon_run_set_up(void);
