@@ -26,7 +26,8 @@ static int ring_init(struct io_uring *ring, uint32_t completions, bool wait_by_p
 	for (size_t i = wait_by_poll ? 1 : 0; i < sizeof(flags) / sizeof(flags[0]) && error == -EINVAL; i++) {
 		struct io_uring_params parameters = {
 			.flags = flags[i] | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
-			.cq_entries = completions,
+			/* Linux wants at least as many as there are entries to submit. */
+			.cq_entries = completions > SUBMISSIONS_MAX ? completions : SUBMISSIONS_MAX,
 		};
 
 		error = io_uring_queue_init_params(SUBMISSIONS_MAX, ring, &parameters);
