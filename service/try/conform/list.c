@@ -9,10 +9,19 @@
 #include "try/conform/net_promises.h"
 #include "try/conform/promises.h"
 
-/* docs/backend-guide.md has the same lists; a test compares them. */
-static const struct conform_entry disk_promises[CONFORM_PROMISES] = {
+/* docs/backend-guide.md has the same lists; a test compares them. What is the same for both kinds comes first. */
+static const struct conform_entry common_promises[CONFORM_PROMISES] = {
 	[CONFORM_LOAD] = {{"load", "it can be loaded, and its table is complete"}, conform_check_load, NULL},
 	[CONFORM_TABLE] = {{"table", "its table of parameters is right"}, conform_check_table, NULL},
+	[CONFORM_OPEN_FAILS] = {{"open-fails", "an open that fails says why and leaves nothing behind"},
+				conform_check_open_fails,
+				NULL},
+	[CONFORM_PARAMETERS] = {{"parameters", "parameters that can't be are refused by name"},
+				conform_check_parameters,
+				NULL},
+};
+
+static const struct conform_entry disk_promises[CONFORM_PROMISES] = {
 	[CONFORM_OPEN] = {{"open", "the disk opens and closes, with and without queues"},
 			  conform_check_open,
 			  NULL},
@@ -73,17 +82,9 @@ static const struct conform_entry disk_promises[CONFORM_PROMISES] = {
 	[CONFORM_NO_LEAK] = {{"no-leak", "1000 times opened and closed, it leaves nothing behind"},
 			     conform_check_no_leak,
 			     NULL},
-	[CONFORM_OPEN_FAILS] = {{"open-fails", "an open that fails says why and leaves nothing behind"},
-				conform_check_open_fails,
-				NULL},
-	[CONFORM_PARAMETERS] = {{"parameters", "parameters that can't be are refused by name"},
-				conform_check_parameters,
-				NULL},
 };
 
 static const struct conform_entry net_promises[CONFORM_PROMISES] = {
-	[CONFORM_LOAD] = {{"load", "it can be loaded, and its table is complete"}, conform_check_load, NULL},
-	[CONFORM_TABLE] = {{"table", "its table of parameters is right"}, conform_check_table, NULL},
 	[CONFORM_OPEN] = {{"open", "the card opens and closes, with and without queues"},
 			  conform_net_open,
 			  NULL},
@@ -132,12 +133,6 @@ static const struct conform_entry net_promises[CONFORM_PROMISES] = {
 	[CONFORM_NO_LEAK] = {{"no-leak", "1000 times opened and closed, it leaves nothing behind"},
 			     conform_net_no_leak,
 			     NULL},
-	[CONFORM_OPEN_FAILS] = {{"open-fails", "an open that fails says why and leaves nothing behind"},
-				conform_check_open_fails,
-				NULL},
-	[CONFORM_PARAMETERS] = {{"parameters", "parameters that can't be are refused by name"},
-				conform_check_parameters,
-				NULL},
 };
 
 const struct conform_entry *conform_entry(enum backend_kind kind, enum conform_promise_number number)
@@ -145,6 +140,8 @@ const struct conform_entry *conform_entry(enum backend_kind kind, enum conform_p
 	const struct conform_entry *entry = kind == BACKEND_NET ? &net_promises[number]
 								: &disk_promises[number];
 
+	if (common_promises[number].check)
+		return &common_promises[number];
 	return entry->check ? entry : NULL;
 }
 
