@@ -282,6 +282,9 @@ static void look_at(struct net_load_thread *thread, const struct net_content_see
 	}
 	add(&thread->result.received, 1);
 	add(&thread->result.received_bytes, seen->length);
+	/* Another thread may have sent it after this turn began. */
+	if (began_ns > now)
+		now = net_load_now_ns();
 	histogram_add(&thread->result.way_ns, now - began_ns);
 	if (stream->sender != thread)
 		net_load_wake(stream->sender);
