@@ -49,6 +49,7 @@ enum option_key {
 	OPTION_PROMISE,
 	OPTION_NET,
 	OPTION_GSO,
+	OPTION_SECOND_GUEST,
 	OPTION_PACKETS,
 	OPTION_JSON,
 	OPTION_BACKEND_DIRECTORY,
@@ -73,6 +74,9 @@ static const struct argp_option option_table[] = {
 	 "packet (default 1514)",
 	 1},
 	{"gso", OPTION_GSO, NULL, 0, "With --net: larger packets than the MTU, with GSO (default size 65535)",
+	 1},
+	{"second-guest", OPTION_SECOND_GUEST, NULL, 0,
+	 "With --net: send to a second guest, which has a worker of its own and a card of the same BACKEND",
 	 1},
 	{"read-only", OPTION_READ_ONLY, NULL, 0, "Give the guest the disk for reading only", 1},
 	{"seed", OPTION_SEED, "N", 0, "Repeat the places and data of another run (default 1)", 1},
@@ -439,6 +443,10 @@ static error_t parse_load(int key, char *argument, struct argp_state *state)
 		break;
 	case OPTION_GSO:
 		options->gso = true;
+		parsing->net_option = option_name(key);
+		break;
+	case OPTION_SECOND_GUEST:
+		options->second_guest = true;
 		parsing->net_option = option_name(key);
 		break;
 	case OPTION_PACKETS:

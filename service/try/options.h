@@ -40,7 +40,8 @@ struct try_options {
 	/* The load of a network card. */
 	uint32_t packet_minimum, packet_maximum; /* bytes */
 	bool gso;
-	uint64_t packets; /* of each queue; 0: no limit */
+	bool second_guest; /* packets go to its card */
+	uint64_t packets;  /* of each queue; 0: no limit */
 
 	/* The load of either kind, and that of a disk. */
 	const char *mode;      /* as --rw names it */

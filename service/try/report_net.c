@@ -32,8 +32,8 @@ static void print_what(const struct run_net_result *result)
 	printf(" bytes%s, %" PRIu32 " in flight", options->gso ? " with GSO" : "", options->depth);
 	if (options->queues > 1)
 		printf(" in each of %" PRIu32 " queues", options->queues);
-	printf(", on %s (%s %s)\n\n", options->target, result->subject.backend->name,
-	       result->subject.backend->version);
+	printf("%s, on %s (%s %s)\n\n", options->second_guest ? ", to a second guest" : "", options->target,
+	       result->subject.backend->name, result->subject.backend->version);
 }
 
 /* print_row - one direction. */
@@ -53,7 +53,7 @@ static void print_rows(const struct run_net_result *result)
 
 	printf("  %-8s %14s %12s %10s\n", "", "packets", "packets/s", "MB/s");
 	print_row(result, "sent", load->sent, load->sent_bytes);
-	if (result->comes_back)
+	if (result->arrives)
 		print_row(result, "received", load->received, load->received_bytes);
 }
 
@@ -65,7 +65,10 @@ static void print_latency(const struct run_net_result *result)
 
 	if (way->count == 0)
 		return;
-	printf("  %-18s mean %s", result->comes_back ? "there and back" : "until answered",
+	printf("  %-18s mean %s",
+	       !result->arrives		       ? "until answered"
+	       : result->options->second_guest ? "to the other guest"
+					       : "there and back",
 	       report_time(histogram_mean(way), text));
 	for (size_t i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++)
 		printf(", %g%% %s", percentiles[i],
@@ -99,8 +102,9 @@ static void print_drops(const struct run_net_result *result)
 {
 	char lost[32], refused[32], others[32];
 
-	if (result->comes_back)
-		printf("  verified           all that came back; %s lost, %s refused, %s of others\n",
+	if (result->arrives)
+		printf("  verified           all that %s; %s lost, %s refused, %s of others\n",
+		       result->options->second_guest ? "arrived" : "came back",
 		       report_count(result->load.lost, lost), report_count(result->load.refused, refused),
 		       report_count(result->load.others, others));
 	else
@@ -136,10 +140,11 @@ static json_t *direction(const struct run_net_result *result, uint64_t packets, 
 
 static json_t *load(const struct try_options *options)
 {
-	return json_pack("{s:i, s:i, s:b, s:i, s:i, s:o, s:o, s:o}", "minimum_bytes",
+	return json_pack("{s:i, s:i, s:b, s:b, s:i, s:i, s:o, s:o, s:o}", "minimum_bytes",
 			 (int)options->packet_minimum, "maximum_bytes", (int)options->packet_maximum, "gso",
-			 (int)options->gso, "depth", (int)options->depth, "queues", (int)options->queues,
-			 "time_ms", report_json_integer(options->time_ms), "packets",
+			 (int)options->gso, "second_guest", (int)options->second_guest, "depth",
+			 (int)options->depth, "queues", (int)options->queues, "time_ms",
+			 report_json_integer(options->time_ms), "packets",
 			 report_json_integer(options->packets), "seed", report_json_integer(options->seed));
 }
 
@@ -170,11 +175,11 @@ static void print_json(const struct run_net_result *result)
 			   XVHOST_VERSION, "kernel", name.release, "net_backend", "name",
 			   result->subject.backend->name, "version", result->subject.backend->version, "load",
 			   load(result->options), "elapsed_s", (double)done->elapsed_ns / NS_PER_S,
-			   "comes_back", (int)result->comes_back, "sent",
+			   "comes_back", (int)(result->arrives && !result->options->second_guest), "sent",
 			   direction(result, done->sent, done->sent_bytes), "received",
 			   direction(result, done->received, done->received_bytes), "refused",
 			   report_json_integer(done->refused), "lost",
-			   report_json_integer(result->comes_back ? done->lost : 0), "failed",
+			   report_json_integer(result->arrives ? done->lost : 0), "failed",
 			   report_json_integer(done->failed), "others", report_json_integer(done->others),
 			   "latency_ns", report_json_latency(&done->way_ns), "cpu", cpu(result),
 			   "notifications", report_json_integer(done->notifications), "interrupted",

@@ -14,27 +14,26 @@
 #include <string.h>
 
 #include "sim/blkif_frontend.h"
-#include "sim/sim.h"
-#include "sim/worker_thread.h"
 #include "try/report.h"
-#include "try/threads.h"
+#include "try/stage.h"
 #include "try/watch.h"
 #include "worker/target.h"
 
-#define DOMID 1
 #define DEVICE 51712u	       /* xvda */
 #define GUEST_PAGES_MORE 1024u /* than its rings and requests need */
 
 /* What a run has made so far; NULL where it has not. */
 struct run {
-	struct sim_machine *machine;
-	struct sim_guest *guest;
-	struct worker_thread *worker;
+	struct stage stage;
 	struct blkif_frontend *frontend;
 	struct load *load;
 	bool connected;
-	struct threads not_worker; /* the threads that there were before the worker's */
 };
+
+static struct worker_thread *worker_of(const struct run *run)
+{
+	return run->stage.guests[0].worker;
+}
 
 int run_fail(int status, const char *format, ...)
 {
@@ -63,29 +62,6 @@ static uint32_t guest_pages(const struct try_options *options)
 	return options->queues * ((1u << options->ring_order) + options->depth * request) + GUEST_PAGES_MORE;
 }
 
-/* make_guest - the machine, the guest, and the worker that serves it. */
-static int make_guest(struct run *run, const struct try_options *options)
-{
-	const struct sim_guest_options guest = {.domid = DOMID, .pages = guest_pages(options)};
-	int error;
-
-	run->machine = sim_machine_create(options->seed);
-	if (!run->machine)
-		return run_fail(TRY_FAILED, "can't make a simulated machine: %s", strerror(errno));
-	error = sim_guest_create(run->machine, &guest, &run->guest);
-	if (error < 0)
-		return run_fail(TRY_FAILED, "can't make a guest with %u pages of memory: %s", guest.pages,
-				strerror(-error));
-	threads_note(&run->not_worker);
-	watch_hold_signals(true);
-	error = worker_thread_start(sim_platform(run->machine), DOMID, options->backend_directory,
-				    &run->worker);
-	watch_hold_signals(false);
-	if (error < 0)
-		return run_fail(TRY_FAILED, "can't start a worker: %s", strerror(-error));
-	return TRY_GOOD;
-}
-
 /* open_disk - and see that the load can be done with it. */
 static int open_disk(struct run *run, struct run_result *result)
 {
@@ -93,7 +69,7 @@ static int open_disk(struct run *run, struct run_result *result)
 	char target[2 * TARGET_MAX];
 
 	snprintf(target, sizeof(target), "%s%s", result->host_options, result->subject.target);
-	if (worker_thread_open(run->worker, DEVICE, target, options->read_only, &result->disk) < 0)
+	if (worker_thread_open(worker_of(run), DEVICE, target, options->read_only, &result->disk) < 0)
 		return run_fail(TRY_FAILED, "%s", result->disk.text);
 	if (result->disk.read_only && options->read_percent < 100)
 		return run_fail(TRY_USAGE, "the disk can't be written, so --rw %s can't be done",
@@ -105,7 +81,7 @@ static int connect_guest(struct run *run, const struct run_result *result)
 {
 	const struct try_options *options = result->options;
 	const struct blkif_frontend_options frontend = {
-		.guest = run->guest,
+		.guest = run->stage.guests[0].guest,
 		.host_domid = SIM_HOST_DOMID,
 		.device_id = DEVICE,
 		.protocol = BLKIF_X86_64,
@@ -120,7 +96,7 @@ static int connect_guest(struct run *run, const struct run_result *result)
 
 	if (error < 0)
 		return run_fail(TRY_FAILED, "can't make the guest's rings: %s", strerror(-error));
-	error = worker_thread_connect(run->worker, run->frontend, &result->disk, text);
+	error = worker_thread_connect(worker_of(run), run->frontend, &result->disk, text);
 	if (error < 0)
 		return run_fail(TRY_FAILED, "the worker can't serve the guest's rings: %s", text);
 	run->connected = true;
@@ -171,7 +147,7 @@ static void progress(void *load, struct watch_progress *progress)
 static int execute(struct run *run, struct run_result *result)
 {
 	const struct try_options *options = result->options;
-	uint64_t before_ns = threads_others_cpu_ns(&run->not_worker);
+	uint64_t before_ns = stage_workers_cpu_ns(&run->stage);
 	struct watch *watch;
 	int error;
 
@@ -194,7 +170,7 @@ static int execute(struct run *run, struct run_result *result)
 	}
 	load_finish(run->load, &result->load);
 	result->interrupted = watch_end(watch);
-	result->worker_cpu_ns = threads_others_cpu_ns(&run->not_worker) - before_ns;
+	result->worker_cpu_ns = stage_workers_cpu_ns(&run->stage) - before_ns;
 	return TRY_GOOD;
 }
 
@@ -210,7 +186,7 @@ static void read_back(struct run *run, struct run_result *result)
 
 static int run_all(struct run *run, struct run_result *result)
 {
-	int status = make_guest(run, result->options);
+	int status = stage_make(&run->stage, result->options, 1, guest_pages(result->options));
 
 	if (status == TRY_GOOD)
 		status = open_disk(run, result);
@@ -235,15 +211,11 @@ static void unmake(struct run *run)
 	if (run->load)
 		load_destroy(run->load);
 	if (run->connected)
-		worker_thread_disconnect(run->worker, DEVICE);
-	if (run->worker)
-		worker_thread_stop(run->worker);
+		worker_thread_disconnect(worker_of(run), DEVICE);
+	stage_stop_workers(&run->stage);
 	if (run->frontend)
 		blkif_frontend_destroy(run->frontend);
-	if (run->guest)
-		sim_guest_destroy(run->guest);
-	if (run->machine)
-		sim_machine_destroy(run->machine);
+	stage_unmake(&run->stage);
 }
 
 int run_find(const struct try_options *options, char host_options[TARGET_MAX], struct subject *subject,
@@ -277,7 +249,7 @@ int run_load(const struct try_options *options)
 	status = run_all(&run, result);
 	/* A backend may give up what takes too long when the disk is disconnected. One that has lost requests can't. */
 	if (result->load.error == -ETIMEDOUT || result->read_back_result.error == -ETIMEDOUT) {
-		if (worker_thread_disconnect(run.worker, DEVICE) < 0) {
+		if (worker_thread_disconnect(worker_of(&run), DEVICE) < 0) {
 			fflush(stdout);
 			_Exit(status);
 		}

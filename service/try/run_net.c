@@ -12,32 +12,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/sim.h"
-#include "sim/worker_thread.h"
 #include "try/report_net.h"
 #include "try/run.h"
-#include "try/threads.h"
+#include "try/stage.h"
 #include "try/watch.h"
 
-#define DOMID 1
 #define DEVICE 0
 #define GUEST_PAGES 2048u	/* for all but the queues ... */
 #define GUEST_PAGES_QUEUE 1024u /* ... and for each: pages of two rings, and their frames */
 #define MTU 1500u
 #define PROBE_QUIET_MS 300
+#define PROBES_MAX 10 /* for packets to another guest */
 #define QUIET_MS 1000
 #define CHECKSUMS (XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6)
 #define GSO (XVHOST_NET_GSO_TCPV4 | XVHOST_NET_GSO_TCPV6)
 
+/* A guest's card. */
+struct card {
+	struct message_net_opened properties;
+	struct netif_frontend *frontend;
+	bool opened, connected;
+};
+
+static const uint8_t macs[STAGE_GUESTS_MAX][6] = {{0, 0x16, 0x3e, 0, 0, 1}, {0, 0x16, 0x3e, 0, 0, 2}};
+
 /* What a run has made so far; NULL where it has not. */
 struct run {
-	struct sim_machine *machine;
-	struct sim_guest *guest;
-	struct worker_thread *worker;
-	struct netif_frontend *frontend;
+	struct stage stage;
+	struct card cards[STAGE_GUESTS_MAX];
 	struct net_load *load;
-	bool opened, connected;
-	struct threads not_worker; /* the threads that there were before the worker's */
 };
 
 bool run_net_good(const struct run_net_result *result)
@@ -47,105 +50,103 @@ bool run_net_good(const struct run_net_result *result)
 
 /* ---- making ---- */
 
-/* make_guest - the machine, the guest, and the worker that serves it. */
-static int make_guest(struct run *run, const struct try_options *options)
-{
-	const struct sim_guest_options guest = {.domid = DOMID,
-						.pages = GUEST_PAGES + options->queues * GUEST_PAGES_QUEUE};
-	int error;
-
-	run->machine = sim_machine_create(options->seed);
-	if (!run->machine)
-		return run_fail(TRY_FAILED, "can't make a simulated machine: %s", strerror(errno));
-	error = sim_guest_create(run->machine, &guest, &run->guest);
-	if (error < 0)
-		return run_fail(TRY_FAILED, "can't make a guest with %u pages of memory: %s", guest.pages,
-				strerror(-error));
-	threads_note(&run->not_worker);
-	watch_hold_signals(true);
-	error = worker_thread_start(sim_platform(run->machine), DOMID, options->backend_directory,
-				    &run->worker);
-	watch_hold_signals(false);
-	if (error < 0)
-		return run_fail(TRY_FAILED, "can't start a worker: %s", strerror(-error));
-	return TRY_GOOD;
-}
-
-/* open_card - and see that the load can be done with it. */
-static int open_card(struct run *run, struct run_net_result *result)
+/* open_card - for this guest, and see that the load can be done with it. */
+static int open_card(struct run *run, uint32_t index, struct run_net_result *result)
 {
 	const struct try_options *options = result->options;
-	struct message_net_open open = {.interface = "xvhost-try",
-					.mac = {0x00, 0x16, 0x3e, 0x00, 0x00, 0x01},
-					.mtu = MTU,
-					.queues_max = NET_QUEUES_MAX};
+	struct message_net_open open = {.mtu = MTU, .queues_max = NET_QUEUES_MAX};
+	struct card *card = &run->cards[index];
 
 	if ((size_t)snprintf(open.target, sizeof(open.target), "%s%s", result->host_options,
 			     result->subject.target) >= sizeof(open.target))
 		return run_fail(TRY_USAGE, "the target is longer than %d bytes", TARGET_MAX - 1);
-	if (worker_thread_net_open(run->worker, DEVICE, &open, &result->card) < 0)
-		return run_fail(TRY_FAILED, "%s", result->card.text);
-	run->opened = true;
-	if (options->queues > result->card.queues_max)
+	memcpy(open.mac, macs[index], sizeof(open.mac));
+	snprintf(open.interface, sizeof(open.interface), "xvhost-try%s", index > 0 ? "2" : "");
+	if (worker_thread_net_open(run->stage.guests[index].worker, DEVICE, &open, &card->properties) < 0)
+		return run_fail(TRY_FAILED, "%s", card->properties.text);
+	card->opened = true;
+	if (options->queues > card->properties.queues_max)
 		return run_fail(TRY_USAGE, "--queues is %u, but the card can have %u", options->queues,
-				result->card.queues_max);
-	if (options->gso && !(result->card.takes & GSO))
+				card->properties.queues_max);
+	if (options->gso && !(card->properties.takes & GSO))
 		return run_fail(TRY_USAGE, "--gso: the backend takes no packets with GSO");
 	return TRY_GOOD;
 }
 
-static int connect_guest(struct run *run, const struct run_net_result *result)
+static int connect_card(struct run *run, uint32_t index, const struct try_options *options)
 {
+	struct card *card = &run->cards[index];
 	const struct netif_frontend_options frontend = {
-		.guest = run->guest,
+		.guest = run->stage.guests[index].guest,
 		.host_domid = SIM_HOST_DOMID,
 		.device_id = DEVICE,
-		.queues = result->options->queues,
+		.queues = options->queues,
 		.split = true,
 		.takes = CHECKSUMS | GSO,
 	};
-	const struct netif_features features = worker_thread_net_features(&result->card);
+	const struct netif_features features = worker_thread_net_features(&card->properties);
 	char text[ERROR_TEXT_MAX];
-	int error = netif_frontend_create(&frontend, &features, &run->frontend);
+	int error = netif_frontend_create(&frontend, &features, &card->frontend);
 
 	if (error < 0)
 		return run_fail(TRY_FAILED, "can't make the guest's rings: %s", strerror(-error));
-	error = worker_thread_net_connect(run->worker, run->frontend, false, text);
+	error = worker_thread_net_connect(run->stage.guests[index].worker, card->frontend, false, text);
 	if (error < 0)
 		return run_fail(TRY_FAILED, "the worker can't serve the guest's rings: %s", text);
-	run->connected = true;
+	card->connected = true;
 	return TRY_GOOD;
+}
+
+/* make_cards - all guests with a card that is connected. */
+static int make_cards(struct run *run, struct run_net_result *result)
+{
+	uint32_t guests = result->options->second_guest ? 2 : 1;
+	int status = stage_make(&run->stage, result->options, guests,
+				GUEST_PAGES + result->options->queues * GUEST_PAGES_QUEUE);
+
+	for (uint32_t i = 0; i < guests && status == TRY_GOOD; i++)
+		status = open_card(run, i, result);
+	for (uint32_t i = 0; i < guests && status == TRY_GOOD; i++)
+		status = connect_card(run, i, result->options);
+	return status;
 }
 
 /* ---- running ---- */
 
-/* load_options - of the load that was asked for; if packets do not come back they only go. */
+/* load_options - of the load that was asked for; if packets do not arrive anywhere they only go. */
 static struct net_load_options load_options(const struct run *run, const struct try_options *options,
-					    bool comes_back)
+					    bool arrives)
 {
-	return (struct net_load_options){
-		.from = run->frontend,
-		.to = comes_back ? run->frontend : NULL,
+	const struct card *to = &run->cards[options->second_guest];
+	struct net_load_options load = {
+		.from = run->cards[0].frontend,
+		.to = arrives ? to->frontend : NULL,
 		.content = {.seed = options->seed,
 			    .minimum = options->packet_minimum,
 			    .maximum = options->packet_maximum,
-			    .takes = CHECKSUMS | (options->gso ? GSO : 0)},
+			    .takes = CHECKSUMS | (options->gso ? GSO : 0),
+			    .addressed = options->second_guest &&
+					 options->packet_minimum >= NET_CONTENT_ADDRESSED_BYTES},
 		.depth = options->depth,
 		.packets = options->packets,
 		.time_ms = options->time_ms,
 		.quiet_ms = QUIET_MS,
 		.others_come = true,
 	};
+
+	memcpy(load.content.source, macs[0], sizeof(macs[0]));
+	memcpy(load.content.destination, macs[1], sizeof(macs[1]));
+	return load;
 }
 
-/* probe - do packets come back? */
-static int probe(const struct run *run, struct run_net_result *result)
+/* probe_once - do packets arrive? */
+static int probe_once(const struct run *run, struct run_net_result *result, uint32_t number)
 {
 	struct net_load_options options = load_options(run, result->options, true);
 	struct net_load *load;
 	int error;
 
-	options.content.seed++;
+	options.content.seed += 1 + number;
 	options.packets = options.depth;
 	options.time_ms = 0;
 	options.quiet_ms = PROBE_QUIET_MS;
@@ -155,16 +156,29 @@ static int probe(const struct run *run, struct run_net_result *result)
 	error = net_load_start(load);
 	if (error == 0) {
 		net_load_finish(load, &result->load);
-		result->comes_back = result->load.received > 0 || result->load.error;
+		result->arrives = result->load.received > 0 || result->load.error;
 	}
 	net_load_destroy(load);
 	return error < 0 ? run_fail(TRY_FAILED, "can't start the guest's load: %s", strerror(-error))
 			 : TRY_GOOD;
 }
 
+/* probe - cards of two guests may have to find each other first. */
+static int probe(const struct run *run, struct run_net_result *result)
+{
+	uint32_t tries = result->options->second_guest ? PROBES_MAX : 1;
+	int status = TRY_GOOD;
+
+	for (uint32_t i = 0; i < tries && status == TRY_GOOD && !result->arrives; i++)
+		status = probe_once(run, result, i);
+	if (status == TRY_GOOD && !result->arrives && result->options->second_guest)
+		return run_fail(TRY_FAILED, "no packet of the first guest's comes to the second one");
+	return status;
+}
+
 static int make_load(struct run *run, const struct run_net_result *result)
 {
-	const struct net_load_options options = load_options(run, result->options, result->comes_back);
+	const struct net_load_options options = load_options(run, result->options, result->arrives);
 	int error = net_load_create(&options, &run->load);
 
 	return error < 0 ? run_fail(TRY_FAILED, "can't make the guest's load: %s", strerror(-error))
@@ -185,7 +199,7 @@ static void progress(void *load, struct watch_progress *progress)
 static int execute(struct run *run, struct run_net_result *result)
 {
 	const struct try_options *options = result->options;
-	uint64_t before_ns = threads_others_cpu_ns(&run->not_worker);
+	uint64_t before_ns = stage_workers_cpu_ns(&run->stage);
 	struct watch *watch;
 	int error;
 
@@ -208,18 +222,14 @@ static int execute(struct run *run, struct run_net_result *result)
 	}
 	net_load_finish(run->load, &result->load);
 	result->interrupted = watch_end(watch);
-	result->worker_cpu_ns = threads_others_cpu_ns(&run->not_worker) - before_ns;
+	result->worker_cpu_ns = stage_workers_cpu_ns(&run->stage) - before_ns;
 	return TRY_GOOD;
 }
 
 static int run_all(struct run *run, struct run_net_result *result)
 {
-	int status = make_guest(run, result->options);
+	int status = make_cards(run, result);
 
-	if (status == TRY_GOOD)
-		status = open_card(run, result);
-	if (status == TRY_GOOD)
-		status = connect_guest(run, result);
 	if (status == TRY_GOOD)
 		status = probe(run, result);
 	/* What goes wrong with these few does not go better with many. */
@@ -237,23 +247,35 @@ static int run_all(struct run *run, struct run_net_result *result)
 	return run_net_good(result) ? TRY_GOOD : TRY_FAILED;
 }
 
+/* disconnect - all cards. False: one has lost packets, and can't be. */
+static bool disconnect(struct run *run)
+{
+	bool all = true;
+
+	for (uint32_t i = 0; i < STAGE_GUESTS_MAX; i++) {
+		struct card *card = &run->cards[i];
+
+		if (card->connected)
+			all &= worker_thread_net_disconnect(run->stage.guests[i].worker, DEVICE) == 0;
+		card->connected = false;
+	}
+	return all;
+}
+
 /* unmake - the reverse. */
 static void unmake(struct run *run)
 {
 	if (run->load)
 		net_load_destroy(run->load);
-	if (run->connected)
-		worker_thread_net_disconnect(run->worker, DEVICE);
-	if (run->opened)
-		worker_thread_net_close(run->worker, DEVICE);
-	if (run->worker)
-		worker_thread_stop(run->worker);
-	if (run->frontend)
-		netif_frontend_destroy(run->frontend);
-	if (run->guest)
-		sim_guest_destroy(run->guest);
-	if (run->machine)
-		sim_machine_destroy(run->machine);
+	disconnect(run);
+	for (uint32_t i = 0; i < STAGE_GUESTS_MAX; i++)
+		if (run->cards[i].opened)
+			worker_thread_net_close(run->stage.guests[i].worker, DEVICE);
+	stage_stop_workers(&run->stage);
+	for (uint32_t i = 0; i < STAGE_GUESTS_MAX; i++)
+		if (run->cards[i].frontend)
+			netif_frontend_destroy(run->cards[i].frontend);
+	stage_unmake(&run->stage);
 }
 
 int run_net_load(const struct try_options *options)
@@ -272,13 +294,9 @@ int run_net_load(const struct try_options *options)
 		return run_fail(subject_status(error), "%s", text);
 	}
 	status = run_all(&run, result);
-	/* One that has lost packets can't end. */
-	if (result->load.error == -ETIMEDOUT) {
-		if (worker_thread_net_disconnect(run.worker, DEVICE) < 0) {
-			fflush(stdout);
-			_Exit(status);
-		}
-		run.connected = false;
+	if (result->load.error == -ETIMEDOUT && !disconnect(&run)) {
+		fflush(stdout);
+		_Exit(status);
 	}
 	unmake(&run);
 	free(result);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * run_net.h - one net backend, served by a worker, under the load of a simulated guest
+ * run_net.h - one net backend, served by a worker, under the load of a simulated guest; or by two, for packets from one guest to another
  */
 #ifndef RUN_NET_H
 #define RUN_NET_H
@@ -14,8 +14,7 @@ struct run_net_result {
 	const struct try_options *options;
 	char host_options[TARGET_MAX]; /* what the target has before the backend */
 	struct subject subject;
-	struct message_net_opened card;
-	bool comes_back;	/* packets do, so they were verified */
+	bool arrives;		/* packets come back, or to the second guest: they were verified */
 	bool interrupted;	/* by a signal */
 	uint64_t worker_cpu_ns; /* of the worker's threads, and of the kernel's for its io_uring */
 	struct net_load_result load;
