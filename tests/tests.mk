@@ -140,7 +140,7 @@ bench-map: lab-root ## measure in the lab, in instructions and hypercalls: mappi
 	$(Q)tests/bench/map $(O)
 bench-disk: lab-root all ## measure in the lab: a disk beside xen-blkback and QEMU; BENCH_PART, _PAIRS, _TIME, _GUESTS, _DISKS: see tests/bench/disk
 	$(Q)tests/bench/disk $(O)
-bench-net: lab-root all ## measure in the lab: a network card beside xen-netback; BENCH_PART, _PAIRS, _TIME, _WAYS: see tests/bench/net
+bench-net: lab-root all ## measure in the lab: a network card beside xen-netback, and without Xen; BENCH_PART, _PAIRS, _TIME, _WAYS: see tests/bench/net
 	$(Q)tests/bench/net $(O)
 
 # ---- fuzzing: clang's libFuzzer, with the address and undefined behaviour sanitizers -----------------------------

@@ -63,7 +63,16 @@ def figures($lab; $icount):
 
 def document:
 	{name: "net", $command, versions: (($lab[0].versions // $icount[0].versions // {}) + {$xvhost}),
-	 figures: figures($lab[0]; $icount[0]), lab: $lab[0], icount: $icount[0]};
+	 figures: figures($lab[0]; $icount[0]), lab: $lab[0], icount: $icount[0], native: $native[0]};
+
+# What xvhost-try --json says. What came to the second guest, or was answered where nothing comes. A core is one of the workers', of which
+# a packet by `switch` needs two.
+def native_run:
+	(if .load.second_guest then .received else .sent end) as $done
+	| {$pair, $backend, $size, $command, packets: $done.packets, packets_per_second: $done.packets_per_second,
+	   bytes_per_second: $done.bytes_per_second, packets_per_core_second: ($done.packets_per_second / .cpu.worker_cores), lost,
+	   worker_ns: (1e9 * .cpu.worker_cores / $done.packets_per_second), guest_ns: (1e9 * .cpu.guest_cores / $done.packets_per_second),
+	   p50_ns: .latency_ns.p50, p99_ns: .latency_ns.p99};
 
 # ---- showing ----
 
@@ -116,16 +125,37 @@ def icount_table:
 		""
 	else empty end;
 
+def native_table:
+	.native as $native | if $native then
+		"Without Xen: packets to null, and through switch to a second guest. \($native.command)",
+		("" | left(24)) + (["packets/s", "and core", "MB/s", "workers ns", "guests ns", "p50 us", "p99 us"] | map(pad(14)) | add),
+		($native.runs | in_order({backend, size})[] as $which | [$native.runs[] | select(.backend == $which.backend and .size == $which.size)]
+		 | ("\($which.backend), \($which.size) bytes" | left(24)) + ([(map(.packets_per_second), map(.packets_per_core_second),
+		    map(.bytes_per_second / 1e6), map(.worker_ns), map(.guest_ns), map(.p50_ns / 1000), map(.p99_ns / 1000)) | median | whole | pad(14)] | add)),
+		""
+	else empty end;
+
 def tables:
-	lab_table, icount_table,
+	lab_table, icount_table, native_table,
 	(.figures[] | (.name | left(52)) + (.value | fixed) + "   \(.spread[0] | fixed) to \(.spread[1] | fixed), to reach: \(.reach)"
 	 + (if .reached then "   reached" else "   not reached" end));
 
-# For gnuplot: a line for each job: its name and the rates of all ways by netback's, 0 for a way that does not have it.
-def plot:
-	.lab as $lab | if $lab then
-		($lab.runs | in_order({peer, job})[] as $which
-		 | [ways[] as $way | [$lab.runs[] | select(.way == $way and .peer == $which.peer and .job == $which.job) | rate]
-		    | if length == 0 then 0 else median end] as $all
+# For gnuplot: the command, then a line for each job: its name and what all ways have by netback's, 0 for a way that does not have it.
+def ways_plot(what):
+	if . then
+		"\"\(.command)\"",
+		(.runs as $runs | $runs | in_order({peer, job})[] as $which
+		 | [ways[] as $way | [$runs[] | select(.way == $way and .peer == $which.peer and .job == $which.job) | what]
+		    | if length == 0 then 0 else median end] as $all | select($all[0] > 0)
 		 | "\"\($which | job_name | gsub(" "; "\\n"))\" " + ([$all[] / $all[0]] | map(tostring) | join(" ")))
+	else empty end;
+def lab_plot: .lab | ways_plot(rate);
+def icount_plot: .icount | ways_plot(instructions);
+# The command, then for each size and backend: a name, the median, the least and the greatest.
+def native_plot:
+	.native | if . then
+		"\"\(.command)\"",
+		(.runs as $runs | $runs | in_order({size, backend})[] as $which
+		 | [$runs[] | select(.backend == $which.backend and .size == $which.size) | .packets_per_core_second]
+		 | "\"\($which.backend)\\n\($which.size)\" \(median) \(min) \(max)")
 	else empty end;
