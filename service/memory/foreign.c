@@ -17,11 +17,10 @@ void foreign_release(struct memory *memory, void *const *pages, uint32_t count)
 		cache_drop(memory->cache, pages[i]);
 }
 
-/* look_up - the addresses of all pages, and a use of each; or none. */
-static bool look_up(struct memory *memory, struct memory_mapping *mapping)
+/* look_up - the addresses of all pages, and a use of each; or none. `view` is for reading, or for writing, as the mapping is. */
+static bool look_up(struct memory *memory, struct resolver_view *view, struct memory_mapping *mapping)
 {
 	struct resolver *resolver = &memory->guest->resolver;
-	struct resolver_view view = resolver_view(resolver, mapping->writable);
 	uint32_t count = mapping->count;
 	const uint32_t *grefs = mapping->grefs;
 	void **pages = mapping->pages;
@@ -30,7 +29,7 @@ static bool look_up(struct memory *memory, struct memory_mapping *mapping)
 	for (uint32_t i = 0; i < count; i++) {
 		uint64_t frame;
 
-		if (resolver_look_up(resolver, &view, grefs[i], &frame) != RESOLVED ||
+		if (resolver_look_up(resolver, view, grefs[i], &frame) != RESOLVED ||
 		    !(pages[i] = cache_use(cache, frame))) {
 			foreign_release(memory, pages, i);
 			return false;
@@ -65,9 +64,12 @@ static void map_missed(struct memory *memory, struct memory_mapping **mappings, 
 void foreign_map(struct memory *memory, struct memory_mapping **mappings, size_t count)
 {
 	uint64_t misses = memory->cache->counters.misses, refused = memory->cache->counters.refused;
+	const struct resolver *resolver = &memory->guest->resolver;
+	struct resolver_view views[] = {resolver_view(resolver, false), resolver_view(resolver, true)};
 
 	for (size_t i = 0; i < count; i++)
-		if (mappings[i]->way == WAY_CACHE && !look_up(memory, mappings[i]))
+		if (mappings[i]->way == WAY_CACHE &&
+		    !look_up(memory, &views[mappings[i]->writable], mappings[i]))
 			mappings[i]->way = WAY_GRANTS;
 	if (memory->cache->counters.misses != misses || memory->cache->counters.refused != refused)
 		map_missed(memory, mappings, count);

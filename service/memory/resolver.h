@@ -69,7 +69,7 @@ void resolver_close(struct resolver *resolver);
  */
 int resolver_see_version(struct resolver *resolver);
 
-/* What the look-ups of one mapping have in common. */
+/* What the look-ups of mappings that are made together have in common. */
 struct resolver_view {
 	const void *entries;
 	uint32_t version;
