@@ -29,13 +29,10 @@ void netif_rate_set(struct netif_rate *rate, uint64_t bytes, uint64_t interval_u
 	rate->filled_ns = now_ns();
 }
 
-bool netif_rate_has_credit(struct netif_rate *rate)
+bool netif_rate_fill(struct netif_rate *rate)
 {
-	int64_t intervals;
+	int64_t intervals = (now_ns() - rate->filled_ns) / rate->interval_ns;
 
-	if (rate->bytes == 0)
-		return true;
-	intervals = (now_ns() - rate->filled_ns) / rate->interval_ns;
 	if (intervals > 0) {
 		/* A debt is at most one packet's. */
 		int64_t missing = rate->bytes - rate->credit, needed = missing / rate->bytes + 1;

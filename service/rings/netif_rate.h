@@ -21,8 +21,14 @@ struct netif_rate {
 /* netif_rate_set - settings as struct message_net_settings has them. */
 void netif_rate_set(struct netif_rate *rate, uint64_t bytes, uint64_t interval_us);
 
-/* netif_rate_has_credit - may a packet be taken now? Looks at the clock if there is a limit. */
-bool netif_rate_has_credit(struct netif_rate *rate);
+/* netif_rate_fill - netif_rate_has_credit where there is a limit: looks at the clock. */
+bool netif_rate_fill(struct netif_rate *rate);
+
+/* netif_rate_has_credit - may a packet be taken now? */
+static inline bool netif_rate_has_credit(struct netif_rate *rate)
+{
+	return rate->bytes == 0 || netif_rate_fill(rate);
+}
 
 /* netif_rate_left_ns - until there is credit; at least 1. */
 uint64_t netif_rate_left_ns(const struct netif_rate *rate);

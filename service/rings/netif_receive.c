@@ -109,8 +109,9 @@ static void take_slots(struct netif_queue *queue, struct netif_batch *batch, uin
 {
 	netif_rx_request_t request;
 
+	static_assert(sizeof(request) == sizeof(union netif_rx_sring_entry), "ring_take_bytes");
 	for (uint32_t i = 0; i < data_count + extra; i++) {
-		ring_take(&queue->rx, &request);
+		ring_take_bytes(&queue->rx, &request, sizeof(union netif_rx_sring_entry));
 		batch->ids[batch->id_count++] = request.id;
 		if (!extra || i != 1)
 			batch->grefs[batch->data_count++] = request.gref;

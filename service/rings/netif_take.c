@@ -23,6 +23,8 @@ union slot {
 	netif_extra_info_t extra;
 };
 
+static_assert(sizeof(union slot) == sizeof(union netif_tx_sring_entry), "ring_take_bytes");
+
 /* A packet that is being read. */
 struct reading {
 	struct netif_queue *queue;
@@ -60,7 +62,7 @@ static bool next_slot(struct reading *reading, union slot *slot)
 			    reading->packet->slot_count, reading->packet->extra_count);
 		return false;
 	}
-	ring_take(&reading->queue->tx, slot);
+	ring_take_bytes(&reading->queue->tx, slot, sizeof(*slot));
 	reading->pending--;
 	return true;
 }

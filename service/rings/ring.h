@@ -90,14 +90,20 @@ static inline int ring_pending(const struct ring *ring, uint32_t *producer)
 	return (int)(asked - ring->request_consumer);
 }
 
-/* ring_take - copy the next request out, entry_bytes of it. ring_pending said that there is one. */
-static inline void ring_take(struct ring *ring, void *copy)
+/* ring_take_bytes - ring_take where the size of all entries is known when this is compiled: the copy takes no call. */
+static inline void ring_take_bytes(struct ring *ring, void *copy, uint32_t entry_bytes)
 {
 	uint32_t at = ring->request_consumer++ & (ring->size - 1);
 
-	memcpy(copy, ring->entries + (size_t)at * ring->entry_bytes, ring->entry_bytes);
+	memcpy(copy, ring->entries + (size_t)at * entry_bytes, entry_bytes);
 	/* From here on only the copy may be looked at: no second read may be made of this. */
 	__asm__ volatile("" ::: "memory");
+}
+
+/* ring_take - copy the next request out, entry_bytes of it. ring_pending said that there is one. */
+static inline void ring_take(struct ring *ring, void *copy)
+{
+	ring_take_bytes(ring, copy, ring->entry_bytes);
 }
 
 /* ring_answer - write the next response; it is seen after ring_publish. */
