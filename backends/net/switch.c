@@ -68,7 +68,7 @@ static void switch_close(struct xvhost_net *net)
 static int switch_queue_start(struct xvhost_net_queue *queue)
 {
 	struct switch_port *port = queue->net->state;
-	int error = switch_receive_init(port);
+	int error = switch_receive_init(port, queue);
 
 	if (error < 0)
 		return error;

@@ -140,8 +140,8 @@ void switch_peer_rung(struct switch_port *port, struct switch_peer *peer, int32_
 
 /* ---- switch_receive.c: loop thread ---- */
 
-/* switch_receive_init, _free - the buffers. Returns 0 or -ENOMEM. */
-int switch_receive_init(struct switch_port *port);
+/* switch_receive_init, _free - the packets of this queue, and their buffers. Returns 0 or -ENOMEM. */
+int switch_receive_init(struct switch_port *port, struct xvhost_net_queue *queue);
 void switch_receive_free(struct switch_port *port);
 
 /* switch_receive - give the guest what there is. */

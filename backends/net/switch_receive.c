@@ -25,7 +25,7 @@
 
 _Static_assert(BUFFER_BYTES >= XVHOST_NET_BYTES_MAX, "a packet fits");
 
-int switch_receive_init(struct switch_port *port)
+int switch_receive_init(struct switch_port *port, struct xvhost_net_queue *queue)
 {
 	struct switch_receive *receive = &port->receive;
 
@@ -36,7 +36,10 @@ int switch_receive_init(struct switch_port *port)
 	if (receive->buffers == MAP_FAILED)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < SWITCH_RECEIVED_MAX; i++)
-		receive->packets[i].buffer = (uint8_t *)receive->buffers + (size_t)i * BUFFER_BYTES;
+		receive->packets[i] = (struct switch_packet){
+			.packet.queue = queue,
+			.buffer = (uint8_t *)receive->buffers + (size_t)i * BUFFER_BYTES,
+		};
 	return 0;
 }
 
@@ -106,7 +109,6 @@ static bool prepare_segment(struct switch_port *port, struct switch_packet *pack
 {
 	struct switch_receive *receive = &port->receive;
 
-	packet->packet = (struct xvhost_packet){.queue = port->queue};
 	packet->peer = receive->cut;
 	use_buffer(packet);
 	if (switch_segment_next(&receive->segment, &packet->packet))
@@ -121,7 +123,6 @@ static bool prepare(struct switch_port *port, struct switch_peer *peer, struct s
 	for (;;) {
 		int there;
 
-		packet->packet = (struct xvhost_packet){.queue = port->queue};
 		packet->peer = peer;
 		there = switch_consumer_next(&peer->in, &packet->packet, &packet->piece);
 		if (there < 0)
