@@ -15,7 +15,7 @@
 #define SWITCH_PORTS_MAX 64u
 #define SWITCH_PEERS_MAX (SWITCH_PORTS_MAX - 1)
 #define SWITCH_RECEIVED_MAX                                                                                  \
-	64u /* packets that the guest is given at a time: as many as the host takes in a turn */
+	128u /* packets that the guest is given at a time: as many as the host takes in a turn */
 
 /* What the target string gives. */
 struct switch_config {

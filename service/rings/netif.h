@@ -44,8 +44,8 @@
 #define NETIF_EXTRAS_MAX 4u	  /* extra infos of a packet, one of each type; more break the ring */
 #define NETIF_OPERATIONS_MAX 256u /* of a queue, besides those of packets that are transmitted */
 #define NETIF_NUMBERS_MAX (NETIF_RING_SIZE + NETIF_OPERATIONS_MAX)
-#define NETIF_RECEIVED_MAX 64u	   /* packets for the guest that one queue takes in one turn */
-#define NETIF_PACKETS_PER_TURN 64u /* from the guest, the same */
+#define NETIF_RECEIVED_MAX 128u	   /* packets for the guest that one queue takes in one turn */
+#define NETIF_PACKETS_PER_TURN 128u /* from the guest, the same */
 #define NETIF_MULTICAST_MAX 64u	   /* addresses that a guest can ask for, as in Linux's netback */
 #define NETIF_GENERATION_MASK 0xfffffu
 #define NETIF_MAPPINGS_MAX (NETIF_RING_SIZE + NETIF_RECEIVED_MAX) /* of a queue, for memory_open */

@@ -461,18 +461,18 @@ END_TEST
 START_TEST(most_of_a_turn)
 {
 	start((enum card_way)_i, NULL);
-	card_post_pages(0, 100);
+	card_post_pages(0, NETIF_RECEIVED_MAX + 1);
 	for (uint32_t i = 0; i < NETIF_RECEIVED_MAX; i++)
 		ck_assert(receive(describe(i, 100, 1)));
-	ck_assert(!receive(describe(64, 100, 1)));
+	ck_assert(!receive(describe(NETIF_RECEIVED_MAX, 100, 1)));
 	netif_finish(&card_turn);
-	ck_assert_uint_eq(card_delivered_count, 64);
+	ck_assert_uint_eq(card_delivered_count, NETIF_RECEIVED_MAX);
 	ck_assert(netif_queue_ready(card));
 	card_take_turn();
 	ck_assert_uint_eq(card_rooms, 1);
-	ck_assert(receive(&packets[64]));
+	ck_assert(receive(&packets[NETIF_RECEIVED_MAX]));
 	card_take_turn();
-	for (uint32_t i = 0; i <= 64; i++)
+	for (uint32_t i = 0; i <= NETIF_RECEIVED_MAX; i++)
 		expect_slot(i, 0, 0, 0, 100);
 	card_stop();
 }

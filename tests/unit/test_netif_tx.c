@@ -138,6 +138,7 @@ END_TEST
 /* The ring full of packets, over and over; they end in another order than they came in. All are mapped or copied by one call. */
 START_TEST(many_packets)
 {
+	const uint32_t turns = NETIF_RING_SIZE / NETIF_PACKETS_PER_TURN;
 	uint32_t transmitted = 0;
 
 	card_start((enum card_way)_i, NULL);
@@ -152,14 +153,14 @@ START_TEST(many_packets)
 		card_push();
 		netif_event(card);
 		card_copy_calls = 0;
-		for (uint32_t turn = 1; turn <= 4; turn++) {
+		for (uint32_t turn = 1; turn <= turns; turn++) {
 			ck_assert(netif_queue_ready(card));
 			card_take_turn();
-			ck_assert_uint_eq(card_transmitted - transmitted, turn * 64);
-			ck_assert_uint_eq(card_map_calls, _i == CARD_BY_GRANTS ? round * 4 + turn : 0);
+			ck_assert_uint_eq(card_transmitted - transmitted, turn * NETIF_PACKETS_PER_TURN);
+			ck_assert_uint_eq(card_map_calls, _i == CARD_BY_GRANTS ? round * turns + turn : 0);
 		}
 		ck_assert(!netif_queue_ready(card));
-		ck_assert_uint_eq(card_copy_calls, _i == CARD_COPIED ? 4 : 0);
+		ck_assert_uint_eq(card_copy_calls, _i == CARD_COPIED ? turns : 0);
 		for (uint32_t i = 0; i < NETIF_RING_SIZE; i++) {
 			uint32_t at = (transmitted + i * 101) % NETIF_RING_SIZE;
 
