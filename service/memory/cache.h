@@ -221,6 +221,23 @@ static inline void *cache_use(struct cache *cache, uint64_t frame)
 	return cache->range + ((link - 1) * CHUNK_FRAMES + in_chunk) * PAGE_BYTES;
 }
 
+/* cache_peek - a frame's address, if it is mapped, until the cache is called again; NULL: it is not, and nothing is done about it. */
+static inline const char *cache_peek(struct cache *cache, uint64_t frame)
+{
+	uint32_t in_chunk = frame % CHUNK_FRAMES;
+	size_t link = cache_find_link(cache, frame / CHUNK_FRAMES);
+	struct cache_slot *slot;
+
+	if (link == 0)
+		return NULL;
+	slot = &cache->slots[link - 1];
+	if (slot->state != CACHE_MAPPED || (slot->has_missing && cache_is_missing(slot, in_chunk)))
+		return NULL;
+	cache->counters.hits++;
+	slot->referenced = true;
+	return cache->range + ((link - 1) * CHUNK_FRAMES + in_chunk) * PAGE_BYTES;
+}
+
 /* cache_drop - end a use. */
 static inline void cache_drop(struct cache *cache, const void *page)
 {

@@ -75,6 +75,22 @@ void foreign_map(struct memory *memory, struct memory_mapping **mappings, size_t
 		map_missed(memory, mappings, count);
 }
 
+bool foreign_read(struct memory *memory, uint32_t gref, uint32_t offset, uint32_t bytes, void *to)
+{
+	struct resolver *resolver = &memory->guest->resolver;
+	struct resolver_view view = resolver_view(resolver, false);
+	const char *page;
+	uint64_t frame;
+
+	if (resolver_look_up(resolver, &view, gref, &frame) != RESOLVED)
+		return false;
+	page = cache_peek(memory->cache, frame);
+	if (!page)
+		return false;
+	memcpy(to, page + offset, bytes);
+	return true;
+}
+
 /* ---- what was written ---- */
 
 /* report - say it to Xen. */

@@ -89,6 +89,9 @@ size_t gnttab_unmap(struct memory *memory, struct memory_mapping **mappings, siz
 void foreign_map(struct memory *memory, struct memory_mapping **mappings, size_t count);
 void foreign_unmap(struct memory *memory, struct memory_mapping **mappings, size_t count);
 
+/* foreign_read - as memory_read, with a cache. */
+bool foreign_read(struct memory *memory, uint32_t gref, uint32_t offset, uint32_t bytes, void *to);
+
 /* foreign_release - end the uses of these pages, which are in the cache. */
 void foreign_release(struct memory *memory, void *const *pages, uint32_t count);
 

@@ -292,9 +292,20 @@ static void map_grants(struct memory *memory, struct memory_mapping **mappings, 
 		copy_what_failed(memory, mappings, count);
 }
 
+/* has_cache - is there a cache, whose look-ups can be relied on? */
+static bool has_cache(const struct memory *memory)
+{
+	return cache_of(memory) && !__atomic_load_n(&memory->guest->failed, __ATOMIC_RELAXED);
+}
+
+bool memory_read(struct memory *memory, uint32_t gref, uint32_t offset, uint32_t bytes, void *to)
+{
+	return has_cache(memory) && foreign_read(memory, gref, offset, bytes, to);
+}
+
 void memory_map(struct memory *memory, struct memory_mapping **mappings, size_t count)
 {
-	bool can_cache = cache_of(memory) && !__atomic_load_n(&memory->guest->failed, __ATOMIC_RELAXED);
+	bool can_cache = has_cache(memory);
 	bool cached = false, direct = false, persistent = false;
 
 	for (size_t i = 0; i < count; i++) {

@@ -91,6 +91,12 @@ bool memory_maps_each(const struct memory *memory, bool cached);
 void memory_map(struct memory *memory, struct memory_mapping **mappings, size_t count);
 
 /*
+ * memory_read - copy a part of a granted page, if its frame is in the cache. False: it is not, or Xen is to judge; then memory_map tells.
+ * For a little data that may go by the cache: it costs less than a mapping, and nothing stays in use. Loop thread.
+ */
+bool memory_read(struct memory *memory, uint32_t gref, uint32_t offset, uint32_t bytes, void *to);
+
+/*
  * memory_unmap - the mappings of a list, which memory_map mapped without error, are not used any more. What was
  * written to them is known to whoever migrates the guest when this returns, and is in the guest's memory.
  * Returns how many mappings, of this list and of earlier ones, are not mapped any more now, and lists them in

@@ -18,8 +18,8 @@
  * A packet that fails its check is answered with an error and goes no further. A ring whose counters are impossible, or in which it
  * can't be known where a packet ends, is broken: nothing more is taken from it, nor put into it.
  *
- * The first NETIF_HEADER_BYTES of a packet from the guest are copied once; headers are read there and nowhere else. The rest is
- * mapped where the guest's frames are in the cache, and copied by Xen otherwise (docs/memory.md).
+ * The first NETIF_HEADER_BYTES of a packet from the guest are copied once; headers are read there and nowhere else. The rest, if there is any,
+ * is mapped where the guest's frames are in the cache, and copied by Xen otherwise (docs/memory.md).
  *
  * All functions belong to the loop's thread unless they say something else.
  */
@@ -44,9 +44,9 @@
 #define NETIF_EXTRAS_MAX 4u	  /* extra infos of a packet, one of each type; more break the ring */
 #define NETIF_OPERATIONS_MAX 256u /* of a queue, besides those of packets that are transmitted */
 #define NETIF_NUMBERS_MAX (NETIF_RING_SIZE + NETIF_OPERATIONS_MAX)
-#define NETIF_RECEIVED_MAX 128u	   /* packets for the guest that one queue takes in one turn */
+#define NETIF_RECEIVED_MAX 128u	    /* packets for the guest that one queue takes in one turn */
 #define NETIF_PACKETS_PER_TURN 128u /* from the guest, the same */
-#define NETIF_MULTICAST_MAX 64u	   /* addresses that a guest can ask for, as in Linux's netback */
+#define NETIF_MULTICAST_MAX 64u	    /* addresses that a guest can ask for, as in Linux's netback */
 #define NETIF_GENERATION_MASK 0xfffffu
 #define NETIF_MAPPINGS_MAX (NETIF_RING_SIZE + NETIF_RECEIVED_MAX) /* of a queue, for memory_open */
 

@@ -19,11 +19,12 @@ struct netif_packet {
 	struct memory_mapping mapping;
 	int error;
 	bool given;  /* the backend has it */
+	bool read;   /* all of it is in `private`, and was never mapped */
 	bool mapped; /* `mapping` is */
 	uint8_t slot_count, extra_count;
 	uint8_t first, end; /* of the slots that have data */
 	uint16_t flags;	    /* NETTXF_... */
-	uint8_t *private;   /* the headers; all of it, if it is copied */
+	uint8_t *private;   /* the headers; all of it, if it is copied, or no larger */
 	uint16_t ids[NETIF_SLOTS_BROKEN];
 	uint32_t grefs[NETIF_SLOTS_MAX];
 	uint16_t offsets[NETIF_SLOTS_MAX], sizes[NETIF_SLOTS_MAX];

@@ -43,11 +43,30 @@ static void collect_copies(struct netif_queue *queue, const struct netif_packet 
 	}
 }
 
+/* read_at_once - copy a packet that has no more than its private beginning. False: it is larger, or not all of it is in the cache. */
+static bool read_at_once(const struct netif_queue *queue, const struct netif_packet *packet)
+{
+	uint8_t *to = packet->private;
+
+	if (!queue->map_tx || !queue->cached || packet->seen.length > NETIF_HEADER_BYTES)
+		return false;
+	for (uint32_t i = packet->first; i < packet->end; i++) {
+		if (!memory_read(queue->turn->memory, packet->grefs[i], packet->offsets[i], packet->sizes[i],
+				 to))
+			return false;
+		to += packet->sizes[i];
+	}
+	return true;
+}
+
 void netif_transmit_collect(struct netif_queue *queue)
 {
 	for (uint32_t i = 0; i < queue->taken_count; i++) {
 		struct netif_packet *packet = netif_packet_of(queue->taken[i]);
 
+		packet->read = read_at_once(queue, packet);
+		if (packet->read)
+			continue;
 		if (queue->map_tx)
 			collect_mapping(queue, packet);
 		else
@@ -90,11 +109,17 @@ static void describe_mapped(struct netif_packet *packet)
 	}
 }
 
-/* describe_copied - all of it is in one piece. Returns the error of the first part that has one. */
-static int describe_copied(struct netif_packet *packet, const struct grant_copy *copies)
+/* describe_private - all of it is in one piece of ours. */
+static void describe_private(struct netif_packet *packet)
 {
 	packet->seen.iov_count = 1;
 	packet->iov[0] = (struct iovec){packet->private, packet->seen.length};
+}
+
+/* describe_copied - the same. Returns the error of the first part that has one. */
+static int describe_copied(struct netif_packet *packet, const struct grant_copy *copies)
+{
+	describe_private(packet);
 	for (uint32_t i = 0; i < (uint32_t)(packet->end - packet->first); i++)
 		if (copies[i].error < 0)
 			return copies[i].error;
@@ -157,8 +182,13 @@ static int work_out_headers(struct netif_queue *queue, struct netif_packet *pack
 /* prepare - returns 0 if the packet is ready for the backend. */
 static int prepare(struct netif_queue *queue, struct netif_packet *packet, const struct grant_copy *copies)
 {
-	int error = queue->map_tx ? packet->mapping.error : describe_copied(packet, copies);
+	int error;
 
+	if (packet->read) {
+		describe_private(packet);
+		return work_out_headers(queue, packet);
+	}
+	error = queue->map_tx ? packet->mapping.error : describe_copied(packet, copies);
 	if (error < 0) {
 		log_limited(queue->limit, LOG_LEVEL_WARNING,
 			    "%s: queue %" PRIu32 ": packet refused: can't %s its %u grants (gref %" PRIu32

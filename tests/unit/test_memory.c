@@ -49,6 +49,36 @@ START_TEST(no_calls)
 }
 END_TEST
 
+/* What is in the cache can be read without a mapping, if its grant says so at that moment. */
+START_TEST(read_at_once)
+{
+	char text[12] = "";
+	struct one one;
+	int64_t gref, others, read_only;
+
+	setup(_i & 1, _i & 2 ? 2 : 1, 10);
+	gref = sim_grant(guest, SIM_HOST_DOMID, frames[0], false);
+	read_only = sim_grant(guest, SIM_HOST_DOMID, frames[0], true);
+	others = sim_grant(guest, SIM_HOST_DOMID + 3, frames[0], false);
+	strcpy(sim_page(guest, frames[0]), "the guest's");
+	ck_assert(!memory_read(loops[0], (uint32_t)gref, 0, sizeof(text), text));
+	ck_assert_int_eq(map_one(loops[0], &one, gref, false, false), 0);
+	ck_assert_int_eq(unmap_one(loops[0], &one), 0);
+	ck_assert(memory_read(loops[0], (uint32_t)gref, 0, sizeof(text), text));
+	ck_assert_str_eq(text, "the guest's");
+	ck_assert(memory_read(loops[0], (uint32_t)read_only, 4, 8, text));
+	ck_assert_str_eq(text, "guest's");
+	/* The other loop has a cache of its own. */
+	ck_assert(!memory_read(loops[1], (uint32_t)gref, 0, sizeof(text), text));
+	ck_assert(!memory_read(loops[0], (uint32_t)others, 0, sizeof(text), text));
+	ck_assert(!memory_read(loops[0], UINT32_MAX, 0, sizeof(text), text));
+	ck_assert_int_eq(sim_grant_end(guest, (uint32_t)gref), 0);
+	ck_assert(!memory_read(loops[0], (uint32_t)gref, 0, sizeof(text), text));
+	ck_assert_str_eq(text, "guest's");
+	teardown();
+}
+END_TEST
+
 /* The table grows while it is in use; a gref beyond its end is Xen's to refuse. */
 START_TEST(table_grows)
 {
@@ -508,6 +538,7 @@ END_TEST
 static void add_tests(TCase *test_case)
 {
 	tcase_add_loop_test(test_case, no_calls, 0, 4);
+	tcase_add_loop_test(test_case, read_at_once, 0, 4);
 	tcase_add_loop_test(test_case, table_grows, 1, 3);
 	tcase_add_loop_test(test_case, table_ends, 1, 3);
 	tcase_add_loop_test(test_case, direct, 0, 2);

@@ -357,13 +357,13 @@ START_TEST(notifications)
 	card_take_turn();
 	ck_assert(!netif_queue_ready(card));
 	ck_assert(!netif_ask(card));
-	card_put(card_gref(0), 0, 60, 0, 1);
+	card_put(card_gref(0), 0, 1000, 0, 1);
 	ck_assert(card_push());
 	netif_event(card);
 	card_take_turn();
 	ck_assert(!card_notify_tx);
 	/* Not asked since. */
-	card_put(card_gref(0), 0, 60, 0, 2);
+	card_put(card_gref(0), 0, 1000, 0, 2);
 	ck_assert(!card_push());
 	/* It is seen when we ask. */
 	ck_assert(netif_ask(card));
