@@ -13,7 +13,7 @@
 #include "switch_segment.h"
 #include "xvhost/backend.h"
 
-#define FRAMES_READS 32u		       /* of a queue: packets that are read at a time */
+#define FRAMES_READS 64u		       /* of a queue: packets that are read at a time */
 #define FRAMES_BUFFERS (FRAMES_READS + 1)      /* one is left for a segment, whatever is read */
 #define FRAMES_OPERATIONS (FRAMES_BUFFERS + 1) /* for the properties */
 #define FRAMES_CHECKSUMS (XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6)

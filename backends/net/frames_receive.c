@@ -30,6 +30,9 @@
 #define TIME FRAMES_BUFFERS		       /* the number of the operation that waits for it */
 
 static_assert(ROOM_BYTES > XVHOST_NET_BYTES_MAX, "a packet fits");
+/* A read that was woken 128 times for a packet that another one got would be given to a thread of io_uring's, and packets could overtake each
+ * other. */
+static_assert(FRAMES_READS < 128, "each that waits is woken for those before it");
 static_assert(FRAMES_BUFFERS <= UINT8_MAX && (FRAMES_READS & (FRAMES_READS - 1)) == 0, "free, kept");
 
 static bool is_stopping(const struct frames *frames)

@@ -14,7 +14,7 @@
 
 #define FAKE_NET_QUEUES 8
 #define FAKE_NET_PACKETS 64    /* that are transmitted at a time, of a queue */
-#define FAKE_NET_RECEIVED 4096 /* of one test */
+#define FAKE_NET_RECEIVED 8192 /* of one test */
 #define FAKE_NET_ALL                                                                                         \
 	(XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6 | XVHOST_NET_GSO_TCPV4 | XVHOST_NET_GSO_TCPV6)
 
