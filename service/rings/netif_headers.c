@@ -108,22 +108,32 @@ static bool find_transport(const uint8_t *bytes, uint32_t available, uint32_t le
 	return true;
 }
 
+/* find_network - the type of what follows the Ethernet header, and where it begins; 0 if there is none. */
+static uint16_t find_network(const uint8_t *bytes, uint32_t available, uint32_t *at)
+{
+	uint32_t tags = 0;
+	uint16_t type;
+
+	*at = ETHERNET_BYTES;
+	if (available < *at)
+		return 0;
+	type = get_16(bytes + *at - 2);
+	while ((type == TYPE_VLAN || type == TYPE_SERVICE_VLAN) && tags++ < VLAN_TAGS_MAX) {
+		*at += VLAN_BYTES;
+		if (available < *at)
+			return 0;
+		type = get_16(bytes + *at - 2);
+	}
+	return type;
+}
+
 bool netif_headers_find(const uint8_t *bytes, uint32_t available, uint32_t length,
 			struct netif_headers *headers)
 {
-	uint32_t at = ETHERNET_BYTES, tags = 0;
-	uint16_t type;
+	uint32_t at;
+	uint16_t type = find_network(bytes, available, &at);
 	int protocol;
 
-	if (available < ETHERNET_BYTES)
-		return false;
-	type = get_16(bytes + at - 2);
-	while ((type == TYPE_VLAN || type == TYPE_SERVICE_VLAN) && tags++ < VLAN_TAGS_MAX) {
-		at += VLAN_BYTES;
-		if (available < at)
-			return false;
-		type = get_16(bytes + at - 2);
-	}
 	headers->network_start = (uint16_t)at;
 	headers->ipv6 = type == TYPE_IPV6;
 	if (type == TYPE_IPV4)
@@ -137,6 +147,30 @@ bool netif_headers_find(const uint8_t *bytes, uint32_t available, uint32_t lengt
 	headers->tcp = protocol == PROTOCOL_TCP;
 	headers->transport_start = (uint16_t)at;
 	return find_transport(bytes, available, length, headers);
+}
+
+bool netif_headers_flow(const uint8_t *bytes, uint32_t available, struct netif_flow *flow)
+{
+	uint32_t at, address_bytes;
+	uint16_t type = find_network(bytes, available, &at);
+	int protocol;
+
+	if (type == TYPE_IPV4 && available >= at + IPV4_BYTES && bytes[at] >> 4 == 4) {
+		address_bytes = 8;
+		memcpy(flow->bytes, bytes + at + 12, address_bytes);
+		protocol = find_ipv4(bytes, available, &at);
+	} else if (type == TYPE_IPV6 && available >= at + IPV6_BYTES && bytes[at] >> 4 == 6) {
+		address_bytes = 32;
+		memcpy(flow->bytes, bytes + at + 8, address_bytes);
+		protocol = find_ipv6(bytes, available, &at);
+	} else {
+		return false;
+	}
+	flow->ipv6 = type == TYPE_IPV6;
+	flow->tcp = protocol == PROTOCOL_TCP && available >= at + TCP_BYTES;
+	if (flow->tcp)
+		memcpy(flow->bytes + address_bytes, bytes + at, 4);
+	return true;
 }
 
 /* ---- checksums ---- */

@@ -22,12 +22,22 @@ struct netif_headers {
 	uint16_t data_start;	  /* of TCP's or UDP's data */
 };
 
+/* What tells the flow of a packet from others: both addresses of IP and, if it has TCP in one piece, both ports. */
+struct netif_flow {
+	bool tcp;
+	bool ipv6;	   /* or IPv4 */
+	uint8_t bytes[36]; /* 8 or 32 of the addresses, and with `tcp` 4 of the ports, as they are in the packet */
+};
+
 /*
  * netif_headers_find - in a packet of `length` bytes whose first `available` ones are at `bytes`. False if it is no such packet, or
  * its headers are longer than that.
  */
 bool netif_headers_find(const uint8_t *bytes, uint32_t available, uint32_t length,
 			struct netif_headers *headers);
+
+/* netif_headers_flow - of a packet whose first `available` bytes are at `bytes`. False if it is none of IP. */
+bool netif_headers_flow(const uint8_t *bytes, uint32_t available, struct netif_flow *flow);
 
 /* netif_headers_blank - put the sum of the pseudo header into the checksum. */
 void netif_headers_blank(uint8_t *bytes, uint32_t length, const struct netif_headers *headers);
