@@ -44,12 +44,14 @@
 #define NETIF_EXTRAS_MAX 4u	  /* extra infos of a packet, one of each type; more break the ring */
 #define NETIF_OPERATIONS_MAX 256u /* of a queue, besides those of packets that are transmitted */
 #define NETIF_NUMBERS_MAX (NETIF_RING_SIZE + NETIF_OPERATIONS_MAX)
-#define NETIF_RECEIVED_MAX 128u	    /* packets for the guest that one queue takes in one turn */
-#define NETIF_PACKETS_PER_TURN 128u /* from the guest, the same */
-#define NETIF_MULTICAST_MAX 64u	    /* addresses that a guest can ask for, as in Linux's netback */
+#define NETIF_RECEIVED_MAX 128u		      /* packets for the guest that one queue takes in one turn */
+#define NETIF_PACKETS_PER_TURN 128u	      /* from the guest, the same */
+#define NETIF_MULTICAST_MAX 64u		      /* addresses that a guest can ask for, as in Linux's netback */
+#define NETIF_ROOM_WAIT_NS UINT64_C(30000000) /* a frontend that says nothing of room is looked at so often */
 #define NETIF_GENERATION_MASK 0xfffffu
 #define NETIF_MAPPINGS_MAX (NETIF_RING_SIZE + NETIF_RECEIVED_MAX) /* of a queue, for memory_open */
 
+struct netif_hash;
 struct netif_multicast;
 struct netif_queue;
 
@@ -83,10 +85,12 @@ struct netif_queue_parameters {
 	void *tx_page, *rx_page; /* the rings, mapped */
 	uint32_t guest_takes;	 /* XVHOST_NET_... */
 	bool scatter;		 /* the guest takes packets in more than one page */
+	bool silent;		 /* it does not notify of slots that it has put into rx */
 	bool cached;		 /* what is mapped may go by the cache, as memory_choose has said */
 	bool map_tx, map_rx;	 /* its memory is mapped, to read and to write; if not, Xen copies */
 	struct netif_multicast
-		*multicast; /* that all of the card's queues share; NULL: the queue has its own */
+		*multicast;	 /* that all of the card's queues share; NULL: the queue has its own */
+	struct netif_hash *hash; /* that all of them share, who are served by one loop; NULL: there is none */
 	const struct message_net_settings *settings;
 	struct log_limit *limit; /* of what the guest can cause */
 	void *owner;		 /* whoever serves it keeps what he wants here: netif_owner */
@@ -151,6 +155,12 @@ bool netif_ask(struct netif_queue *queue);
  */
 uint64_t netif_rate_wait_ns(const struct netif_queue *queue);
 void netif_rate_passed(struct netif_queue *queue);
+
+/*
+ * netif_room_wait_ns - the backend waits for room, and the frontend does not notify when it has given some: after so long the
+ * queue is to be looked at again. 0: it need not be.
+ */
+uint64_t netif_room_wait_ns(const struct netif_queue *queue);
 
 const struct netif_counters *netif_counters(const struct netif_queue *queue);
 void *netif_owner(const struct netif_queue *queue);

@@ -10,6 +10,7 @@
 
 #include "rings/netif.h"
 #include "rings/netif_area.h"
+#include "rings/netif_hash.h"
 #include "rings/netif_rate.h"
 
 /* A packet from the guest. Of its slots those without data are in `ids` only. */
@@ -39,8 +40,9 @@ struct netif_delivery {
 	int error;
 	uint16_t headroom;
 	uint16_t first_id, first_data;
-	uint8_t data_count; /* 0: it has no slots, and is dropped */
-	bool extra;
+	uint8_t data_count;  /* 0: it has no slots, and is dropped */
+	uint8_t extra_count; /* extra infos, which follow the first slot */
+	struct netif_hash_value hash;
 	uint32_t copy_count; /* pieces of the turn's list */
 };
 
@@ -51,6 +53,12 @@ struct netif_batch {
 	uint16_t ids[NETIF_RING_SIZE];
 	uint32_t grefs[NETIF_RING_SIZE]; /* of the slots that get data */
 	void *pages[NETIF_RING_SIZE];
+};
+
+/* Of a card with hashes: the packets that a queue's backend gave it, in that order, wherever they lie. Of others the batch is that. */
+struct netif_order {
+	uint32_t count;
+	struct netif_delivery *deliveries[NETIF_RECEIVED_MAX];
 };
 
 struct netif_operation {
@@ -92,11 +100,15 @@ struct netif_queue {
 	bool room_at_once;	/* ... since it had enough for one turn */
 	bool room_asked;	/* to be notified of more slots */
 	bool room_due;		/* netif_start is to tell the backend */
-	uint32_t room_producer; /* ... since this was all that the guest had given */
+	uint32_t room_producer; /* ... since this was all that the guest had given ... */
+	struct ring *room_ring; /* ... in this ring: its own, or with a hash another queue's */
+	bool silent;		/* the guest does not notify of slots */
 	uint32_t rx_known;	/* slots are there to be taken up to here */
 	uint16_t headroom;
 	struct netif_batch batches[2]; /* one fills while the other one is given back to the backend */
 	uint32_t batch;
+	struct netif_hash *hash;    /* that all of the card's queues share; NULL: it has no control ring */
+	struct netif_order *orders; /* with a hash: of each batch */
 
 	bool multicast_control;
 	struct netif_multicast *multicast, *own_multicast;
@@ -173,7 +185,13 @@ const struct grant_copy *netif_receive_copied(struct netif_queue *queue, const s
 /* netif_receive_fill - put a packet's data into the guest's pages, which are mapped. */
 void netif_receive_fill(struct netif_delivery *delivery);
 
-/* netif_receive_answer - answer the slots of that batch, and give the packets back to the backend. */
+/* netif_receive_answer - answer the slots of that batch. */
 void netif_receive_answer(struct netif_queue *queue);
+
+/* netif_receive_give_back - the packets that the queue's backend gave it are its own again. All queues of the turn were answered. */
+void netif_receive_give_back(struct netif_queue *queue);
+
+/* netif_receive_empty - that batch is of no use any more. All queues of the turn have given back. */
+void netif_receive_empty(struct netif_queue *queue);
 
 #endif

@@ -26,6 +26,11 @@ static int make_packets(struct netif_queue *queue)
 	queue->operations = calloc(queue->operation_count, sizeof(*queue->operations));
 	if (!queue->packets || !queue->operations)
 		return -ENOMEM;
+	if (queue->hash) {
+		queue->orders = calloc(2, sizeof(*queue->orders));
+		if (!queue->orders)
+			return -ENOMEM;
+	}
 	if (queue->map_tx) {
 		queue->headers = aligned_alloc(16, NETIF_RING_SIZE * HEADER_BYTES);
 		if (!queue->headers)
@@ -84,6 +89,8 @@ int netif_queue_create(const struct netif_queue_parameters *parameters, struct n
 	queue->cached = parameters->cached;
 	queue->map_tx = parameters->map_tx;
 	queue->map_rx = parameters->map_rx;
+	queue->silent = parameters->silent;
+	queue->hash = parameters->hash;
 	queue->takes = parameters->properties->flags;
 	queue->operation_count = NETIF_RING_SIZE + parameters->properties->operations;
 	queue->ended_last = &queue->ended;
@@ -107,6 +114,7 @@ void netif_queue_free(struct netif_queue *queue)
 	assert(netif_queue_idle(queue) && !queue->started);
 	netif_area_exit(&queue->area);
 	netif_multicast_free(queue->own_multicast);
+	free(queue->orders);
 	free(queue->headers);
 	free(queue->operations);
 	free(queue->packets);
@@ -127,6 +135,8 @@ int netif_queue_start(struct netif_queue *queue, struct netif_turn *turn, uint16
 	}
 	queue->started = true;
 	queue->tx_look = true;
+	if (queue->hash)
+		queue->hash->queues[queue->seen.index] = queue;
 	return 0;
 }
 
@@ -146,6 +156,8 @@ void netif_queue_stop(struct netif_queue *queue)
 	if (!queue->started)
 		return;
 	queue->started = false;
+	if (queue->hash)
+		queue->hash->queues[queue->seen.index] = NULL;
 	queue->backend->queue_stop(&queue->seen);
 }
 
@@ -161,6 +173,8 @@ void netif_queue_set(struct netif_queue *queue, const struct message_net_setting
 
 bool netif_queue_idle(const struct netif_queue *queue)
 {
+	if (queue->hash && (queue->orders[0].count > 0 || queue->orders[1].count > 0))
+		return false;
 	return queue->in_flight == 0 && queue->operations_busy == 0 && queue->batches[0].count == 0 &&
 	       queue->batches[1].count == 0;
 }

@@ -3,8 +3,11 @@
  * netif_receive.c - packets for the guest
  *
  * The slots of a packet are taken from the rx ring when it is received, and all of them are answered in the ring's order: each response
- * lies in the slot of its request, which is what frontends rely on. The first slot is followed by an extra info, for GSO, which takes a
- * slot, too; what its page would have held stays unused.
+ * lies in the slot of its request, which is what frontends rely on. The first slot is followed by extra infos, for GSO and for the hash,
+ * which take a slot each, too; what their pages would have held stays unused.
+ *
+ * With a hash (netif_hash.h) a packet goes into the rings of the queue that the guest wants. To the backend it belongs to the queue
+ * that it was given to: there it waits for room, and packets are given back there in the order in which they came.
  */
 #include <assert.h>
 #include <errno.h>
@@ -68,29 +71,28 @@ static bool is_filtered(const struct netif_queue *queue, const struct xvhost_pac
 }
 
 /* check - 0, or why the guest can't get it however many slots there are. */
-static int check(const struct netif_queue *queue, const struct xvhost_packet *packet, uint32_t data_count)
+static int check(const struct netif_queue *queue, const struct xvhost_packet *packet)
 {
 	int error = net_packet_check(packet, queue->seen.guest_takes);
 
 	if (error < 0)
 		return error;
-	if (data_count > 1 && !queue->scatter)
-		return -EMSGSIZE;
 	return is_filtered(queue, packet) ? -EADDRNOTAVAIL : 0;
 }
 
-/* want_room - netif_receive has no room for what the backend has. */
-static bool want_room(struct netif_queue *queue, bool at_once)
+/* want_room - there is no room in `queue` for what the backend of `from` has. */
+static bool want_room(struct netif_queue *from, struct netif_queue *queue, bool at_once)
 {
-	queue->room_wanted = true;
-	queue->room_at_once = at_once;
-	queue->room_asked = false;
-	queue->room_producer = queue->rx_known;
+	from->room_wanted = true;
+	from->room_at_once = at_once;
+	from->room_asked = false;
+	from->room_producer = queue->rx_known;
+	from->room_ring = &queue->rx;
 	return false;
 }
 
-/* has_slots - has the guest given so many? May find the ring broken. */
-static bool has_slots(struct netif_queue *queue, uint32_t needed)
+/* has_slots - has the guest given so many to `queue`? May find the ring broken. */
+static bool has_slots(struct netif_queue *from, struct netif_queue *queue, uint32_t needed)
 {
 	uint32_t producer;
 
@@ -101,51 +103,103 @@ static bool has_slots(struct netif_queue *queue, uint32_t needed)
 		return false;
 	}
 	queue->rx_known = producer;
-	return producer - queue->rx.request_consumer >= needed || want_room(queue, false);
+	return producer - queue->rx.request_consumer >= needed || want_room(from, queue, false);
 }
 
 /* take_slots - copy them, and look at the copies only. */
-static void take_slots(struct netif_queue *queue, struct netif_batch *batch, uint32_t data_count, bool extra)
+static void take_slots(struct netif_queue *queue, struct netif_batch *batch, uint32_t data_count,
+		       uint32_t extra_count)
 {
 	netif_rx_request_t request;
 
 	static_assert(sizeof(request) == sizeof(union netif_rx_sring_entry), "ring_take_bytes");
-	for (uint32_t i = 0; i < data_count + extra; i++) {
+	for (uint32_t i = 0; i < data_count + extra_count; i++) {
 		ring_take_bytes(&queue->rx, &request, sizeof(union netif_rx_sring_entry));
 		batch->ids[batch->id_count++] = request.id;
-		if (!extra || i != 1)
+		if (i == 0 || i > extra_count)
 			batch->grefs[batch->data_count++] = request.gref;
 	}
 }
 
-bool netif_receive(struct xvhost_net_queue *seen, struct xvhost_packet *packet)
+/* can_receive - is the queue served? */
+static bool can_receive(const struct netif_queue *queue)
 {
-	struct netif_queue *queue = netif_queue_of(seen);
-	struct netif_batch *batch = &queue->batches[queue->batch];
-	struct netif_delivery *delivery = &batch->deliveries[batch->count];
-	uint32_t slot_bytes = PAGE_BYTES - queue->headroom;
-	uint32_t data_count = (packet->length + slot_bytes - 1) / slot_bytes;
-	bool extra = packet->gso != XVHOST_GSO_NONE;
-	int error;
+	return queue->started && !queue->released && !queue->broken;
+}
 
-	if (!queue->started || queue->released || queue->broken)
-		return false;
-	if (batch->count == NETIF_RECEIVED_MAX)
-		return want_room(queue, true);
-	error = check(queue, packet, data_count);
-	if (error == 0 && !has_slots(queue, data_count + extra))
-		return false;
+/* steer - the packet's hash, and the queue that it goes to; NULL: it is not served, and the others won't be for long. */
+static struct netif_queue *steer(struct netif_queue *from, const struct xvhost_packet *packet,
+				 struct netif_hash_value *hash)
+{
+	struct reader reader = {.iov = packet->iov};
+	uint32_t bytes = packet->length < NETIF_HEADER_BYTES ? packet->length : NETIF_HEADER_BYTES;
+	uint8_t headers[NETIF_HEADER_BYTES];
+	struct netif_queue *queue;
+
+	read_bytes(&reader, headers, bytes);
+	*hash = netif_hash_packet(from->hash, headers, bytes);
+	if (!hash->there)
+		return from;
+	queue = from->hash->queues[netif_hash_queue(from->hash, hash->value)];
+	return queue && can_receive(queue) ? queue : NULL;
+}
+
+/* receive - into the batch of `queue`, which has room for it. */
+static struct netif_delivery *receive(struct netif_queue *queue, struct xvhost_packet *packet, int error,
+				      uint32_t data_count, uint32_t extra_count)
+{
+	struct netif_batch *batch = &queue->batches[queue->batch];
+	struct netif_delivery *delivery = &batch->deliveries[batch->count++];
+
 	delivery->seen = packet;
 	delivery->error = error;
 	delivery->headroom = queue->headroom;
-	delivery->extra = extra;
+	delivery->extra_count = (uint8_t)extra_count;
 	delivery->first_id = (uint16_t)batch->id_count;
 	delivery->first_data = (uint16_t)batch->data_count;
 	delivery->data_count = error == 0 ? (uint8_t)data_count : 0;
 	if (error == 0)
-		take_slots(queue, batch, data_count, extra);
-	batch->count++;
+		take_slots(queue, batch, data_count, extra_count);
 	netif_add_finished(queue);
+	return delivery;
+}
+
+bool netif_receive(struct xvhost_net_queue *seen, struct xvhost_packet *packet)
+{
+	struct netif_queue *from = netif_queue_of(seen), *queue = from;
+	struct netif_hash_value hash = {0};
+	uint32_t slot_bytes, data_count, extra_count;
+	struct netif_delivery *delivery;
+	int error;
+
+	if (!can_receive(from))
+		return false;
+	error = check(from, packet);
+	if (from->hash) {
+		if (from->orders[from->batch].count == NETIF_RECEIVED_MAX)
+			return want_room(from, from, true);
+		if (error == 0 && netif_hash_on(from->hash))
+			queue = steer(from, packet, &hash);
+		if (!queue)
+			return false;
+	}
+	if (queue->batches[queue->batch].count == NETIF_RECEIVED_MAX)
+		return want_room(from, queue, true);
+	slot_bytes = PAGE_BYTES - queue->headroom;
+	data_count = (packet->length + slot_bytes - 1) / slot_bytes;
+	if (error == 0 && data_count > 1 && !queue->scatter)
+		error = -EMSGSIZE;
+	extra_count = (uint32_t)(packet->gso != XVHOST_GSO_NONE) + hash.there;
+	if (error == 0 && !has_slots(from, queue, data_count + extra_count))
+		return false;
+	delivery = receive(queue, packet, error, data_count, extra_count);
+	if (from->hash) {
+		struct netif_order *order = &from->orders[from->batch];
+
+		delivery->hash = hash;
+		order->deliveries[order->count++] = delivery;
+		netif_add_finished(from);
+	}
 	return true;
 }
 
@@ -157,7 +211,7 @@ void netif_dropped(struct xvhost_net_queue *queue, uint32_t count)
 bool netif_room_due(const struct netif_queue *queue)
 {
 	return queue->room_wanted &&
-	       (queue->room_at_once || __atomic_load_n(&queue->rx.header->request_producer,
+	       (queue->room_at_once || __atomic_load_n(&queue->room_ring->header->request_producer,
 						       __ATOMIC_ACQUIRE) != queue->room_producer);
 }
 
@@ -166,10 +220,15 @@ bool netif_ask_room(struct netif_queue *queue)
 	if (!queue->room_wanted)
 		return false;
 	if (!queue->room_asked) {
-		ring_ask_more(&queue->rx, queue->room_producer);
+		ring_ask_more(queue->room_ring, queue->room_producer);
 		queue->room_asked = true;
 	}
 	return netif_room_due(queue);
+}
+
+uint64_t netif_room_wait_ns(const struct netif_queue *queue)
+{
+	return queue->silent && queue->room_wanted ? NETIF_ROOM_WAIT_NS : 0;
 }
 
 /* ---- bringing them to the guest ---- */
@@ -229,6 +288,7 @@ void netif_receive_collect(struct netif_queue *queue)
 
 	queue->batch ^= 1;
 	assert(queue->batches[queue->batch].count == 0);
+	assert(!queue->hash || queue->orders[queue->batch].count == 0);
 	for (uint32_t i = 0; i < batch->count; i++) {
 		struct netif_delivery *delivery = &batch->deliveries[i];
 		uint32_t before = queue->turn->copy_count;
@@ -274,17 +334,44 @@ void netif_receive_fill(struct netif_delivery *delivery)
 
 /* ---- answering ---- */
 
-/* put_extra - the extra info of GSO, in the place of a response. */
-static void put_extra(struct netif_queue *queue, const struct xvhost_packet *packet)
+/* put_gso - the extra info, in the place of a response. */
+static void put_gso(struct netif_queue *queue, const struct xvhost_packet *packet, bool more)
 {
 	const netif_extra_info_t extra = {
 		.type = XEN_NETIF_EXTRA_TYPE_GSO,
+		.flags = more ? XEN_NETIF_EXTRA_FLAG_MORE : 0,
 		.u.gso = {.size = packet->gso_bytes,
 			  .type = packet->gso == XVHOST_GSO_TCPV4 ? XEN_NETIF_GSO_TYPE_TCPV4
 								  : XEN_NETIF_GSO_TYPE_TCPV6},
 	};
 
 	ring_answer(&queue->rx, &extra, sizeof(extra));
+}
+
+/* put_hash - the same of a hash, whose bytes begin with the least. */
+static void put_hash(struct netif_queue *queue, const struct netif_hash_value *hash)
+{
+	const uint32_t value = hash->value;
+	const netif_extra_info_t extra = {
+		.type = XEN_NETIF_EXTRA_TYPE_HASH,
+		.u.hash = {.type = hash->type,
+			   .algorithm = XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ,
+			   .value = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
+				     (uint8_t)(value >> 24)}},
+	};
+
+	ring_answer(&queue->rx, &extra, sizeof(extra));
+}
+
+/* put_extras - all that a packet has. */
+static void put_extras(struct netif_queue *queue, const struct netif_delivery *delivery)
+{
+	bool gso = delivery->seen->gso != XVHOST_GSO_NONE;
+
+	if (gso)
+		put_gso(queue, delivery->seen, delivery->extra_count > 1);
+	if (delivery->extra_count > gso)
+		put_hash(queue, &delivery->hash);
 }
 
 /* first_flags - of the first slot's response, apart from those that say what follows. */
@@ -316,12 +403,12 @@ static void answer(struct netif_queue *queue, const struct netif_batch *batch,
 		left -= bytes;
 		if (left > 0)
 			response.flags |= NETRXF_more_data;
-		if (i == 0 && delivery->extra)
+		if (i == 0 && delivery->extra_count > 0)
 			response.flags |= NETRXF_extra_info;
 		ring_answer(&queue->rx, &response, sizeof(response));
-		if (i == 0 && delivery->extra) {
-			put_extra(queue, packet);
-			id++;
+		if (i == 0 && delivery->extra_count > 0) {
+			put_extras(queue, delivery);
+			id += delivery->extra_count;
 		}
 	}
 }
@@ -344,9 +431,8 @@ static void count(struct netif_queue *queue, const struct netif_delivery *delive
 void netif_receive_answer(struct netif_queue *queue)
 {
 	struct netif_batch *batch = &queue->batches[queue->batch ^ 1];
-	uint32_t taken = batch->count;
 
-	for (uint32_t i = 0; i < taken; i++) {
+	for (uint32_t i = 0; i < batch->count; i++) {
 		struct netif_delivery *delivery = &batch->deliveries[i];
 
 		if (queue->broken)
@@ -355,8 +441,27 @@ void netif_receive_answer(struct netif_queue *queue)
 			answer(queue, batch, delivery);
 		count(queue, delivery);
 	}
-	/* The backend may have more to be received, which goes to the other batch. */
-	for (uint32_t i = 0; i < taken; i++)
-		queue->backend->delivered(batch->deliveries[i].seen, batch->deliveries[i].error);
+}
+
+/* The backend may have more to be received, which goes to the other batch. */
+void netif_receive_give_back(struct netif_queue *queue)
+{
+	const struct netif_batch *batch = &queue->batches[queue->batch ^ 1];
+	const struct netif_order *order = queue->hash ? &queue->orders[queue->batch ^ 1] : NULL;
+	uint32_t given = order ? order->count : batch->count;
+
+	for (uint32_t i = 0; i < given; i++) {
+		const struct netif_delivery *delivery = order ? order->deliveries[i] : &batch->deliveries[i];
+
+		queue->backend->delivered(delivery->seen, delivery->error);
+	}
+}
+
+void netif_receive_empty(struct netif_queue *queue)
+{
+	struct netif_batch *batch = &queue->batches[queue->batch ^ 1];
+
 	batch->count = batch->id_count = batch->data_count = 0;
+	if (queue->hash)
+		queue->orders[queue->batch ^ 1].count = 0;
 }

@@ -136,7 +136,7 @@ static void give_back(struct netif_turn *turn)
 
 void netif_finish(struct netif_turn *turn)
 {
-	struct netif_queue *queues = detach(turn), *next;
+	struct netif_queue *queues = detach(turn);
 
 	if (!queues)
 		return;
@@ -144,10 +144,12 @@ void netif_finish(struct netif_turn *turn)
 	for (struct netif_queue *queue = queues; queue; queue = queue->next_finishing)
 		end_packets(turn, queue);
 	give_back(turn);
-	for (struct netif_queue *queue = queues; queue; queue = next) {
-		next = queue->next_finishing;
+	for (struct netif_queue *queue = queues; queue; queue = queue->next_finishing)
 		netif_receive_answer(queue);
-	}
+	for (struct netif_queue *queue = queues; queue; queue = queue->next_finishing)
+		netif_receive_give_back(queue);
+	for (struct netif_queue *queue = queues; queue; queue = queue->next_finishing)
+		netif_receive_empty(queue);
 }
 
 void netif_publish(struct netif_queue *queue, bool *notify_tx, bool *notify_rx)

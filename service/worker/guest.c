@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rings/netif_control.h"
+
 /* open_loop - event channels, memory and thread: all of them or none. */
 static int open_loop(const struct guest *guest, struct guest_loop *loop, char text[ERROR_TEXT_MAX])
 {
@@ -26,7 +28,8 @@ static int open_loop(const struct guest *guest, struct guest_loop *loop, char te
 		goto fail_channels;
 	}
 	error = memory_open(guest->platform, guest->domid, guest->memory,
-			    CONFIG_LOOP_REQUESTS_IN_FLIGHT + LOOP_NETS_MAX * NETIF_MAPPINGS_MAX,
+			    CONFIG_LOOP_REQUESTS_IN_FLIGHT + LOOP_NETS_MAX * NETIF_MAPPINGS_MAX +
+				    NETIF_CONTROL_MAPPINGS_MAX,
 			    &loop->memory);
 	if (error < 0) {
 		snprintf(text, ERROR_TEXT_MAX, "can't open the grant device: %s (is xen-gntdev loaded?)",

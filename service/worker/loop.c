@@ -282,6 +282,9 @@ static void complete_one(struct loop *loop, uint64_t data, int32_t result)
 	case COMPLETION_NET_RATE:
 		loop_nets_rate_done(loop, data);
 		break;
+	case COMPLETION_NET_ROOM:
+		loop_nets_room_done(loop, data);
+		break;
 	}
 }
 

@@ -26,6 +26,7 @@
 #define LOOP_NETS_MAX (CONFIG_MAX_NETS_PER_GUEST * NET_QUEUES_MAX)
 
 struct loop;
+struct netif_control;
 
 /* What the loop tells the control thread. */
 enum loop_event_type {
@@ -68,6 +69,9 @@ void loop_release(struct loop *loop, struct blkif_queue *queue);
  */
 int loop_net_create(uint32_t port_tx, uint32_t port_rx, struct loop_net **net);
 void loop_net_destroy(struct loop_net *net);
+
+/* loop_net_control - before loop_net_serve: with this queue, the last of its card that is served, the card's control ring is. */
+void loop_net_control(struct loop_net *net, struct netif_control *control, uint32_t port);
 
 /* loop_net_serve, loop_net_release - as those of disks' queues. At most LOOP_NETS_MAX at a time. */
 void loop_net_serve(struct loop *loop, struct loop_net *net, struct netif_queue *queue);

@@ -11,6 +11,7 @@
 #include <semaphore.h>
 
 #include "log.h"
+#include "rings/netif_control.h"
 #include "worker/loop.h"
 #include "worker/mailbox.h"
 #include "worker/submissions.h"
@@ -35,6 +36,13 @@ struct served {
 	bool masked;	  /* the port may have been pending and was not unmasked since */
 };
 
+/* A time that passes for a card's queue. */
+struct loop_net_timer {
+	bool waiting; /* its completion is to come */
+	uint32_t generation;
+	struct __kernel_timespec time; /* until io_uring has read it */
+};
+
 /* What a loop has of a card's queue. */
 struct loop_net {
 	struct netif_queue *queue;
@@ -42,11 +50,12 @@ struct loop_net {
 	uint32_t port_tx, port_rx; /* the same if they are not split */
 	bool masked_tx, masked_rx; /* may have been pending and were not unmasked since */
 	bool releasing;
-	bool broken_told;  /* LOOP_BROKEN was sent, or LOOP_NOT_STARTED */
-	bool watching;	   /* what its backend watches has changed */
-	bool rate_waiting; /* COMPLETION_NET_RATE is to come */
-	uint32_t rate_generation;
-	struct __kernel_timespec rate_wait;
+	bool broken_told;	       /* LOOP_BROKEN was sent, or LOOP_NOT_STARTED */
+	bool watching;		       /* what its backend watches has changed */
+	struct netif_control *control; /* the card's, with one of its queues; NULL: none */
+	uint32_t port_control;
+	bool masked_control;
+	struct loop_net_timer rate, room; /* COMPLETION_NET_RATE, COMPLETION_NET_ROOM */
 	struct blkif_watch watches[XVHOST_WATCHES_MAX];
 	struct __kernel_timespec waits[NETIF_NUMBERS_MAX]; /* of host->wait, until io_uring has read them */
 
@@ -66,14 +75,14 @@ struct loop {
 	uint32_t nets_end; /* the same */
 
 	uint32_t ports[PORTS_BATCH];			      /* where pending ports are read to */
-	uint32_t unmask[LOOP_QUEUES_MAX + 2 * LOOP_NETS_MAX]; /* what is being written to unmask */
+	uint32_t unmask[LOOP_QUEUES_MAX + 3 * LOOP_NETS_MAX]; /* what is being written to unmask */
 	uint64_t rung;					      /* where the mailbox's eventfd is read to */
 	uint64_t memory_rung;				      /* where memory's is */
 	bool ending;
 	uint32_t first; /* the place that is looked at first, another one each turn */
 	bool registered_tried;
 	struct iovec registered; /* with io_uring; its length is 0 until it is */
-	uint32_t rates_waited;	 /* gives each wait for a rate its generation */
+	uint32_t timers_set;	 /* gives each timer of cards its generation */
 	struct log_limit limit;
 
 	struct mailbox commands, events;
@@ -123,6 +132,7 @@ void loop_nets_port(struct loop *loop, uint32_t port);
 void loop_nets_done(struct loop *loop, uint64_t data, int32_t result);
 void loop_nets_watch_done(struct loop *loop, uint64_t data, int32_t result);
 void loop_nets_rate_done(struct loop *loop, uint64_t data);
+void loop_nets_room_done(struct loop *loop, uint64_t data);
 void loop_nets_take(struct loop *loop);
 void loop_nets_publish(struct loop *loop);
 void loop_nets_look_after(struct loop *loop);

@@ -56,14 +56,30 @@ void loop_nets_watch_done(struct loop *loop, uint64_t data, int32_t result)
 		netif_backend(net->queue)->ready(netif_seen(net->queue), index, result);
 }
 
+/* timer_done - false if it was set for a queue that is gone. */
+static bool timer_done(struct loop_net_timer *timer, uint64_t data)
+{
+	if (timer->generation != submissions_generation(data))
+		return false;
+	timer->waiting = false;
+	return true;
+}
+
 void loop_nets_rate_done(struct loop *loop, uint64_t data)
 {
 	struct loop_net *net = net_of(loop, data);
 
-	if (!net || net->rate_generation != submissions_generation(data))
-		return;
-	net->rate_waiting = false;
-	netif_rate_passed(net->queue);
+	if (net && timer_done(&net->rate, data))
+		netif_rate_passed(net->queue);
+}
+
+/* Whether there is room now is looked at in each turn. */
+void loop_nets_room_done(struct loop *loop, uint64_t data)
+{
+	struct loop_net *net = net_of(loop, data);
+
+	if (net)
+		timer_done(&net->room, data);
 }
 
 /* ---- what backends ask for ---- */
@@ -141,6 +157,11 @@ static void notify(struct loop *loop, const struct loop_net *net, bool tx, bool 
 		loop->platform->event_channels_notify(loop->channels, net->port_rx);
 }
 
+static void notify_control(struct loop *loop, const struct loop_net *net)
+{
+	loop->platform->event_channels_notify(loop->channels, net->port_control);
+}
+
 static void serve(struct loop *loop, struct loop_net *net)
 {
 	uint32_t place = 0;
@@ -154,7 +175,7 @@ static void serve(struct loop *loop, struct loop_net *net)
 		loop->nets_end = place + 1;
 	net->loop = loop;
 	/* Xen makes a port pending when it is bound; see loop.c. */
-	net->masked_tx = net->masked_rx = true;
+	net->masked_tx = net->masked_rx = net->masked_control = true;
 	error = netif_queue_start(net->queue, &loop->net_turn, (uint16_t)place);
 	if (error < 0) {
 		net->broken_told = true;
@@ -164,6 +185,8 @@ static void serve(struct loop *loop, struct loop_net *net)
 	/* Who served the rings before us may have shown responses without notifying of them. */
 	netif_event(net->queue);
 	notify(loop, net, true, true);
+	if (net->control)
+		notify_control(loop, net);
 }
 
 /* end_wait - I/O that may wait for ever, or a time to pass; one of the two is not under way. */
@@ -206,6 +229,11 @@ void loop_nets_port(struct loop *loop, uint32_t port)
 	for (uint32_t place = 0; place < loop->nets_end; place++) {
 		struct loop_net *net = loop->nets[place];
 
+		if (net && net->control && port == net->port_control) {
+			net->masked_control = true;
+			netif_control_event(net->control);
+			return;
+		}
 		if (!net || (port != net->port_tx && port != net->port_rx))
 			continue;
 		net->masked_tx |= port == net->port_tx;
@@ -219,16 +247,23 @@ void loop_nets_all_masked(struct loop *loop)
 {
 	for (uint32_t place = 0; place < loop->nets_end; place++)
 		if (loop->nets[place])
-			loop->nets[place]->masked_tx = loop->nets[place]->masked_rx = true;
+			loop->nets[place]->masked_tx = loop->nets[place]->masked_rx =
+				loop->nets[place]->masked_control = true;
 }
 
 void loop_nets_take(struct loop *loop)
 {
 	if (loop->nets_end == 0)
 		return;
-	for (uint32_t place = 0; place < loop->nets_end; place++)
-		if (loop->nets[place] && !loop->nets[place]->releasing)
-			netif_take(loop->nets[place]->queue);
+	for (uint32_t place = 0; place < loop->nets_end; place++) {
+		struct loop_net *net = loop->nets[place];
+
+		if (!net || net->releasing)
+			continue;
+		netif_take(net->queue);
+		if (net->control)
+			netif_control_take(net->control);
+	}
 	netif_start(&loop->net_turn);
 	netif_finish(&loop->net_turn);
 }
@@ -236,30 +271,46 @@ void loop_nets_take(struct loop *loop)
 void loop_nets_publish(struct loop *loop)
 {
 	for (uint32_t place = 0; place < loop->nets_end; place++) {
+		const struct loop_net *net = loop->nets[place];
 		bool tx, rx;
 
-		if (!loop->nets[place])
+		if (!net)
 			continue;
-		netif_publish(loop->nets[place]->queue, &tx, &rx);
-		notify(loop, loop->nets[place], tx, rx);
+		netif_publish(net->queue, &tx, &rx);
+		notify(loop, net, tx, rx);
+		if (net->control && netif_control_publish(net->control))
+			notify_control(loop, net);
 	}
 }
 
-/* wait_for_rate - a queue that has used up its rate goes on when there is some again. */
-static void wait_for_rate(struct loop *loop, struct loop_net *net)
+/* set_timer - unless it is set. */
+static void set_timer(struct loop *loop, struct loop_net *net, struct loop_net_timer *timer,
+		      enum completion_type type, uint64_t ns)
 {
-	uint64_t ns = net->rate_waiting ? 0 : netif_rate_wait_ns(net->queue);
 	struct io_uring_sqe *sqe;
 
-	if (ns == 0)
+	if (ns == 0 || timer->waiting)
 		return;
 	sqe = submissions_entry(&loop->io);
-	net->rate_waiting = true;
-	net->rate_generation = ++loop->rates_waited & GENERATION_MASK;
-	net->rate_wait = submissions_time(ns);
-	io_uring_prep_timeout(sqe, &net->rate_wait, 0, 0);
-	io_uring_sqe_set_data64(sqe,
-				place_of(net, COMPLETION_NET_RATE) | (uint64_t)net->rate_generation << 32);
+	timer->waiting = true;
+	timer->generation = ++loop->timers_set & GENERATION_MASK;
+	timer->time = submissions_time(ns);
+	io_uring_prep_timeout(sqe, &timer->time, 0, 0);
+	io_uring_sqe_set_data64(sqe, place_of(net, type) | (uint64_t)timer->generation << 32);
+}
+
+/* wait_for_time - a queue that has used up its rate goes on when there is some again; one whose guest says nothing of room is looked
+ * at now and then. */
+static void wait_for_time(struct loop *loop, struct loop_net *net)
+{
+	set_timer(loop, net, &net->rate, COMPLETION_NET_RATE, netif_rate_wait_ns(net->queue));
+	set_timer(loop, net, &net->room, COMPLETION_NET_ROOM, netif_room_wait_ns(net->queue));
+}
+
+/* is_broken - one of its rings. */
+static bool is_broken(const struct loop_net *net)
+{
+	return netif_queue_broken(net->queue) || (net->control && netif_control_broken(net->control));
 }
 
 /* leave - nothing of it is under way: it is the control thread's again. */
@@ -285,7 +336,7 @@ void loop_nets_look_after(struct loop *loop)
 
 		if (!net)
 			continue;
-		if (netif_queue_broken(net->queue) && !net->broken_told) {
+		if (is_broken(net) && !net->broken_told) {
 			net->broken_told = true;
 			tell(loop, LOOP_BROKEN, net, 0);
 		}
@@ -295,10 +346,16 @@ void loop_nets_look_after(struct loop *loop)
 						   place_of(net, COMPLETION_NET_WATCH));
 		}
 		if (!net->releasing)
-			wait_for_rate(loop, net);
+			wait_for_time(loop, net);
 		else if (netif_queue_idle(net->queue))
 			leave(loop, place);
 	}
+}
+
+/* can_unmask_control - its ring was emptied. */
+static bool can_unmask_control(const struct loop_net *net)
+{
+	return !netif_control_ready(net->control) && !netif_control_broken(net->control);
 }
 
 uint32_t loop_nets_unmask(struct loop *loop, uint32_t count)
@@ -306,7 +363,13 @@ uint32_t loop_nets_unmask(struct loop *loop, uint32_t count)
 	for (uint32_t place = 0; place < loop->nets_end; place++) {
 		struct loop_net *net = loop->nets[place];
 
-		if (!net || netif_queue_ready(net->queue) || netif_queue_broken(net->queue))
+		if (!net)
+			continue;
+		if (net->masked_control && net->control && can_unmask_control(net)) {
+			net->masked_control = false;
+			loop->unmask[count++] = net->port_control;
+		}
+		if (netif_queue_ready(net->queue) || netif_queue_broken(net->queue))
 			continue;
 		if (net->masked_tx)
 			loop->unmask[count++] = net->port_tx;
@@ -319,9 +382,16 @@ uint32_t loop_nets_unmask(struct loop *loop, uint32_t count)
 
 bool loop_nets_ready(const struct loop *loop)
 {
-	for (uint32_t place = 0; place < loop->nets_end; place++)
-		if (loop->nets[place] && netif_queue_ready(loop->nets[place]->queue))
+	for (uint32_t place = 0; place < loop->nets_end; place++) {
+		const struct loop_net *net = loop->nets[place];
+
+		if (!net)
+			continue;
+		if (netif_queue_ready(net->queue))
 			return true;
+		if (net->control && !net->releasing && netif_control_ready(net->control))
+			return true;
+	}
 	return false;
 }
 
@@ -332,8 +402,11 @@ bool loop_nets_ask(struct loop *loop)
 	for (uint32_t place = 0; place < loop->nets_end; place++) {
 		struct loop_net *net = loop->nets[place];
 
-		if (net && !net->releasing)
-			more |= netif_ask(net->queue);
+		if (!net || net->releasing)
+			continue;
+		more |= netif_ask(net->queue);
+		if (net->control)
+			more |= netif_control_ask(net->control);
 	}
 	return more;
 }
@@ -352,6 +425,12 @@ int loop_net_create(uint32_t port_tx, uint32_t port_rx, struct loop_net **create
 		net->watches[i].fd = -1;
 	*created = net;
 	return 0;
+}
+
+void loop_net_control(struct loop_net *net, struct netif_control *control, uint32_t port)
+{
+	net->control = control;
+	net->port_control = port;
 }
 
 void loop_net_destroy(struct loop_net *net)

@@ -190,12 +190,13 @@ struct message_net_queue {
 
 /* Asks: the rings as the frontend describes them. */
 struct message_net_connect {
-	uint32_t queue_count;			    /* 1 to NET_QUEUES_MAX */
-	uint32_t guest_takes;			    /* XVHOST_NET_...: of packets that it receives */
-	bool scatter;				    /* it takes packets in more than one page (feature-sg) */
-	bool again;				    /* the rings were served before, and are not new */
+	uint32_t queue_count; /* 1 to NET_QUEUES_MAX */
+	uint32_t guest_takes; /* XVHOST_NET_...: of packets that it receives */
+	bool scatter;	      /* it takes packets in more than one page (feature-sg) */
+	bool silent;	      /* it does not notify of pages that it has put into rx (no feature-rx-notify) */
+	bool again;	      /* the rings were served before, and are not new */
 	uint32_t ctrl_ring_ref, event_channel_ctrl; /* with `ctrl` */
-	bool ctrl;
+	bool ctrl;				    /* it has a control ring */
 	struct message_net_settings settings;
 	struct message_net_queue queues[NET_QUEUES_MAX];
 };

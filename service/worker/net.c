@@ -2,7 +2,7 @@
 /*
  * net.c - one network card of the guest: its backend, and its rings while a frontend is connected
  */
-#include "worker/net.h"
+#include "worker/net_internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -199,10 +199,10 @@ bool net_link_changed(struct net *net)
 
 /* ---- connect and disconnect ---- */
 
-static void unbind(const struct net *net, const struct guest *guest, const struct net_queue *queue,
-		   uint32_t port)
+void net_unbind(const struct net *net, const struct guest *guest, const struct guest_loop *loop,
+		uint32_t port)
 {
-	int error = guest->platform->event_channels_unbind(queue->loop->channels, port);
+	int error = guest->platform->event_channels_unbind(loop->channels, port);
 
 	if (error < 0)
 		log_error("%s: can't unbind port %" PRIu32 ": %s", net->name, port, strerror(-error));
@@ -210,9 +210,9 @@ static void unbind(const struct net *net, const struct guest *guest, const struc
 
 static void unbind_ports(const struct net *net, const struct guest *guest, const struct net_queue *queue)
 {
-	unbind(net, guest, queue, queue->port_tx);
+	net_unbind(net, guest, queue->loop, queue->port_tx);
 	if (queue->port_rx != queue->port_tx)
-		unbind(net, guest, queue, queue->port_rx);
+		net_unbind(net, guest, queue->loop, queue->port_rx);
 }
 
 static void unmap_rings(const struct net_queue *queue)
@@ -237,17 +237,18 @@ static void disconnect_queue(struct net *net, const struct guest *guest, struct 
 
 static void disconnect_queues(struct net *net, const struct guest *guest)
 {
+	net_control_disconnect(net, guest);
 	for (; net->queue_count > 0; net->queue_count--)
 		disconnect_queue(net, guest, &net->queues[net->queue_count - 1]);
+	net_control_end(net);
 	netif_multicast_free(net->multicast);
 	net->multicast = NULL;
 }
 
-/* map_ring - one of a queue's. */
-static int map_ring(const struct net_queue *queue, const char *node, uint32_t gref, struct memory_ring *ring,
-		    char text[ERROR_TEXT_MAX])
+int net_map_ring(const struct guest_loop *loop, const char *node, uint32_t gref, struct memory_ring *ring,
+		 char text[ERROR_TEXT_MAX])
 {
-	int error = memory_map_ring(queue->loop->memory, &gref, 1, ring);
+	int error = memory_map_ring(loop->memory, &gref, 1, ring);
 
 	if (error < 0)
 		snprintf(text, ERROR_TEXT_MAX, "can't map the ring (%s %" PRIu32 "): %s", node, gref,
@@ -258,20 +259,20 @@ static int map_ring(const struct net_queue *queue, const char *node, uint32_t gr
 static int map_rings(struct net_queue *queue, const struct message_net_queue *described,
 		     char text[ERROR_TEXT_MAX])
 {
-	int error = map_ring(queue, "tx-ring-ref", described->tx_ring_ref, &queue->tx_ring, text);
+	int error = net_map_ring(queue->loop, "tx-ring-ref", described->tx_ring_ref, &queue->tx_ring, text);
 
 	if (error < 0)
 		return error;
-	error = map_ring(queue, "rx-ring-ref", described->rx_ring_ref, &queue->rx_ring, text);
+	error = net_map_ring(queue->loop, "rx-ring-ref", described->rx_ring_ref, &queue->rx_ring, text);
 	if (error < 0)
 		memory_unmap_ring(queue->loop->memory, &queue->tx_ring);
 	return error;
 }
 
-static int bind(const struct guest *guest, const struct net_queue *queue, const char *node, uint32_t remote,
-		uint32_t *port, char text[ERROR_TEXT_MAX])
+int net_bind(const struct guest *guest, const struct guest_loop *loop, const char *node, uint32_t remote,
+	     uint32_t *port, char text[ERROR_TEXT_MAX])
 {
-	int error = guest->platform->event_channels_bind(queue->loop->channels, guest->domid, remote);
+	int error = guest->platform->event_channels_bind(loop->channels, guest->domid, remote);
 
 	if (error < 0) {
 		snprintf(text, ERROR_TEXT_MAX, "can't bind %s %" PRIu32 ": %s", node, remote,
@@ -286,17 +287,17 @@ static int bind_ports(const struct net *net, const struct guest *guest, struct n
 		      const struct message_net_queue *described, char text[ERROR_TEXT_MAX])
 {
 	bool split = described->event_channel_tx != described->event_channel_rx;
-	int error = bind(guest, queue, split ? "event-channel-tx" : "event-channel",
-			 described->event_channel_tx, &queue->port_tx, text);
+	int error = net_bind(guest, queue->loop, split ? "event-channel-tx" : "event-channel",
+			     described->event_channel_tx, &queue->port_tx, text);
 
 	if (error < 0)
 		return error;
 	queue->port_rx = queue->port_tx;
 	if (split)
-		error = bind(guest, queue, "event-channel-rx", described->event_channel_rx, &queue->port_rx,
-			     text);
+		error = net_bind(guest, queue->loop, "event-channel-rx", described->event_channel_rx,
+				 &queue->port_rx, text);
 	if (error < 0)
-		unbind(net, guest, queue, queue->port_tx);
+		net_unbind(net, guest, queue->loop, queue->port_tx);
 	return error;
 }
 
@@ -343,6 +344,8 @@ static int make_queue(struct net *net, const struct message_net_connect *asked, 
 		.rx_page = queue->rx_ring.pages[0],
 		.guest_takes = asked->guest_takes,
 		.scatter = asked->scatter,
+		.silent = asked->silent,
+		.hash = net->control.hash,
 		.cached = cached,
 		.multicast = net->multicast,
 		.map_tx = !memory_copies(memory, cached, false),
@@ -373,24 +376,24 @@ static int make_queue(struct net *net, const struct message_net_connect *asked, 
 
 /* connect_queue - map, bind, make; or nothing and the reason. */
 static int connect_queue(struct net *net, struct guest *guest, const struct message_net_connect *asked,
-			 uint32_t index, char text[ERROR_TEXT_MAX])
+			 uint32_t index, bool *cached, char text[ERROR_TEXT_MAX])
 {
 	const struct message_net_queue *described = &asked->queues[index];
 	struct net_queue *queue = &net->queues[index];
-	int error = guest_loop(guest, index, &queue->loop, text);
-	bool cached;
+	/* With a control ring one loop serves all of them; see net_control.c. */
+	int error = guest_loop(guest, asked->ctrl ? 0 : index, &queue->loop, text);
 
 	if (error < 0)
 		return error;
 	error = map_rings(queue, described, text);
 	if (error < 0)
 		return error;
-	error = choose_memory(net, guest, index, &cached, text);
+	error = choose_memory(net, guest, index, cached, text);
 	if (error == 0)
 		error = bind_ports(net, guest, queue, described, text);
 	if (error < 0)
 		goto fail_rings;
-	error = make_queue(net, asked, index, cached, text);
+	error = make_queue(net, asked, index, *cached, text);
 	if (error < 0)
 		goto fail_ports;
 	return 0;
@@ -406,6 +409,8 @@ static int connect_queues(struct net *net, struct guest *guest, const struct mes
 			  char text[ERROR_TEXT_MAX])
 {
 	uint32_t most = net->properties.queues_max > 0 ? net->properties.queues_max : NET_QUEUES_MAX;
+	bool cached = false;
+	int error;
 
 	if (asked->queue_count > most) {
 		snprintf(text, ERROR_TEXT_MAX,
@@ -418,16 +423,16 @@ static int connect_queues(struct net *net, struct guest *guest, const struct mes
 		snprintf(text, ERROR_TEXT_MAX, "no memory for multicast addresses");
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < asked->queue_count; i++) {
-		int error = connect_queue(net, guest, asked, i, text);
-
-		if (error < 0) {
-			disconnect_queues(net, guest);
-			return error;
-		}
-		net->queue_count++;
+	error = net_control_begin(net, asked, text);
+	while (error == 0 && net->queue_count < asked->queue_count) {
+		error = connect_queue(net, guest, asked, net->queue_count, &cached, text);
+		net->queue_count += error == 0;
 	}
-	return 0;
+	if (error == 0)
+		error = net_control_connect(net, guest, asked, cached, text);
+	if (error < 0)
+		disconnect_queues(net, guest);
+	return error;
 }
 
 void net_connect(struct net *net, struct guest *guest, const struct message_net_connect *asked,
@@ -442,10 +447,11 @@ void net_connect(struct net *net, struct guest *guest, const struct message_net_
 		return;
 	}
 	log_limited(
-		&net->limit, LOG_LEVEL_INFO, "%s: connected, %" PRIu32 " %s of rings, %s event channels%s",
+		&net->limit, LOG_LEVEL_INFO, "%s: connected, %" PRIu32 " %s of rings, %s event channels%s%s",
 		net->name, asked->queue_count, asked->queue_count == 1 ? "pair" : "pairs",
 		net->queues[0].port_tx == net->queues[0].port_rx ? "shared" : "split",
-		asked->guest_takes & (XVHOST_NET_GSO_TCPV4 | XVHOST_NET_GSO_TCPV6) ? ", large packets" : "");
+		asked->guest_takes & (XVHOST_NET_GSO_TCPV4 | XVHOST_NET_GSO_TCPV6) ? ", large packets" : "",
+		asked->ctrl ? ", control ring" : "");
 	net->state = NET_CONNECTED;
 	net->released = 0;
 	net->broken = false;

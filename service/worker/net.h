@@ -28,6 +28,14 @@ struct net_queue {
 	uint32_t port_tx, port_rx; /* local; the same if they are not split */
 };
 
+/* The control ring of a connected card. */
+struct net_control {
+	struct netif_control *control; /* NULL: it has none */
+	struct netif_hash *hash;       /* the same */
+	struct memory_ring ring;
+	uint32_t port; /* local */
+};
+
 struct net {
 	struct xvhost_net seen; /* first: what the backend sees */
 	enum net_state state;
@@ -40,6 +48,7 @@ struct net {
 	struct target_options options;
 	struct message_net_settings settings;
 	struct netif_multicast *multicast; /* that the guest asks for, while connected */
+	struct net_control control;
 	struct net_queue queues[NET_QUEUES_MAX];
 	uint32_t queue_count;		/* 0: not connected */
 	uint32_t released;		/* of them, which loops have let go of */

@@ -28,6 +28,7 @@ static struct guest_memory *shared;
 static struct memory *memory;
 static struct memory_ring tx_ring, rx_ring, second_ring;
 static struct netif_queue *second;
+static struct netif_hash *hash;
 static bool memory_cached;
 static uint64_t frames[CARD_PAGES + 2];
 static uint32_t grefs[CARD_PAGES + 2];
@@ -241,11 +242,20 @@ void card_start(enum card_way way, const struct card_options *options)
 	parameters.rx_page = rx_ring.pages[0];
 	parameters.guest_takes = options->guest_takes;
 	parameters.scatter = !options->no_scatter;
+	parameters.silent = options->silent;
+	parameters.hash = hash = options->hash;
+	parameters.count = hash ? 2 : 1;
 	parameters.settings = &options->settings;
 	ck_assert_int_eq(netif_turn_init(&card_turn, memory, 2), 0);
 	ck_assert_int_eq(netif_queue_create(&parameters, &card), 0);
 	ck_assert_int_eq(netif_queue_start(card, &card_turn, 3), 0);
 	card_map_calls = 0;
+}
+
+struct memory *card_memory(bool *cached)
+{
+	*cached = memory_cached;
+	return memory;
 }
 
 struct netif_queue *card_second(enum card_way way, uint32_t tx_page)
@@ -257,6 +267,8 @@ struct netif_queue *card_second(enum card_way way, uint32_t tx_page)
 		.properties = &properties,
 		.index = 1,
 		.count = 2,
+		.scatter = hash != NULL,
+		.hash = hash,
 		.cached = memory_cached,
 		.map_tx = way != CARD_COPIED,
 		.map_rx = way != CARD_COPIED && way != CARD_READ_CACHED,

@@ -34,6 +34,8 @@ struct card_options {
 	bool no_scatter;      /* of the guest */
 	uint32_t operations;
 	uint32_t begin_at; /* counters of both rings, which are not new */
+	bool silent;	   /* the guest does not notify of pages */
+	struct netif_hash *hash;
 	struct message_net_settings settings;
 };
 
@@ -67,6 +69,9 @@ extern bool card_notify_tx, card_notify_rx;
 
 /* card_start - NULL: no options. */
 void card_start(enum card_way way, const struct card_options *options);
+
+/* card_memory - as the queue reaches it; *cached: whether its mappings ask for the cache. */
+struct memory *card_memory(bool *cached);
 
 /* card_second - another queue, with this index, over rings in two of the guest's pages; `tx_page` and the next one. */
 struct netif_queue *card_second(enum card_way way, uint32_t tx_page);
