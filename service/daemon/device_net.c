@@ -340,6 +340,7 @@ static bool offer(struct device *device, const struct host *host, int64_t now_ms
 		{"feature-dynamic-multicast-control", host->domid == 0 ? "1" : "0"},
 		{"feature-split-event-channels", "1"},
 		{"feature-xdp-headroom", "1"},
+		{"feature-ctrl-ring", "1"},
 		{"multi-queue-max-queues", queues},
 		{"carrier", link_text(device)},
 		{"xvhost-status", "ready"},

@@ -10,8 +10,10 @@
  * packet that is to be cut into segments has no checksum and comes in many pieces, so it goes to those only that take both
  * (`feature-sg`).
  *
- * A frontend must ask for its packets to be copied (`request-rx-copy`), since giving it pages of ours is a thing of the past, and
- * must notify when it has given room (`feature-rx-notify`), since packets wait for that.
+ * A frontend must ask for its packets to be copied (`request-rx-copy`), since giving it pages of ours is a thing of the past. One
+ * that does not notify when it has given room (`feature-rx-notify`) is served, too: its ring is looked at now and then.
+ *
+ * It may have a control ring, of one page, in `ctrl-ring-ref`, with an event channel in `event-channel-ctrl`.
  *
  * What the configuration says is only offered. A frontend may have taken an earlier offer, of an xvhostd with another configuration,
  * so all that can be served is read. Each node is read once.
@@ -110,10 +112,29 @@ static int read_queues(struct frontend_reading *reading, struct message_net_conn
 	return error;
 }
 
+/* read_control - the control ring, if there is one. */
+static int read_control(struct frontend_reading *reading, struct message_net_connect *connect)
+{
+	int error = frontend_read_number(reading, "ctrl-ring-ref", 0, UINT32_MAX, &connect->ctrl_ring_ref);
+
+	if (error == -ENOENT)
+		return 0;
+	if (error == 0)
+		error = frontend_read_needed(reading, "event-channel-ctrl", 1, EVENT_CHANNEL_MAX,
+					     &connect->event_channel_ctrl);
+	connect->ctrl = error == 0;
+	return error;
+}
+
 /* read_features - what the guest takes. */
 static int read_features(struct frontend_reading *reading, struct message_net_connect *connect)
 {
-	int error = frontend_read_flag(reading, "feature-sg", &connect->scatter);
+	bool notifies;
+	int error = frontend_read_flag(reading, "feature-rx-notify", &notifies);
+
+	if (error == 0)
+		error = frontend_read_flag(reading, "feature-sg", &connect->scatter);
+	connect->silent = error == 0 && !notifies;
 
 	for (size_t i = 0; i < FEATURE_COUNT && error == 0; i++) {
 		const struct feature *feature = &features[i];
@@ -163,10 +184,9 @@ int frontend_net_read(const struct host *host, const char *directory, struct mes
 	text[0] = '\0';
 	error = read_must(&reading, "request-rx-copy", "packets are copied into the guest's pages");
 	if (error == 0)
-		error = read_must(&reading, "feature-rx-notify",
-				  "packets for the guest wait until it says that it has given room");
-	if (error == 0)
 		error = read_queues(&reading, connect);
+	if (error == 0)
+		error = read_control(&reading, connect);
 	if (error == 0)
 		error = read_features(&reading, connect);
 	if (error == 0)

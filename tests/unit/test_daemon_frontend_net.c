@@ -193,13 +193,11 @@ static const struct {
 	{"request-rx-copy", "0",
 	 "frontend node request-rx-copy is 0; it must be 1: packets are copied into the guest's pages"},
 	{"request-rx-copy", "yes", "frontend node request-rx-copy is \"yes\"; " NUMBER("0 to 1")},
-	{"feature-rx-notify", NULL,
-	 "frontend node feature-rx-notify is missing; it must be 1: packets for the guest wait until it says "
-	 "that it has given room"},
-	{"feature-rx-notify", "0",
-	 "frontend node feature-rx-notify is 0; it must be 1: packets for the guest wait until it says that "
-	 "it "
-	 "has given room"},
+	{"feature-rx-notify", "2", "frontend node feature-rx-notify is \"2\"; " NUMBER("0 to 1")},
+	{"ctrl-ring-ref", "-1", "frontend node ctrl-ring-ref is \"-1\"; " NUMBER("0 to 4294967295")},
+	{"ctrl-ring-ref", "4294967296",
+	 "frontend node ctrl-ring-ref is \"4294967296\"; " NUMBER("0 to 4294967295")},
+	{"ctrl-ring-ref", "17", "frontend node event-channel-ctrl is missing; " NUMBER("1 to 131071")},
 	{"tx-ring-ref", NULL, "frontend node tx-ring-ref is missing; " NUMBER("0 to 4294967295")},
 	{"tx-ring-ref", "-1", "frontend node tx-ring-ref is \"-1\"; " NUMBER("0 to 4294967295")},
 	{"tx-ring-ref", "", "frontend node tx-ring-ref is \"\"; " NUMBER("0 to 4294967295")},
@@ -258,6 +256,43 @@ START_TEST(test_bad_settings)
 }
 END_TEST
 
+START_TEST(test_control_ring)
+{
+	ck_assert_int_eq(read_rings(), 0);
+	ck_assert(!rings.ctrl);
+	/* An event channel without a ring is of no use. */
+	set("event-channel-ctrl", "x");
+	ck_assert_int_eq(read_rings(), 0);
+	ck_assert(!rings.ctrl);
+	set("ctrl-ring-ref", "17");
+	ck_assert_int_lt(read_rings(), 0);
+	ck_assert_str_eq(text, "frontend node event-channel-ctrl is \"x\"; " NUMBER("1 to 131071"));
+	set("event-channel-ctrl", "0");
+	ck_assert_int_lt(read_rings(), 0);
+	set("event-channel-ctrl", "131072");
+	ck_assert_int_lt(read_rings(), 0);
+	set("event-channel-ctrl", "131071");
+	ck_assert_int_eq(read_rings(), 0);
+	ck_assert(rings.ctrl);
+	ck_assert_uint_eq(rings.ctrl_ring_ref, 17);
+	ck_assert_uint_eq(rings.event_channel_ctrl, 131071);
+}
+END_TEST
+
+START_TEST(test_silent)
+{
+	ck_assert_int_eq(read_rings(), 0);
+	ck_assert(!rings.silent);
+	set("feature-rx-notify", "0");
+	ck_assert_int_eq(read_rings(), 0);
+	ck_assert(rings.silent);
+	set("feature-rx-notify", NULL);
+	ck_assert_int_eq(read_rings(), 0);
+	ck_assert(rings.silent);
+	ck_assert(rings.scatter);
+}
+END_TEST
+
 /* That xenstore can't be read is no word of the guest's. */
 START_TEST(test_can_not_be_read)
 {
@@ -277,6 +312,8 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, test_offloads, 0, sizeof(offloads) / sizeof(offloads[0]));
 	tcase_add_loop_test(test_case, test_bad, 0, sizeof(bad) / sizeof(bad[0]));
 	tcase_add_test(test_case, test_bad_settings);
+	tcase_add_test(test_case, test_control_ring);
+	tcase_add_test(test_case, test_silent);
 	tcase_add_test(test_case, test_can_not_be_read);
 }
 

@@ -213,7 +213,7 @@ START_TEST(test_attach_and_detach)
 		{"feature-dynamic-multicast-control", "1"},
 		{"feature-split-event-channels", "1"},
 		{"feature-xdp-headroom", "1"},
-		{"feature-ctrl-ring", "(none)"},
+		{"feature-ctrl-ring", "1"},
 		{"multi-queue-max-queues", "2"},
 		{"carrier", "1"},
 	};
@@ -530,11 +530,11 @@ START_TEST(test_bad_frontend)
 	run_script(3);
 	set_frontend(3, "feature-sg", "x");
 	make_rings(3);
-	set_frontend(3, "feature-rx-notify", "0");
+	set_frontend(3, "request-rx-copy", "0");
 	turn_until(3, "state", "5");
 	ck_assert_str_eq(error_node(3),
-			 "95 frontend node feature-rx-notify is 0; it must be 1: packets for the "
-			 "guest wait until it says that it has given room");
+			 "95 frontend node request-rx-copy is 0; it must be 1: packets are copied into the "
+			 "guest's pages");
 }
 END_TEST
 
