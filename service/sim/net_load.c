@@ -94,6 +94,9 @@ void net_load_destroy(struct net_load *load)
 int net_load_start(struct net_load *load)
 {
 	load->began_ns = net_load_now_ns();
+	/* What one of them sends may come to another. */
+	for (uint32_t i = 0; i < load->thread_count; i++)
+		net_load_thread_post(&load->threads[i]);
 	for (; load->started_count < load->thread_count; load->started_count++) {
 		struct net_load_thread *thread = &load->threads[load->started_count];
 		int error = pthread_create(&thread->thread, NULL, net_load_thread_run, thread);

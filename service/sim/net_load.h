@@ -4,7 +4,7 @@
  *
  * Theory of operation: a thread for each queue of both cards. Each queue of the card that sends is a stream, which numbers its
  * packets; whoever receives one makes it once more and compares (net_content.h). In each stream the numbers must grow: a packet
- * that comes twice or is overtaken is an error, and numbers that never come are lost packets, which are counted, since only who
+ * that comes twice or is overtaken is an error, unless they may come by several queues, and numbers that never come are lost packets, which are counted, since only who
  * asked for the load knows how many the host may drop. At most `depth` packets of a stream are under way; when all of them were
  * answered and none comes for quiet_ms, they are lost.
  *
@@ -36,6 +36,7 @@ struct net_load_options {
 	uint64_t time_ms;  /* 0: no limit */
 	uint32_t quiet_ms; /* 0 means 3000 */
 	uint32_t timeout_ms; /* a slot that has no answer for so long ends the load with an error; 0 means 10000 */
+	bool scattered;	     /* a stream's packets may come by several queues, and overtake each other */
 	bool others_come; /* packets that are none of these may come, too, and are counted; else they are an error */
 };
 

@@ -232,8 +232,42 @@ static bool reap_all(struct net_load_thread *thread, uint64_t now)
 
 /* ---- receiving ---- */
 
-/* arrive - a packet of this number: it must be later than all that came before. Returns false if not; else when it began. */
-static bool arrive(struct net_load_stream *stream, uint32_t number, uint64_t *began_ns)
+/* arrive_in_order - a packet that was sent, later than all that came before. */
+static void arrive_in_order(struct net_load_stream *stream, uint32_t number)
+{
+	stream->lost += number - stream->arrived;
+	__atomic_store_n(&stream->arrived, number + 1, __ATOMIC_RELEASE);
+}
+
+/* arrive_scattered - the same of one that others may have overtaken. Returns false if it comes a second time. */
+static bool arrive_scattered(struct net_load_stream *stream, uint32_t number)
+{
+	uint32_t arrived = stream->arrived;
+
+	if (stream->came[number % NET_LOAD_DEPTH_MAX])
+		return false;
+	stream->came[number % NET_LOAD_DEPTH_MAX] = true;
+	for (; stream->came[arrived % NET_LOAD_DEPTH_MAX]; arrived++)
+		stream->came[arrived % NET_LOAD_DEPTH_MAX] = false;
+	__atomic_store_n(&stream->arrived, arrived, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* give_up - what has not come is lost. */
+static void give_up(struct net_load_stream *stream)
+{
+	uint32_t arrived = stream->arrived;
+
+	for (; arrived != stream->put; arrived++) {
+		stream->lost += !stream->came[arrived % NET_LOAD_DEPTH_MAX];
+		stream->came[arrived % NET_LOAD_DEPTH_MAX] = false;
+	}
+	__atomic_store_n(&stream->arrived, arrived, __ATOMIC_RELEASE);
+}
+
+/* arrive - a packet of this number: it must not have come before, and be in its order. Returns false if not; else when it began. */
+static bool arrive(const struct net_load *load, struct net_load_stream *stream, uint32_t number,
+		   uint64_t *began_ns)
 {
 	bool right;
 
@@ -242,8 +276,10 @@ static bool arrive(struct net_load_stream *stream, uint32_t number, uint64_t *be
 		(int32_t)(__atomic_load_n(&stream->put, __ATOMIC_ACQUIRE) - number) > 0;
 	if (right) {
 		*began_ns = stream->began_ns[number % NET_LOAD_DEPTH_MAX];
-		stream->lost += number - stream->arrived;
-		__atomic_store_n(&stream->arrived, number + 1, __ATOMIC_RELEASE);
+		if (load->options.scattered)
+			right = arrive_scattered(stream, number);
+		else
+			arrive_in_order(stream, number);
 	}
 	pthread_mutex_unlock(&stream->lock);
 	return right;
@@ -271,7 +307,7 @@ static void look_at(struct net_load_thread *thread, const struct net_content_see
 		return;
 	}
 	stream = &load->streams[index];
-	if (!arrive(stream, number, &began_ns)) {
+	if (!arrive(load, stream, number, &began_ns)) {
 		fail(thread, -EPROTO, "stream %u: packet %" PRIu32 " comes twice, too late, or was not sent",
 		     index, number);
 		return;
@@ -313,6 +349,15 @@ static void gather(struct net_load_thread *thread, const struct net_front_receiv
 	};
 }
 
+/* post - all pages that are free. */
+static void post(struct net_load_thread *thread)
+{
+	int posted = net_front_post(thread->queue);
+
+	if (posted < 0)
+		fail(thread, posted, "the guest has no more grants");
+}
+
 /* receive_all - returns whether there was something. */
 static bool receive_all(struct net_load_thread *thread, uint64_t now)
 {
@@ -330,6 +375,11 @@ static bool receive_all(struct net_load_thread *thread, uint64_t now)
 			look_at(thread, &seen, now);
 		}
 		net_front_done(thread->queue, &received);
+		/* Other threads send to this queue, and know nothing of its room. */
+		if (thread->load->options.scattered) {
+			post(thread);
+			push(thread);
+		}
 	}
 	if (there < 0)
 		fail(thread, there, "%s", thread->queue->error);
@@ -347,10 +397,8 @@ static void look_for_end(struct net_load_thread *thread, bool quiet)
 	if (!stream || stream->over)
 		return;
 	pthread_mutex_lock(&stream->lock);
-	if (quiet && load->options.to) {
-		stream->lost += stream->put - stream->arrived;
-		__atomic_store_n(&stream->arrived, stream->put, __ATOMIC_RELEASE);
-	}
+	if (quiet && load->options.to)
+		give_up(stream);
 	stream->over = thread->ending && thread->tx_in_flight == 0 &&
 		       (!load->options.to || stream->arrived == stream->put);
 	pthread_mutex_unlock(&stream->lock);
@@ -412,13 +460,10 @@ static bool turn(struct net_load_thread *thread)
 	uint64_t now = net_load_now_ns();
 	uint32_t put_before = thread->stream ? thread->stream->put : 0;
 	bool something = reap_all(thread, now), quiet = false;
-	int posted = 0;
 
 	if (thread->receives) {
 		something |= receive_all(thread, now);
-		posted = net_front_post(thread->queue);
-		if (posted < 0)
-			fail(thread, posted, "the guest has no more grants");
+		post(thread);
 	}
 	send_all(thread);
 	push(thread);
@@ -430,6 +475,14 @@ static bool turn(struct net_load_thread *thread)
 	look_for_end(thread, quiet);
 	/* When packets are lost, others may be sent. */
 	return something || quiet;
+}
+
+void net_load_thread_post(struct net_load_thread *thread)
+{
+	if (!thread->receives)
+		return;
+	post(thread);
+	push(thread);
 }
 
 void *net_load_thread_run(void *argument)

@@ -15,8 +15,9 @@ struct net_load_thread;
 struct net_load_stream {
 	pthread_mutex_t lock;
 	struct net_load_thread *sender;
-	uint32_t put;	  /* packets put into the ring: the number of the next one */
-	uint32_t arrived; /* numbers below this have come, or are lost */
+	uint32_t put;		       /* packets put into the ring: the number of the next one */
+	uint32_t arrived;	       /* numbers below this have come, or are lost */
+	bool came[NET_LOAD_DEPTH_MAX]; /* with `scattered`: by number, of those from `arrived` on */
 	uint64_t lost;
 	uint64_t began_ns[NET_LOAD_DEPTH_MAX]; /* by number */
 	bool over;			       /* nothing more is sent, and all has come or is lost */
@@ -53,6 +54,9 @@ uint64_t net_load_now_ns(void);
 
 /* net_load_wake - from its sleep. */
 void net_load_wake(struct net_load_thread *thread);
+
+/* net_load_thread_post - the pages that packets come to, before the threads run. */
+void net_load_thread_post(struct net_load_thread *thread);
 
 /* net_load_thread_run - until all streams are over. A thread's main function. */
 void *net_load_thread_run(void *thread);

@@ -2,7 +2,7 @@
 /*
  * netif_frontend.c - a network card as the guest has it: made, described, waited for, unmade
  */
-#include "sim/netif_frontend.h"
+#include "sim/net_front_control.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -118,7 +118,7 @@ int netif_frontend_create(const struct netif_frontend_options *options, const st
 	if (queues > NET_QUEUES_MAX || queues > features->queues_max ||
 	    options->posted > NET_FRONT_RING_SIZE || (options->split && !features->split) ||
 	    (options->multicast_control && !features->multicast_control) ||
-	    (options->xdp_headroom && !features->xdp_headroom))
+	    (options->xdp_headroom && !features->xdp_headroom) || (options->control && !features->control))
 		return -EINVAL;
 	frontend = calloc(1, sizeof(*frontend));
 	if (!frontend)
@@ -128,6 +128,8 @@ int netif_frontend_create(const struct netif_frontend_options *options, const st
 	frontend->features = *features;
 	while (frontend->queue_count < queues && error == 0)
 		error = create_queue(frontend, frontend->queue_count);
+	if (error == 0 && options->control)
+		error = net_front_control_create(frontend);
 	if (error < 0) {
 		netif_frontend_destroy(frontend);
 		return error;
@@ -142,6 +144,10 @@ void netif_frontend_describe(const struct netif_frontend *frontend, struct messa
 		.queue_count = frontend->queue_count,
 		.guest_takes = frontend->options.takes,
 		.scatter = !frontend->options.no_scatter,
+		.silent = frontend->options.silent,
+		.ctrl = frontend->options.control,
+		.ctrl_ring_ref = frontend->control.ring.gref,
+		.event_channel_ctrl = frontend->control.port,
 		.settings = {.multicast_control = frontend->options.multicast_control,
 			     .xdp_headroom = frontend->options.xdp_headroom},
 	};
@@ -191,7 +197,7 @@ static uint32_t destroy_queue(struct net_front_queue *queue, struct sim_guest *g
 
 uint32_t netif_frontend_destroy(struct netif_frontend *frontend)
 {
-	uint32_t mapped = 0;
+	uint32_t mapped = net_front_control_destroy(frontend);
 
 	for (uint32_t i = 0; i < frontend->queue_count; i++)
 		mapped += destroy_queue(frontend->queues[i], frontend->options.guest);
@@ -212,7 +218,8 @@ static int notify(struct net_front_queue *queue, uint32_t port)
 
 int net_front_push(struct net_front_queue *queue)
 {
-	bool tx = net_ring_push(&queue->tx), rx = net_ring_push(&queue->rx);
+	bool tx = net_ring_push(&queue->tx);
+	bool rx = net_ring_push(&queue->rx) && !queue->frontend->options.silent;
 	int error = 0;
 
 	if (tx)

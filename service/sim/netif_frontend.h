@@ -30,6 +30,7 @@
 #include <stdint.h>
 #include <xen/io/netif.h>
 
+#include "sim/net_hash.h"
 #include "sim/net_ring.h"
 #include "sim/sim.h"
 #include "worker/messages.h"
@@ -53,6 +54,8 @@ struct netif_frontend_options {
 	bool no_scatter;     /* no packet that it receives may lie in more than one page */
 	uint32_t xdp_headroom;
 	bool multicast_control; /* it gets those multicast packets only that it asks for */
+	bool control;		/* it has a control ring */
+	bool silent; /* it does not notify the host of pages that it posts, and does not say that it does */
 	uint32_t posted; /* pages of a queue that the host has at most; 0: as many as the ring has entries */
 	/*
 	 * Pages are filled before they are posted, and looked at when they come back: what lies outside of the packet must be
@@ -69,6 +72,7 @@ struct netif_features {
 	bool multicast_control;
 	bool dynamic_multicast;
 	bool xdp_headroom;
+	bool control;
 	uint32_t queues_max;
 };
 
@@ -124,6 +128,9 @@ struct net_front_received {
 	bool failed;	/* the host has answered a page with an error: the packet is not whole */
 	uint8_t gso_type;
 	uint16_t gso_bytes; /* 0: no GSO */
+	bool hashed;	    /* it has a hash, of this type */
+	uint8_t hash_type;
+	uint32_t hash;
 	uint32_t piece_count;
 	struct iovec pieces[NET_FRONT_SLOTS_MAX];
 
@@ -157,11 +164,23 @@ struct net_front_queue {
 	char error[NET_FRONT_ERROR_MAX]; /* what was found; "": nothing */
 };
 
+/* The control ring; see net_front_control.h. */
+struct net_front_control {
+	struct net_ring ring;
+	uint32_t port;
+	uint16_t next_id;
+	uint8_t *page; /* of what the host is to read */
+	uint64_t frame;
+	char error[NET_FRONT_ERROR_MAX];
+};
+
 struct netif_frontend {
 	struct netif_frontend_options options;
 	struct netif_features features;
 	uint32_t queue_count;
 	struct net_front_queue *queues[NET_QUEUES_MAX];
+	struct net_front_control control; /* with options.control */
+	struct net_hash hash;		  /* that the host has been asked for; without flags: none */
 };
 
 /* netif_frontend_create - rings, event channels and pages; `features` is what the host offers. Returns 0, -EINVAL when that is

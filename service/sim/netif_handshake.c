@@ -44,6 +44,7 @@ static int read_features(struct talk *talk, struct netif_features *features)
 		.multicast_control = talk_number(talk, "feature-multicast-control", 0),
 		.dynamic_multicast = talk_number(talk, "feature-dynamic-multicast-control", 0),
 		.xdp_headroom = talk_number(talk, "feature-xdp-headroom", 0),
+		.control = talk_number(talk, "feature-ctrl-ring", 0),
 		.queues_max = (uint32_t)talk_number(talk, "multi-queue-max-queues", 1),
 	};
 	if (!talk_number(talk, "feature-no-csum-offload", 0))
@@ -61,6 +62,7 @@ static void fit(const struct netif_features *features, struct netif_frontend_opt
 		options->queues = features->queues_max;
 	options->split = options->split && features->split;
 	options->multicast_control = options->multicast_control && features->multicast_control;
+	options->control = options->control && features->control;
 	if (!features->xdp_headroom)
 		options->xdp_headroom = 0;
 }
@@ -107,6 +109,13 @@ static int write_queues(const struct talk *talk, const struct netif_frontend *fr
 	return error;
 }
 
+static int write_control(const struct talk *talk, const struct netif_frontend *frontend)
+{
+	int error = talk_write(talk, "ctrl-ring-ref", "%" PRIu32, frontend->control.ring.gref);
+
+	return error < 0 ? error : talk_write(talk, "event-channel-ctrl", "%" PRIu32, frontend->control.port);
+}
+
 /* write_features - what the guest takes. */
 static int write_features(const struct talk *talk, const struct netif_frontend_options *options)
 {
@@ -115,7 +124,7 @@ static int write_features(const struct talk *talk, const struct netif_frontend_o
 		bool written;
 	} nodes[] = {
 		{"request-rx-copy", true},
-		{"feature-rx-notify", true},
+		{"feature-rx-notify", !options->silent},
 		{"feature-sg", !options->no_scatter},
 		{"feature-gso-tcpv4", options->takes & XVHOST_NET_GSO_TCPV4},
 		{"feature-gso-tcpv6", options->takes & XVHOST_NET_GSO_TCPV6},
@@ -136,13 +145,15 @@ static int write_features(const struct talk *talk, const struct netif_frontend_o
 /* write_card - all that the host must know to connect; what the frontend before this one wrote goes. */
 static int write_card(const struct talk *talk, const void *argument)
 {
-	static const char *const ours[] = {"tx-",      "rx-",  "queue-", "multi-queue-", "event-", "feature-",
-					   "request-", "xdp-", NULL};
+	static const char *const ours[] = {"tx-",    "rx-",	 "ctrl-",    "queue-", "multi-queue-",
+					   "event-", "feature-", "request-", "xdp-",   NULL};
 	const struct netif_frontend *frontend = argument;
 	int error = talk_forget(talk, ours);
 
 	if (error >= 0)
 		error = write_features(talk, &frontend->options);
+	if (error >= 0 && frontend->options.control)
+		error = write_control(talk, frontend);
 	return error < 0 ? error : write_queues(talk, frontend);
 }
 

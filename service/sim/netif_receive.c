@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "sim/netif_frontend.h"
+#include "sim/net_front_control.h"
 
 #define ID_USE 0x100u	/* the upper part of an id counts its uses, as that of transmitted packets */
 #define GUARD_BYTE 0xc3 /* what a page is filled with before it is posted */
@@ -152,16 +152,12 @@ static int take_piece(struct net_front_queue *queue, struct net_front_received *
 	return 0;
 }
 
-/* check_extra - returns the reason why it can't be, or NULL. A hash comes only to whoever asked for one by the control ring. */
-static const char *check_extra(const struct net_front_queue *queue, const struct net_front_received *received,
-			       const struct netif_extra_info *extra)
+/* check_gso - returns the reason why it can't be, or NULL. */
+static const char *check_gso(const struct net_front_queue *queue, const struct net_front_received *received,
+			     const struct netif_extra_info *extra)
 {
 	uint32_t takes = queue->frontend->options.takes;
 
-	if (extra->type != XEN_NETIF_EXTRA_TYPE_GSO)
-		return "has a type that was not asked for";
-	if (extra->flags & ~XEN_NETIF_EXTRA_FLAG_MORE)
-		return "has flags that netif does not have";
 	if (received->gso_bytes != 0)
 		return "is the second of its type";
 	if (extra->u.gso.size == 0)
@@ -177,6 +173,41 @@ static const char *check_extra(const struct net_front_queue *queue, const struct
 	return "has a type of GSO that the guest does not take";
 }
 
+/* check_hash - the same of one that comes to who has asked for it by the control ring. */
+static const char *check_hash(const struct net_front_received *received, const struct netif_extra_info *extra)
+{
+	if (received->hashed)
+		return "is the second of its type";
+	if (extra->u.hash.algorithm != XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ)
+		return "is of an algorithm that was not asked for";
+	return NULL;
+}
+
+/* check_extra - of either type; what it says is taken. */
+static const char *check_extra(const struct net_front_queue *queue, struct net_front_received *received,
+			       const struct netif_extra_info *extra)
+{
+	const uint8_t *value = extra->u.hash.value;
+	const char *reason = NULL;
+
+	if (extra->flags & ~XEN_NETIF_EXTRA_FLAG_MORE)
+		return "has flags that netif does not have";
+	if (extra->type == XEN_NETIF_EXTRA_TYPE_HASH && queue->frontend->hash.flags != 0) {
+		reason = check_hash(received, extra);
+		received->hashed = true;
+		received->hash_type = extra->u.hash.type;
+		received->hash = value[0] | (uint32_t)value[1] << 8 | (uint32_t)value[2] << 16 |
+				 (uint32_t)value[3] << 24;
+	} else if (extra->type == XEN_NETIF_EXTRA_TYPE_GSO) {
+		reason = check_gso(queue, received, extra);
+		received->gso_type = extra->u.gso.type;
+		received->gso_bytes = extra->u.gso.size;
+	} else {
+		reason = "has a type that was not asked for";
+	}
+	return reason;
+}
+
 /* take_extra - the next response, which is an extra info; *more says whether another one follows. */
 static int take_extra(struct net_front_queue *queue, struct net_front_received *received, bool *more)
 {
@@ -190,8 +221,6 @@ static int take_extra(struct net_front_queue *queue, struct net_front_received *
 		return net_front_refuse(queue,
 					"the extra info in rx response %" PRIu32 " (type %u, flags %#x) %s",
 					queue->rx.response_consumer, extra.type, extra.flags, reason);
-	received->gso_type = extra.u.gso.type;
-	received->gso_bytes = extra.u.gso.size;
 	*more = extra.flags & XEN_NETIF_EXTRA_FLAG_MORE;
 	page = take_page(queue, received);
 	if (!page)
@@ -248,5 +277,7 @@ int net_front_receive(struct net_front_queue *queue, struct net_front_received *
 	else if (received->length < XVHOST_NET_BYTES_MIN)
 		return net_front_refuse(queue, "a packet of %" PRIu32 " bytes has no Ethernet header",
 					received->length);
+	else if (queue->frontend->hash.flags != 0 && net_front_check_hash(queue, received) < 0)
+		return -EPROTO;
 	return 1;
 }

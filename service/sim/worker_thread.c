@@ -290,6 +290,7 @@ struct netif_features worker_thread_net_features(const struct message_net_opened
 		.multicast_control = true,
 		.dynamic_multicast = true,
 		.xdp_headroom = true,
+		.control = true,
 		.queues_max = opened->queues_max,
 	};
 }

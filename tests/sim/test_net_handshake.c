@@ -13,6 +13,7 @@
 #include "check_main.h"
 #include "log.h"
 #include "sim/host.h"
+#include "sim/net_front_control.h"
 #include "sim/net_load.h"
 #include "sim/netif_handshake.h"
 #include "sim/toolstack.h"
@@ -134,6 +135,26 @@ START_TEST(forms)
 }
 END_TEST
 
+/* With a control ring, and by its hashes; then by a frontend that has none, and says nothing of room, either. */
+START_TEST(control_ring)
+{
+	const struct net_hash hash = {
+		.flags = 3, .key_bytes = 3, .key = {1, 2, 3}, .mapping_size = 2, .mapping = {0, 0}};
+
+	start();
+	for (uint32_t i = 0; i < 4; i++) {
+		connect_card(&(struct netif_frontend_options){
+			.takes = ALL_TAKEN, .control = i % 2 == 0, .silent = i % 2, .queues = 1 + i / 2});
+		ck_assert(card->features.control);
+		if (i == 0)
+			ck_assert_msg(net_front_control_hash(card, &hash) == 0, "%s", card->control.error);
+		use(i);
+		close_card();
+	}
+	stop();
+}
+END_TEST
+
 /* A guest asks for more queues than there are, and gets those that there are. */
 START_TEST(too_many_queues)
 {
@@ -184,6 +205,7 @@ END_TEST
 static void add_tests(TCase *test_case)
 {
 	tcase_add_test(test_case, forms);
+	tcase_add_test(test_case, control_ring);
 	tcase_add_test(test_case, too_many_queues);
 	tcase_add_test(test_case, headroom);
 	tcase_add_test(test_case, without_a_word);

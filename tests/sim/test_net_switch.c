@@ -114,6 +114,28 @@ START_TEST(comes_and_goes)
 }
 END_TEST
 
+/* A guest that posts few pages, and does not notify of them: what waits in the switch comes all the same, soon. */
+START_TEST(silent_guest)
+{
+	struct netif_frontend_options silent = sim_pairs_all_taken;
+
+	start(ways[_i]);
+	silent.silent = true;
+	silent.posted = 40;
+	sim_pairs_use(1);
+	sim_net_disconnect(&sim_pairs_cards[0][1]);
+	sim_net_connect(&sim_pairs_cards[0][1], &silent);
+	sim_pairs_wait_until_joined(0);
+	sim_pairs_finish(0,
+			 sim_pairs_begin(0, 0,
+					 (struct net_load_options){.content = sim_pairs_content(14, 9014, 1),
+								   .depth = 30,
+								   .packets = 400,
+								   .quiet_ms = 500}));
+	sim_pairs_stop();
+}
+END_TEST
+
 /* ---- ports beside them ---- */
 
 /* A port that a worker has which its guest has taken over. */
@@ -265,6 +287,7 @@ static void add_tests(TCase *test_case)
 {
 	tcase_add_loop_test(test_case, sizes, 0, 2);
 	tcase_add_loop_test(test_case, mixed, 0, 2);
+	tcase_add_loop_test(test_case, silent_guest, 0, 2);
 	tcase_add_loop_test(test_case, comes_and_goes, 0, 2);
 	tcase_add_loop_test(test_case, liars, 0, 2);
 	tcase_add_loop_test(test_case, beside_each_other, 0, 2);
