@@ -289,7 +289,9 @@ static void note_rx(struct net_liar *liar, uint32_t at, const struct netif_rx_re
 	struct net_lie_outcome *outcome = liar->outcome;
 	bool good = response->status > 0, extra = liar->extra_follows;
 
-	liar->extra_follows = !extra && good && response->flags & NETRXF_extra_info;
+	liar->extra_follows = extra ? ((const struct netif_extra_info *)(const void *)response)->flags &
+					      XEN_NETIF_EXTRA_FLAG_MORE
+				    : good && response->flags & NETRXF_extra_info;
 	/* An extra info has no id. */
 	if (!extra && response->id != place->id)
 		outcome->strays++;
@@ -435,8 +437,10 @@ const struct net_lie *net_liar_choose(struct net_liar *liar)
 	const struct net_lie *lie;
 
 	do
-		lie = net_lie_at(net_liar_random(liar, net_lie_count + net_deed_count));
-	while (lie->end == LIE_BREAKS || lie->end == LIE_RUINS);
+		lie = net_lie_at(
+			net_liar_random(liar, net_lie_count + net_deed_count + net_control_lie_count));
+	while (lie->end == LIE_BREAKS || lie->end == LIE_RUINS ||
+	       (net_lie_needs_control(lie) && !liar->options.card->options.control));
 	return lie;
 }
 
@@ -445,7 +449,15 @@ const struct net_lie *net_lie_at(uint32_t index)
 	if (index < net_lie_count)
 		return &net_lies[index];
 	index -= net_lie_count;
-	return index < net_deed_count ? &net_deeds[index] : NULL;
+	if (index < net_deed_count)
+		return &net_deeds[index];
+	index -= net_deed_count;
+	return index < net_control_lie_count ? &net_control_lies[index] : NULL;
+}
+
+bool net_lie_needs_control(const struct net_lie *lie)
+{
+	return lie >= net_control_lies && lie < net_control_lies + net_control_lie_count;
 }
 
 const char *net_lie_name(const struct net_lie *lie)

@@ -15,9 +15,12 @@
 struct net_liar;
 struct net_lie;
 
-/* net_lie_at - counted from 0; NULL after the last. */
+/* net_lie_at - counted from 0; NULL after the last. The last ones, net_lie_needs_control says which, are for cards with a control
+ * ring. */
 const struct net_lie *net_lie_at(uint32_t index);
 const char *net_lie_name(const struct net_lie *lie);
+
+bool net_lie_needs_control(const struct net_lie *lie);
 
 /* net_lie_end - one of enum lie_end; what is said of requests there holds for slots and pages. */
 enum lie_end net_lie_end(const struct net_lie *lie);

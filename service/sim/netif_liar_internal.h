@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * netif_liar_internal.h - what lies about network cards are made of (internal to netif_liar.c, netif_lies.c and netif_deeds.c)
+ * netif_liar_internal.h - what lies about network cards are made of (internal to netif_liar.c, netif_lies.c, netif_deeds.c
+ * and netif_control_lies.c)
  */
 #ifndef NETIF_LIAR_INTERNAL_H
 #define NETIF_LIAR_INTERNAL_H
@@ -79,9 +80,9 @@ struct net_lie {
 	void (*act)(struct net_liar *liar);
 };
 
-/* netif_lies.c, netif_deeds.c */
-extern const struct net_lie net_lies[], net_deeds[];
-extern const uint32_t net_lie_count, net_deed_count;
+/* netif_lies.c, netif_deeds.c, netif_control_lies.c */
+extern const struct net_lie net_lies[], net_deeds[], net_control_lies[];
+extern const uint32_t net_lie_count, net_deed_count, net_control_lie_count;
 
 uint32_t net_liar_random(struct net_liar *liar, uint32_t below);
 

@@ -17,6 +17,7 @@ static struct sim_net net, other;
 static struct net_load *load;
 static struct net_liar *liar;
 static uint32_t grant_version;
+static bool with_control; /* the liar's card has a control ring */
 
 static bool is_broken(void *context)
 {
@@ -27,8 +28,10 @@ static bool is_broken(void *context)
 /* connect_liar - fresh rings for it. */
 static void connect_liar(uint64_t seed)
 {
-	const struct netif_frontend_options options = {
-		.takes = SIM_NET_ALL_TAKEN, .split = seed % 2, .multicast_control = seed % 3 == 0};
+	const struct netif_frontend_options options = {.takes = SIM_NET_ALL_TAKEN,
+						       .split = seed % 2,
+						       .multicast_control = seed % 3 == 0,
+						       .control = with_control};
 	struct net_liar_options with = {.grant_version = grant_version, .seed = seed, .broken = is_broken};
 
 	sim_net_connect(&net, &options);
@@ -120,6 +123,7 @@ static const char *const ways[] = {"foreign", "grant"};
 /* Each lie by itself, some times over. */
 START_TEST(each_lie)
 {
+	with_control = _i % 4 == 0 || net_lie_needs_control(net_lie_at((uint32_t)_i / 2));
 	start(ways[_i % 2], 1 + (uint32_t)_i / 2 % 2, (uint64_t)_i);
 	for (int i = 0; i < 4; i++)
 		tell(net_lie_at((uint32_t)_i / 2));
@@ -130,6 +134,7 @@ END_TEST
 /* Many lies, in an order by chance. */
 START_TEST(mixed_lies)
 {
+	with_control = _i % 8 < 4;
 	start(ways[_i % 2], 1 + (uint32_t)_i / 2 % 2, (uint64_t)_i + 100);
 	for (int i = 0; i < 150; i++)
 		tell(net_liar_choose(liar));
