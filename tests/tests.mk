@@ -13,8 +13,10 @@ sim-test-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/sim/*.c))
 sim-programs := $(patsubst tests/sim/%.c,$(O)/tests/%,$(wildcard tests/sim/test_*.c))
 sim-helpers := $(filter-out $(O)/obj/tests/sim/test_%,$(sim-test-objects))
 
-# Each tests/fuzz/fuzz_NAME.c is a harness of libFuzzer; its first inputs are in tests/fuzz/corpus/NAME/.
-fuzz-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/fuzz/fuzz_*.c))
+# Each tests/fuzz/fuzz_NAME.c is a harness of libFuzzer; its first inputs are in tests/fuzz/corpus/NAME/. The other files there are
+# linked to all of them.
+fuzz-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/fuzz/*.c))
+fuzz-helpers := $(filter-out $(O)/obj/tests/fuzz/fuzz_%,$(fuzz-objects))
 fuzz-programs := $(patsubst tests/fuzz/%.c,$(O)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 # Each tests/backends/NAME.c is a backend that does something wrong, or sees what no other looks at.
@@ -160,7 +162,7 @@ fuzz-build:
 fuzz-programs: $(fuzz-programs)
 $(fuzz-objects): includes = -Iinclude -Iservice
 $(fuzz-programs): sanitize += -fsanitize=fuzzer
-$(fuzz-programs): $(O)/tests/%: $(O)/obj/tests/fuzz/%.o $(sim-libraries)
+$(fuzz-programs): $(O)/tests/%: $(O)/obj/tests/fuzz/%.o $(fuzz-helpers) $(sim-libraries)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(call link)
 

@@ -13,18 +13,14 @@
  * grants, and by one whose frames are cached.
  */
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <xen/io/blkif.h>
 
-#include "log.h"
-#include "memory/mapper.h"
+#include "fuzzed.h"
 #include "rings/blkif.h"
 #include "sim/front_ring.h"
 
 #define DOMID 9
-#define OTHER_DOMID 10
 #define GOOD_PAGES 16u
 #define PAGES 22u /* these, and those with something wrong */
 #define DISK_SECTORS 1000u
@@ -52,12 +48,10 @@ enum {
 };
 
 enum page_kind {
-	PAGE_READ_ONLY = GOOD_PAGES,
-	PAGE_OTHER_DOMAIN,
-	PAGE_WITHDRAWN,
-	PAGE_LOST,     /* of a frame that there is not */
-	PAGE_INDIRECT, /* describes segments */
-	PAGE_RING,     /* the ring's own first page */
+	PAGE_READ_ONLY = GOOD_PAGES + FUZZED_READ_ONLY,
+	PAGE_LOST = GOOD_PAGES + FUZZED_LOST,
+	PAGE_INDIRECT = GOOD_PAGES + FUZZED_BAD_PAGES, /* describes segments */
+	PAGE_RING,				       /* the ring's own first page */
 };
 
 /* A ring and its queue. */
@@ -70,23 +64,11 @@ struct served {
 
 /* One guest and how the host reaches it. Made once. */
 struct world {
-	struct sim_guest *guest;
-	struct memory *memory;
-	void *pages[PAGES];
-	uint64_t frames[PAGES];
-	uint32_t grefs[PAGES];
+	struct fuzzed base;
 	struct served served[2][ORDERS][DISKS];
 };
 
-struct input {
-	const uint8_t *at;
-	size_t left;
-};
-
 static struct world worlds[3]; /* the second is strict, the third has its frames cached */
-static struct platform platform;
-static const struct platform *below;
-static int64_t mapped; /* grants */
 
 static struct world *world;
 static struct served *disks;	/* both */
@@ -100,37 +82,7 @@ static bool complete_at_once;
 static bool pages_changed; /* by the program itself, or whether they are granted */
 static struct xvhost_disk_properties properties;
 
-static void must(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "does not hold: %s\n", what);
-	abort();
-}
-
 /* ---- the input ---- */
-
-static uint8_t next_u8(struct input *input)
-{
-	if (input->left == 0)
-		return 0;
-	input->left--;
-	return *input->at++;
-}
-
-static uint16_t next_u16(struct input *input)
-{
-	uint16_t low = next_u8(input);
-
-	return (uint16_t)(low | next_u8(input) << 8);
-}
-
-static uint32_t next_u32(struct input *input)
-{
-	uint32_t low = next_u16(input);
-
-	return low | (uint32_t)next_u16(input) << 16;
-}
 
 /* next_sector - mostly one of the disk's. */
 static uint64_t next_sector(struct input *input)
@@ -149,7 +101,7 @@ static uint32_t next_gref(struct input *input)
 
 	if (which == PAGE_RING)
 		return ring->grefs[0];
-	return which < PAGES ? world->grefs[which] : which == 0xff ? next_u32(input) : which;
+	return which < PAGES ? world->base.grefs[which] : which == 0xff ? next_u32(input) : which;
 }
 
 /* ---- the backend ---- */
@@ -236,91 +188,34 @@ static const struct xvhost_disk_backend backend = {
 
 /* ---- the guest and its host ---- */
 
-static int counted_map(struct grants *grants, uint16_t domid, const uint32_t *grefs, uint32_t count,
-		       bool writable, bool consecutive, void **pages, void **mapping)
+static void make_world(struct world *of, uint16_t domid, bool strict, bool cached)
 {
-	int error = below->grants_map(grants, domid, grefs, count, writable, consecutive, pages, mapping);
-
-	if (error == 0)
-		mapped += count;
-	return error;
-}
-
-static int counted_unmap(struct grants *grants, void *mapping, uint32_t count)
-{
-	mapped -= count;
-	return below->grants_unmap(grants, mapping, count);
-}
-
-/* restore_grants - as they were before the program changed them. Nothing is mapped but rings. */
-static void restore_grants(struct world *of)
-{
-	for (uint32_t i = 0; i < PAGE_RING; i++) {
-		const grant_entry_v1_t entry = {
-			.flags = i == PAGE_WITHDRAWN   ? 0
-				 : i == PAGE_READ_ONLY ? GTF_permit_access | GTF_readonly
-						       : GTF_permit_access,
-			.domid = i == PAGE_OTHER_DOMAIN ? OTHER_DOMID : SIM_HOST_DOMID,
-			.frame = i == PAGE_LOST ? 0x7ffffff0 : (uint32_t)of->frames[i],
-		};
-
-		memcpy(sim_grant_entry(of->guest, of->grefs[i]), &entry, sizeof(entry));
-	}
-}
-
-/* open_cached - memory by cached frames. */
-static void open_cached(struct world *of, uint16_t domid)
-{
-	const struct guest_memory_settings settings = {.most_mib = 16, .budget_mib = 16, .idle_s = 10};
-	struct guest_memory *shared;
-	char text[MEMORY_TEXT_MAX];
-	bool cached;
-
-	must(guest_memory_open(&platform, domid, &settings, &shared) == 0, "a guest's memory");
-	must(memory_open(&platform, domid, shared, IN_FLIGHT_MAX, &of->memory) == 0, "memory");
-	must(memory_choose(of->memory, MEMORY_FOREIGN, &cached, text) == 0 && cached, "a cache");
-}
-
-static void make_world(struct sim_machine *machine, struct world *of, uint16_t domid, bool strict)
-{
-	const struct sim_guest_options options = {.domid = domid, .pages = 256, .strict = strict};
-
-	must(sim_guest_create(machine, &options, &of->guest) == 0, "a guest");
-	must(sim_pages_take(of->guest, PAGE_RING, of->frames) == 0, "pages");
-	for (uint32_t i = 0; i < PAGE_RING; i++) {
-		of->pages[i] = sim_page(of->guest, of->frames[i]);
-		of->grefs[i] = (uint32_t)sim_grant(of->guest, SIM_HOST_DOMID, of->frames[i], false);
-	}
-	if (of == &worlds[2])
-		open_cached(of, domid);
-	else
-		must(memory_open(&platform, domid, NULL, IN_FLIGHT_MAX, &of->memory) == 0, "memory");
+	fuzzed_make(&of->base, &(struct fuzzed_options){.domid = domid,
+							.strict = strict,
+							.cached = cached,
+							.pages = PAGE_RING,
+							.bad_from = GOOD_PAGES,
+							.mappings_max = IN_FLIGHT_MAX});
+	fuzzed_restore(&of->base);
 	for (uint32_t i = 0; i < 2 * ORDERS * DISKS; i++) {
 		uint32_t layout = i % 2, order = i / 2 % ORDERS;
 		struct served *made = &of->served[layout][order][i / (2 * ORDERS)];
 
-		must(front_ring_create(&made->ring, of->guest, SIM_HOST_DOMID,
+		must(front_ring_create(&made->ring, of->base.guest, SIM_HOST_DOMID,
 				       layout ? BLKIF_X86_32 : BLKIF_X86_64, 1u << order) == 0,
 		     "a ring");
-		must(memory_map_ring(of->memory, made->ring.grefs, made->ring.page_count, &made->mapped) == 0,
+		must(memory_map_ring(of->base.memory, made->ring.grefs, made->ring.page_count,
+				     &made->mapped) == 0,
 		     "a mapped ring");
 	}
 }
 
 static void make_worlds(void)
 {
-	struct sim_machine *machine = sim_machine_create(1);
-
-	must(machine != NULL, "a machine");
-	log_set_level((enum log_level)0);
-	below = sim_platform(machine);
-	platform = *below;
-	platform.grants_map = counted_map;
-	platform.grants_unmap = counted_unmap;
-	make_world(machine, &worlds[0], DOMID, false);
-	make_world(machine, &worlds[1], DOMID + 5, true);
-	make_world(machine, &worlds[2], DOMID + 6, false);
-	mapped = 0; /* the rings stay mapped, and are not counted */
+	make_world(&worlds[0], DOMID, false, false);
+	make_world(&worlds[1], DOMID + 5, true, false);
+	make_world(&worlds[2], DOMID + 6, false, true);
+	fuzzed_mapped = 0; /* the rings stay mapped, and are not counted */
 }
 
 /* ---- the steps ---- */
@@ -371,7 +266,7 @@ static void put_indirect(struct input *input)
 	wire.indirect_grefs[0] = next_gref(input);
 	/* The page keeps the segments of the request before. */
 	described = next_u8(input) % 32;
-	read_segments(input, described, world->pages[PAGE_INDIRECT]);
+	read_segments(input, described, (void *)world->base.pages[PAGE_INDIRECT]);
 	put_wire(&wire);
 }
 
@@ -430,9 +325,9 @@ static void check_counts(void)
 	must(turn.requests.used <= turn.requests.max &&
 		     turn.grants.used <= turn.grants.max + (DISKS + 1) * (uint64_t)BLKIF_SEGMENTS_MAX,
 	     "no more is under way than may be");
-	must(mapped <= grants, "what is mapped is counted");
-	must(in_flight > 0 ||
-		     (mapped == 0 && grants == 0 && is_whole(&turn.requests) && is_whole(&turn.grants)),
+	must(fuzzed_mapped <= grants, "what is mapped is counted");
+	must(in_flight > 0 || (fuzzed_mapped == 0 && grants == 0 && is_whole(&turn.requests) &&
+			       is_whole(&turn.grants)),
 	     "nothing is mapped or held when nothing is in flight");
 }
 
@@ -464,7 +359,7 @@ static void complete_one(uint32_t which, int error)
 
 static void change_grant(struct input *input)
 {
-	uint16_t *entry = sim_grant_entry(world->guest, world->grefs[next_u8(input) % PAGE_RING]);
+	uint16_t *entry = sim_grant_entry(world->base.guest, world->base.grefs[next_u8(input) % PAGE_RING]);
 	uint8_t what = next_u8(input);
 	uint16_t value = next_u16(input);
 
@@ -475,7 +370,7 @@ static void change_grant(struct input *input)
 static void poke(struct input *input)
 {
 	uint8_t which = next_u8(input) % PAGES;
-	uint8_t *page = which == PAGE_RING ? ring->pages[0] : world->pages[which];
+	uint8_t *page = which == PAGE_RING ? ring->pages[0] : world->base.pages[which];
 	uint16_t at = next_u16(input) % PAGE_BYTES;
 
 	page[at] = next_u8(input);
@@ -611,9 +506,9 @@ static void begin(uint8_t shape, bool cached)
 
 	world = &worlds[cached ? 2 : shape & SHAPE_STRICT ? 1 : 0];
 	disks = world->served[layout][order % ORDERS];
-	memset(world->pages[PAGE_INDIRECT], 0, PAGE_BYTES);
+	memset(world->base.pages[PAGE_INDIRECT], 0, PAGE_BYTES);
 	for (uint32_t i = PAGE_READ_ONLY; i < PAGE_LOST; i++)
-		memset(world->pages[i], 0, PAGE_BYTES);
+		memset(world->base.pages[i], 0, PAGE_BYTES);
 	properties = (struct xvhost_disk_properties){
 		.size_bytes = DISK_SECTORS * 512,
 		.block_bytes = (shape & SHAPE_LARGE_BLOCKS) == SHAPE_LARGE_BLOCKS ? 4096 : 512,
@@ -623,13 +518,13 @@ static void begin(uint8_t shape, bool cached)
 			 (shape & SHAPE_DISCARD && shape & SHAPE_FLUSH ? XVHOST_DISK_SECURE_DISCARD : 0),
 	};
 	turn = (struct blkif_turn){
-		.memory = world->memory,
+		.memory = world->base.memory,
 		.mappings = mappings,
 		.gone = gone,
 	};
 	/* Each program may name as many frames that are not there. */
 	if (cached)
-		world->memory->cache->in_vain = CACHE_IN_VAIN;
+		world->base.memory->cache->in_vain = CACHE_IN_VAIN;
 	blkif_stock_init(&turn.requests, few ? FEW_IN_FLIGHT : IN_FLIGHT_MAX, DISKS);
 	blkif_stock_init(&turn.grants, few ? FEW_GRANTS : GRANTS_MAX, DISKS);
 	for (uint32_t i = 0; i < DISKS; i++)
@@ -649,7 +544,7 @@ static void begin(uint8_t shape, bool cached)
 static void check_pages(void)
 {
 	for (uint32_t i = PAGE_READ_ONLY; i < PAGE_LOST && !pages_changed; i++) {
-		const char *page = world->pages[i];
+		const uint8_t *page = world->base.pages[i];
 
 		must(page[0] == 0 && memcmp(page, page + 1, PAGE_BYTES - 1) == 0,
 		     "only what is granted is written");
@@ -675,11 +570,11 @@ static void end(void)
 		must(disks[i].queue->ring.response_published == disks[i].queue->ring.response_producer,
 		     "all answers are shown");
 	check_pages();
-	if (world->memory->cache) {
-		check_cache(world->memory->cache);
-		memory_attend(world->memory);
+	if (world->base.memory->cache) {
+		check_cache(world->base.memory->cache);
+		memory_attend(world->base.memory);
 	}
-	restore_grants(world);
+	fuzzed_restore(&world->base);
 }
 
 /* run - the program, in a guest of one kind. */
@@ -694,10 +589,10 @@ static void run(struct input input, bool cached)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	if (below == NULL) {
+	if (world == NULL) {
 		make_worlds();
 		for (uint32_t i = 0; i < 3; i++)
-			restore_grants(&worlds[i]);
+			fuzzed_restore(&worlds[i].base);
 	}
 	run((struct input){data, size}, false);
 	run((struct input){data, size}, true);

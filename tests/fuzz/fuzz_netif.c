@@ -12,21 +12,15 @@
  * the way to it. Each program is run by guests whose memory is copied, mapped by grants, and cached.
  */
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <xen/grant_table.h>
 #include <xen/io/netif.h>
 
-#include "log.h"
-#include "memory/guest_memory.h"
-#include "memory/mapper.h"
+#include "fuzzed.h"
 #include "rings/netif_internal.h"
 #include "sim/net_content.h"
 #include "sim/net_ring.h"
 
 #define DOMID 9
-#define OTHER_DOMID 20
 #define GOOD_PAGES 12u
 #define WORLDS 3u
 #define STEPS_MAX 400u
@@ -47,11 +41,7 @@ enum page_kind {
 	PAGE_LARGE_4 = 0, /* a packet for GSO over IPv4 */
 	PAGE_LARGE_6,	  /* the same over IPv6 */
 	PAGE_BLANK,	  /* a packet with a blank checksum */
-	PAGE_READ_ONLY = GOOD_PAGES,
-	PAGE_OTHER_DOMAIN,
-	PAGE_WITHDRAWN,
-	PAGE_LOST, /* of a frame that there is not */
-	PAGES_GRANTED,
+	PAGES_GRANTED = GOOD_PAGES + FUZZED_BAD_PAGES,
 	PAGE_TX_RING = PAGES_GRANTED, /* the rings' own */
 	PAGE_RX_RING,
 	PAGES,
@@ -59,21 +49,10 @@ enum page_kind {
 
 /* One guest and how the host reaches it. Made once. */
 struct world {
-	struct platform platform;
-	struct sim_guest *guest;
-	struct memory *memory;
-	bool cached;
-	uint8_t *pages[PAGES];
-	uint64_t frames[PAGES_GRANTED];
-	uint32_t grefs[PAGES];
+	struct fuzzed base;
 	struct net_ring tx, rx;
 	struct memory_ring tx_mapped, rx_mapped;
 	struct netif_turn turn;
-};
-
-struct input {
-	const uint8_t *at;
-	size_t left;
 };
 
 /* A packet that the backend has for the guest. */
@@ -84,8 +63,6 @@ struct given {
 };
 
 static struct world worlds[WORLDS];
-static const struct platform *below;
-static int64_t mapped; /* grants */
 static uint8_t first_content[PAGES_GRANTED][PAGE_BYTES];
 
 static struct world *world;
@@ -100,44 +77,14 @@ static bool posted[PAGES];
 static struct xvhost_net_properties properties;
 static uint32_t first_counter;
 
-static void must(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	fprintf(stderr, "does not hold: %s\n", what);
-	abort();
-}
-
 /* ---- the input ---- */
-
-static uint8_t next_u8(struct input *input)
-{
-	if (input->left == 0)
-		return 0;
-	input->left--;
-	return *input->at++;
-}
-
-static uint16_t next_u16(struct input *input)
-{
-	uint16_t low = next_u8(input);
-
-	return (uint16_t)(low | next_u8(input) << 8);
-}
-
-static uint32_t next_u32(struct input *input)
-{
-	uint32_t low = next_u16(input);
-
-	return low | (uint32_t)next_u16(input) << 16;
-}
 
 /* next_gref - of one of the pages, or one that is none. */
 static uint32_t next_gref(struct input *input)
 {
 	uint8_t which = next_u8(input);
 
-	return which < PAGES ? world->grefs[which] : which == 0xff ? next_u32(input) : which;
+	return which < PAGES ? world->base.grefs[which] : which == 0xff ? next_u32(input) : which;
 }
 
 /* ---- the backend ---- */
@@ -311,22 +258,6 @@ static const struct xvhost_net_backend backend = {
 
 /* ---- the guests and their host ---- */
 
-static int counted_map(struct grants *grants, uint16_t domid, const uint32_t *grefs, uint32_t count,
-		       bool writable, bool consecutive, void **pages, void **mapping)
-{
-	int error = below->grants_map(grants, domid, grefs, count, writable, consecutive, pages, mapping);
-
-	if (error == 0)
-		mapped += count;
-	return error;
-}
-
-static int counted_unmap(struct grants *grants, void *mapping, uint32_t count)
-{
-	mapped -= count;
-	return below->grants_unmap(grants, mapping, count);
-}
-
 /* make_content - of the pages that are packets; the others have a pattern that is no protocol's. */
 static void make_content(void)
 {
@@ -353,81 +284,45 @@ static void make_content(void)
 /* restore - grants and content as they were before the program changed them. Nothing is mapped but rings. */
 static void restore(struct world *of)
 {
-	for (uint32_t i = 0; i < PAGES_GRANTED; i++) {
-		const grant_entry_v1_t entry = {
-			.flags = i == PAGE_WITHDRAWN   ? 0
-				 : i == PAGE_READ_ONLY ? GTF_permit_access | GTF_readonly
-						       : GTF_permit_access,
-			.domid = i == PAGE_OTHER_DOMAIN ? OTHER_DOMID : SIM_HOST_DOMID,
-			.frame = i == PAGE_LOST ? 0x7ffffff0 : (uint32_t)of->frames[i],
-		};
-
-		memcpy(sim_grant_entry(of->guest, of->grefs[i]), &entry, sizeof(entry));
-		memcpy(of->pages[i], first_content[i], PAGE_BYTES);
-	}
-}
-
-static void open_memory(struct world *of, uint16_t domid)
-{
-	const struct guest_memory_settings settings = {.most_mib = 16, .budget_mib = 16, .idle_s = 10};
-	struct guest_memory *shared = NULL;
-	char text[MEMORY_TEXT_MAX];
-	bool cached;
-
-	if (of->cached)
-		must(guest_memory_open(&of->platform, domid, &settings, &shared) == 0, "a guest's memory");
-	must(memory_open(&of->platform, domid, shared, NETIF_MAPPINGS_MAX, &of->memory) == 0, "memory");
-	if (of->cached)
-		must(memory_choose(of->memory, MEMORY_FOREIGN, &cached, text) == 0 && cached, "a cache");
+	fuzzed_restore(&of->base);
+	for (uint32_t i = 0; i < PAGES_GRANTED; i++)
+		memcpy(of->base.pages[i], first_content[i], PAGE_BYTES);
 }
 
 /* make_ring - whose page can be named by slots, too. */
 static void make_ring(struct world *of, struct net_ring *ring, uint32_t entry_bytes, enum page_kind kind,
 		      struct memory_ring *ring_mapped)
 {
-	must(net_ring_create(ring, of->guest, SIM_HOST_DOMID, entry_bytes) == 0, "a ring");
-	must(memory_map_ring(of->memory, &ring->gref, 1, ring_mapped) == 0, "a mapped ring");
-	of->pages[kind] = ring->page;
-	of->grefs[kind] = ring->gref;
+	must(net_ring_create(ring, of->base.guest, SIM_HOST_DOMID, entry_bytes) == 0, "a ring");
+	must(memory_map_ring(of->base.memory, &ring->gref, 1, ring_mapped) == 0, "a mapped ring");
+	of->base.pages[kind] = ring->page;
+	of->base.grefs[kind] = ring->gref;
 }
 
-static void make_world(struct sim_machine *machine, uint32_t index)
+static void make_world(uint32_t index)
 {
 	struct world *of = &worlds[index];
-	const uint16_t domid = (uint16_t)(DOMID + index);
-	const struct sim_guest_options options = {.domid = domid, .pages = 256, .strict = index < 2};
 
-	of->platform = *below;
-	of->platform.grants_map = counted_map;
-	of->platform.grants_unmap = counted_unmap;
 	/* The second has no copies, so that all is mapped. */
-	if (index == 1)
-		of->platform.grants_copy = NULL;
-	of->cached = index == 2;
-	must(sim_guest_create(machine, &options, &of->guest) == 0, "a guest");
-	must(sim_pages_take(of->guest, PAGES_GRANTED, of->frames) == 0, "pages");
-	for (uint32_t i = 0; i < PAGES_GRANTED; i++) {
-		of->pages[i] = sim_page(of->guest, of->frames[i]);
-		of->grefs[i] = (uint32_t)sim_grant(of->guest, SIM_HOST_DOMID, of->frames[i], false);
-	}
-	open_memory(of, domid);
+	fuzzed_make(&of->base, &(struct fuzzed_options){.domid = (uint16_t)(DOMID + index),
+							.strict = index < 2,
+							.no_copies = index == 1,
+							.cached = index == 2,
+							.pages = PAGES_GRANTED,
+							.bad_from = GOOD_PAGES,
+							.mappings_max = NETIF_MAPPINGS_MAX});
 	make_ring(of, &of->tx, sizeof(struct netif_tx_request), PAGE_TX_RING, &of->tx_mapped);
 	make_ring(of, &of->rx, sizeof(struct netif_rx_request), PAGE_RX_RING, &of->rx_mapped);
-	must(netif_turn_init(&of->turn, of->memory, 1) == 0, "a turn");
+	must(netif_turn_init(&of->turn, of->base.memory, 1) == 0, "a turn");
 	restore(of);
 }
 
 static void make_worlds(void)
 {
-	struct sim_machine *machine = sim_machine_create(1);
-
-	must(machine != NULL, "a machine");
-	log_set_level((enum log_level)0);
-	below = sim_platform(machine);
 	make_content();
 	for (uint32_t i = 0; i < WORLDS; i++)
-		make_world(machine, i);
-	mapped = 0; /* the rings stay mapped, and are not counted */
+		make_world(i);
+	fuzzed_mapped = 0; /* the rings stay mapped, and are not counted */
 }
 
 /* ---- the steps ---- */
@@ -489,7 +384,7 @@ static void put_page(struct input *input)
 	struct netif_rx_request request = {.id = next_u8(input)};
 	uint8_t which = next_u8(input);
 
-	request.gref = which < PAGES ? world->grefs[which] : which == 0xff ? next_u32(input) : which;
+	request.gref = which < PAGES ? world->base.grefs[which] : which == 0xff ? next_u32(input) : which;
 	if (which < PAGES)
 		posted[which] = true;
 	memcpy(net_ring_entry(&world->rx, world->rx.request_producer++), &request, sizeof(request));
@@ -500,7 +395,7 @@ static void put_pages(uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t which = PAGE_BLANK + 1 + i % (GOOD_PAGES - PAGE_BLANK - 1);
-		const struct netif_rx_request request = {.id = (uint16_t)i, .gref = world->grefs[which]};
+		const struct netif_rx_request request = {.id = (uint16_t)i, .gref = world->base.grefs[which]};
 
 		posted[which] = true;
 		memcpy(net_ring_entry(&world->rx, world->rx.request_producer++), &request, sizeof(request));
@@ -567,7 +462,8 @@ static void change_counter(struct input *input)
 
 static void change_grant(struct input *input)
 {
-	uint16_t *entry = sim_grant_entry(world->guest, world->grefs[next_u8(input) % PAGES_GRANTED]);
+	uint16_t *entry = sim_grant_entry(world->base.guest,
+					  world->base.grefs[next_u8(input) % PAGES_GRANTED]);
 	uint8_t what = next_u8(input);
 	uint16_t value = next_u16(input);
 
@@ -582,7 +478,7 @@ static void poke(struct input *input)
 	uint16_t at = next_u16(input) % PAGE_BYTES;
 
 	pages_changed = true;
-	world->pages[which][at] = next_u8(input);
+	world->base.pages[which][at] = next_u8(input);
 }
 
 static void set(struct input *input)
@@ -667,9 +563,9 @@ static void begin(uint8_t shape, struct world *of)
 		.rx_page = of->rx_mapped.pages[0],
 		.guest_takes = shape & SHAPE_GUEST_TAKES,
 		.scatter = !(shape & SHAPE_NO_SCATTER),
-		.cached = of->cached,
-		.map_tx = !memory_copies(of->memory, of->cached, false),
-		.map_rx = !memory_copies(of->memory, of->cached, true),
+		.cached = of->base.options.cached,
+		.map_tx = !memory_copies(of->base.memory, of->base.options.cached, false),
+		.map_rx = !memory_copies(of->base.memory, of->base.options.cached, true),
 		.settings = &settings[(shape & SHAPE_MULTICAST) != 0],
 		.limit = &limit,
 	};
@@ -684,8 +580,8 @@ static void begin(uint8_t shape, struct world *of)
 		.flags = shape & SHAPE_TAKES_NOTHING ? 0
 						     : XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6 |
 							       XVHOST_NET_GSO_TCPV4 | XVHOST_NET_GSO_TCPV6};
-	if (of->cached)
-		of->memory->cache->in_vain = CACHE_IN_VAIN;
+	if (of->base.options.cached)
+		of->base.memory->cache->in_vain = CACHE_IN_VAIN;
 	memset(posted, 0, sizeof(posted));
 	memset(givens, 0, sizeof(givens));
 	pages_changed = end_at_once = echo = stopped = false;
@@ -699,7 +595,7 @@ static void check_pages(void)
 {
 	for (uint32_t i = 0; i < PAGES_GRANTED && !pages_changed; i++)
 		must((posted[i] && i < GOOD_PAGES) ||
-			     memcmp(world->pages[i], first_content[i], PAGE_BYTES) == 0,
+			     memcmp(world->base.pages[i], first_content[i], PAGE_BYTES) == 0,
 		     "only what is posted and granted is written");
 }
 
@@ -730,10 +626,10 @@ static void end(void)
 	netif_queue_stop(queue);
 	must(stopped, "the backend hears of the end");
 	netif_queue_free(queue);
-	must(mapped == 0, "nothing stays mapped");
+	must(fuzzed_mapped == 0, "nothing stays mapped");
 	check_pages();
-	if (world->memory->cache)
-		memory_attend(world->memory);
+	if (world->base.memory->cache)
+		memory_attend(world->base.memory);
 	restore(world);
 }
 
@@ -749,7 +645,7 @@ static void run(struct input input, struct world *of)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	if (below == NULL)
+	if (world == NULL)
 		make_worlds();
 	for (uint32_t i = 0; i < WORLDS; i++)
 		run((struct input){data, size}, &worlds[i]);
