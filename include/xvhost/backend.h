@@ -457,7 +457,8 @@ struct xvhost_net_host {
 
 	/*
 	 * receive - a packet for the guest. Returns true if the host takes it: then `delivered` comes for it, after this
-	 * call and before the loop waits. False: the guest has given no room for it, and the packet stays the backend's, to keep or
+	 * call and before the loop waits, and for those of a queue in the order of these calls. By which of its queues the guest
+	 * gets it may be the guest's choice. False: the guest has given no room for it, and the packet stays the backend's, to keep or
 	 * to drop; `room` is called when there may be room again. The flags and gso may be such as queue->guest_takes has.
 	 */
 	bool (*receive)(struct xvhost_net_queue *queue, struct xvhost_packet *packet);

@@ -233,8 +233,42 @@ START_TEST(wrong_hosts)
 }
 END_TEST
 
+/* Where packets may come by several queues they may overtake each other, but not come twice, and those that are lost are counted. */
+START_TEST(scattered)
+{
+	static const enum net_peer_fault faults[] = {PEER_RIGHT, PEER_OVERTAKES, PEER_DROPS, PEER_REPEATS};
+
+	start((struct netif_frontend_options){.takes = ALL_TAKEN},
+	      (struct net_peer_options){.fault = faults[_i]});
+	run((struct net_load_options){.to = card, .packets = 310, .quiet_ms = 200, .scattered = true});
+	stop();
+	if (faults[_i] == PEER_REPEATS) {
+		ck_assert_int_eq(result.error, -EPROTO);
+		ck_assert_ptr_nonnull(strstr(result.text, "comes twice"));
+		return;
+	}
+	ck_assert_msg(result.error == 0, "%s", result.text);
+	ck_assert_uint_eq(result.lost, faults[_i] == PEER_DROPS ? 5 : 0);
+	ck_assert_uint_eq(result.received, 310 - result.lost);
+}
+END_TEST
+
+/* A host that has been asked for hashes and gives none is wrong. */
+START_TEST(without_hashes)
+{
+	start((struct netif_frontend_options){.takes = ALL_TAKEN}, (struct net_peer_options){0});
+	card->hash = (struct net_hash){.flags = 1, .key_bytes = 1, .key = {1}};
+	run((struct net_load_options){.to = card, .packets = 100});
+	ck_assert_int_eq(result.error, -EPROTO);
+	ck_assert_msg(strstr(result.text, "should have a hash, type 0"), "%s", result.text);
+	stop();
+}
+END_TEST
+
 static void add_tests(TCase *test_case)
 {
+	tcase_add_loop_test(test_case, scattered, 0, 4);
+	tcase_add_test(test_case, without_hashes);
 	tcase_add_loop_test(test_case, right, 0, 5);
 	tcase_add_loop_test(test_case, to_another_card, 0, 2);
 	tcase_add_loop_test(test_case, filled, 0, 5);
