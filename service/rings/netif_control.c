@@ -4,6 +4,7 @@
  */
 #include "rings/netif_control.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 #include <xen/io/netif.h>
 
 #include "rings/ring.h"
+
+static_assert(sizeof(union xen_netif_ctrl_sring_entry) == sizeof(struct xen_netif_ctrl_request), "entries");
 
 struct netif_control {
 	struct netif_control_parameters with;

@@ -19,8 +19,7 @@
 #include "memory/memory.h"
 #include "rings/netif_hash.h"
 
-#define NETIF_CONTROL_PER_TURN 8u /* requests that are carried out */
-
+#define NETIF_CONTROL_PER_TURN 8u     /* requests that are carried out */
 #define NETIF_CONTROL_MAPPINGS_MAX 1u /* of all control rings of a loop, for memory_open */
 
 struct netif_control;

@@ -283,13 +283,13 @@ void loop_nets_publish(struct loop *loop)
 	}
 }
 
-/* set_timer - unless it is set. */
+/* set_timer - unless there is nothing to wait for. */
 static void set_timer(struct loop *loop, struct loop_net *net, struct loop_net_timer *timer,
 		      enum completion_type type, uint64_t ns)
 {
 	struct io_uring_sqe *sqe;
 
-	if (ns == 0 || timer->waiting)
+	if (ns == 0)
 		return;
 	sqe = submissions_entry(&loop->io);
 	timer->waiting = true;
@@ -303,8 +303,10 @@ static void set_timer(struct loop *loop, struct loop_net *net, struct loop_net_t
  * at now and then. */
 static void wait_for_time(struct loop *loop, struct loop_net *net)
 {
-	set_timer(loop, net, &net->rate, COMPLETION_NET_RATE, netif_rate_wait_ns(net->queue));
-	set_timer(loop, net, &net->room, COMPLETION_NET_ROOM, netif_room_wait_ns(net->queue));
+	if (!net->rate.waiting)
+		set_timer(loop, net, &net->rate, COMPLETION_NET_RATE, netif_rate_wait_ns(net->queue));
+	if (!net->room.waiting)
+		set_timer(loop, net, &net->room, COMPLETION_NET_ROOM, netif_room_wait_ns(net->queue));
 }
 
 /* is_broken - one of its rings. */
