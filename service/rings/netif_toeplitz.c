@@ -24,15 +24,14 @@ void netif_toeplitz_set_key(struct netif_toeplitz *toeplitz, const uint8_t *key,
 	assert(key_bytes <= NETIF_TOEPLITZ_KEY_MAX);
 	if (key_bytes > 0)
 		memcpy(whole, key, key_bytes);
-	for (uint32_t table = 0; table < 2 * NETIF_TOEPLITZ_INPUT_MAX; table++)
-		for (uint32_t value = 0; value < 16; value++) {
-			uint32_t hash = 0;
+	memset(toeplitz, 0, sizeof(*toeplitz));
+	for (uint32_t bit = 0; bit < 8 * NETIF_TOEPLITZ_INPUT_MAX; bit++) {
+		uint32_t hash = window(whole, bit);
 
-			for (uint32_t bit = 0; bit < 4; bit++)
-				if (value & 8u >> bit)
-					hash ^= window(whole, 4 * table + bit);
-			toeplitz->tables[table][value] = hash;
-		}
+		for (uint32_t value = 0; value < 16; value++)
+			if (value & 8u >> bit % 4)
+				toeplitz->tables[bit / 4][value] ^= hash;
+	}
 }
 
 uint32_t netif_toeplitz_hash(const struct netif_toeplitz *toeplitz, const uint8_t *input, uint32_t bytes)
