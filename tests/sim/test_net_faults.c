@@ -10,6 +10,7 @@
 #include "log.h"
 #include "sim/faults.h"
 #include "sim_net.h"
+#include "worker/backends.h"
 
 #define CARD 0
 
@@ -116,10 +117,36 @@ START_TEST(connecting)
 }
 END_TEST
 
+/* A backend that can't open a queue: the card is not connected, the reason is said, and with fewer queues it is. */
+START_TEST(queue_is_not_opened)
+{
+	struct netif_frontend_options options = card;
+	const struct xvhost_net_backend *backend;
+	char path[SIM_DISK_PATH_MAX], text[ERROR_TEXT_MAX];
+
+	sim_disk_access = "auto";
+	sim_disk_start(true);
+	sim_disk_built(path, "tests/backends/net-wrong.so");
+	ck_assert_msg(backends_load_net(path, &backend, text) == 0, "%s", text);
+	sim_net_open(&net, CARD, "net-wrong:fault=opens-one-queue");
+	options.takes = 0;
+	for (options.queues = 3; options.queues >= 2; options.queues--) {
+		sim_net_create(&net, &options);
+		ck_assert_int_eq(worker_thread_net_connect(worker, net.frontend, false, text), -EBUSY);
+		ck_assert_str_eq(text, "backend net-wrong can't open queue 1: Device or resource busy");
+		ck_assert_uint_eq(netif_frontend_destroy(net.frontend), 0);
+		net.frontend = NULL;
+	}
+	sim_net_connect(&net, &options);
+	stop();
+}
+END_TEST
+
 static void add_tests(TCase *test_case)
 {
 	tcase_add_loop_test(test_case, packets, 0, 9);
 	tcase_add_loop_test(test_case, connecting, 0, 2);
+	tcase_add_test(test_case, queue_is_not_opened);
 }
 
 CHECK_MAIN("net faults", add_tests)
