@@ -13,7 +13,7 @@
 #include "checksum.h"
 #include "xvhost/backend.h"
 
-#define BUFFERS 64u	    /* of a queue: as many packets as the host takes in a turn */
+#define BUFFERS 128u	    /* of a queue: as many packets as the host takes in a turn */
 #define BUFFER_BYTES 65536u /* whole pages, for the largest packet */
 #define ADDRESS_BYTES 6u    /* of a MAC */
 #define CHECKSUMS (XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6)
