@@ -103,9 +103,9 @@ static void slot_scribbled(struct net_liar *liar)
 	struct net_liar_packet packet;
 
 	net_liar_valid(liar, false, &packet);
-	packet.slots[2].request.offset = 0;
+	/* The lower part of a slot's size, which never leaves its page so; nor does the first slot, which has what the others leave. */
+	packet.slots[0].request.offset = packet.slots[2].request.offset = 0;
 	net_liar_put(liar, &packet, NET_LIAR_FALSE, -1);
-	/* The lower part of a slot's size, which never leaves its page so. */
 	liar_scribbler_begin(&liar->scribbler,
 			     (uint8_t *)net_ring_entry(ring, ring->request_producer - 1) +
 				     offsetof(struct netif_tx_request, size),
