@@ -42,9 +42,16 @@ static const struct xvhost_parameter packet_parameters[] = {
 
 /* ---- control thread ---- */
 
-/* check_config - the texts. */
+/* check_config - the card, and the texts. */
 static bool check_config(struct xvhost_net *net, const struct packet_config *config)
 {
+	static const uint8_t none[sizeof(net->mac)];
+
+	if (memcmp(net->mac, none, sizeof(none)) == 0) {
+		net->host->fail(net,
+				"backend packet serves cards that have an address; it can't be an uplink");
+		return false;
+	}
 	if (!interface_check_name(net, "parameter interface of backend packet", config->interface))
 		return false;
 	if (strcmp(config->mode, PROMISCUOUS) == 0 || strcmp(config->mode, MACVLAN) == 0)

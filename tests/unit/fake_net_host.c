@@ -25,6 +25,7 @@ uint32_t fake_net_received_count;
 struct xvhost_net_properties fake_net_properties;
 char fake_net_text[ERROR_TEXT_MAX];
 uint32_t fake_net_logged;
+bool fake_net_uplink;
 bool fake_net_link;
 
 static const struct xvhost_net_backend *backend;
@@ -248,6 +249,8 @@ static int open_card(uint32_t card, const char *target, uint16_t queues)
 		.domid = (uint16_t)(card + 1),
 		.attend_fd = -1,
 	};
+	if (fake_net_uplink)
+		memset(net->mac, 0, sizeof(net->mac));
 	fake_net_link = true;
 	error = backend->open(net, cards[card].config, &properties);
 	pthread_mutex_lock(&lock);

@@ -44,7 +44,8 @@ extern struct xvhost_net_properties fake_net_properties;
 extern char fake_net_text[ERROR_TEXT_MAX];
 extern uint32_t fake_net_logged;
 
-extern bool fake_net_link; /* what was said last of the only card's link */
+extern bool fake_net_uplink; /* cards have no address, as that of an uplink */
+extern bool fake_net_link;   /* what was said last of the only card's link */
 
 /* fake_net_open - by a target string; a card of so many queues, whose interface is to be called vif1.0. Returns what open did. */
 int fake_net_open(const struct xvhost_net_backend *backend, const char *target, uint16_t queues);

@@ -601,6 +601,8 @@ START_TEST(refusals)
 	ck_assert_int_eq(tap_card_question(NEAR, SIOCSIFMTU, &request), 0);
 	refused(TARGET, -EINVAL, "the card's MTU is 1400, that of interface '" NEAR "' is 1399");
 	refused(MACVLAN_TARGET, -EINVAL, "the card's MTU is 1400, that of interface '" NEAR "' is 1399");
+	fake_net_uplink = true;
+	refused(TARGET, -EINVAL, "backend packet serves cards that have an address; it can't be an uplink");
 }
 END_TEST
 
