@@ -2,14 +2,14 @@
 # shellcheck shell=bash
 #
 # Network cards that come and go, under traffic of others, which loses no byte: a card is attached to a running guest and detached
-# again, 10 times; xvhostd is stopped and started, and connected guests stay connected; a guest with two cards reboots; guests are
+# again, 5 times; xvhostd is stopped and started, and connected guests stay connected; a guest with two cards reboots; guests are
 # destroyed.
 #
 # lab: timeout=700
 # lab: guest=pv type=pv
 # lab: guest=pvh type=pvh
 
-ROUNDS=10
+ROUNDS=5
 
 # cards_up: the two of the PVH guest.
 cards_up()
