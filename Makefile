@@ -12,7 +12,7 @@
 #     config.mk config.h         the configuration, for make and for C (configs/kconfig.mk makes them)
 #     settings/                  see `remember` below
 
-VERSION := 0.3
+VERSION := 0.4
 O := build
 V := 0
 

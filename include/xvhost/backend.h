@@ -61,9 +61,9 @@ enum xvhost_parameter_type {
 	XVHOST_NUMBER = 3, /* uint64_t; decimal, within minimum and maximum */
 	XVHOST_BYTES = 4,  /* uint64_t; decimal with an optional suffix K, M, G or T (powers of 1024) */
 	/*
-	 * const char *; the target string of the disk below, for wrappers. It is the last that the string
+	 * const char *; the target string of the disk or the card below, for wrappers. It is the last that the string
 	 * gives, takes all that follows, and commas in it are written once. A backend has at most one, with
-	 * XVHOST_REQUIRED. Since xvhost 0.2.
+	 * XVHOST_REQUIRED. Since xvhost 0.2; in net backends since xvhost 0.4.
 	 */
 	XVHOST_TARGET = 5
 };
@@ -363,6 +363,14 @@ struct xvhost_disk_backend {
  * What the guest sends comes by `transmit`; the backend ends each packet by host->transmitted. What the guest is to get goes by
  * host->receive; the host gives each packet back by `delivered`. In each direction the order of packets is kept.
  *
+ * A wrapper stands before another card, as one of disks does: pcap:path=/tmp/vif.pcapng,target=tap:bridge=br0. The host opens the
+ * card below first and closes it last, and starts its queues first and stops them last. What the guest sends comes to the wrapper's
+ * `transmit`; it passes it on by host->forward, gets it back by `forwarded`, and ends it by host->transmitted. What the card
+ * below has for the guest comes to the wrapper's `offered`; it passes it on by host->receive, gets it back by `delivered`, and gives
+ * it back by host->give_back. So it sees each packet in both directions with its result. In place of passing a packet on it may end
+ * it or give it back at once, which drops it, or pass it on later. A queue, a card and operations of its own it has like any other
+ * backend; the numbers of operations of the card below are not in its way. Since xvhost 0.4.
+ *
  * A packet is an Ethernet frame without its checksum at the end. One that is larger than the MTU is to be cut into segments by
  * whoever sends it on (gso), and one whose TCP or UDP checksum is blank is to get it from whoever sends it on. Both sides say
  * what they take, and get nothing else.
@@ -412,6 +420,8 @@ enum xvhost_gso {
  *
  * One that is received is the backend's, and so is all that it points to; from host->receive, if that takes it, until
  * `delivered` it must stay as it is. Its length is the sum of the iovecs, too, and within the same limits.
+ *
+ * A wrapper passes on the same structure. Its `queue` is that of the backend which has the packet at the time; the host sees to that.
  */
 struct xvhost_packet {
 	struct xvhost_net_queue *queue;
@@ -428,7 +438,10 @@ struct xvhost_packet {
 	uint16_t reserved[3];
 };
 
-/* What the backend tells of a card that it opened. The host zeroes it before open() and checks it after. */
+/*
+ * What the backend tells of a card that it opened. The host zeroes it before open() and checks it after. A wrapper takes what the card
+ * below takes, or less; the two limits of that count for it, too.
+ */
 struct xvhost_net_properties {
 	uint32_t flags; /* XVHOST_NET_...: of packets that are transmitted. What is not there the guest does itself */
 	uint32_t mtu_max;    /* the largest that it can have, 68 to 65521; 0: any */
@@ -468,7 +481,7 @@ struct xvhost_net_host {
 
 	/*
 	 * As readv(2), writev(2): the result is a number of bytes or a negative errno. The descriptor is one that does not block
-	 * (O_NONBLOCK). Where there is nothing to read, a read waits for it, without a thread, and ends with -ECANCELED when the
+	 * (O_NONBLOCK), or a regular file without it that is written at its end (O_APPEND). Where there is nothing to read, a read waits for it, without a thread, and ends with -ECANCELED when the
 	 * queue is to stop; so does a write that waits for room. Of several reads of one descriptor any may get what comes next; io_done
 	 * is called in the order in which they got it.
 	 */
@@ -492,9 +505,29 @@ struct xvhost_net_host {
 
 	/*
 	 * link - does the card have a link, so that packets pass as far as the backend can know? It has one until this says something
-	 * else. The guest is told. Control thread, from open, attend, queue_open and queue_close.
+	 * else; one with wrappers has one while all of its backends say so. The guest is told. Control thread, from open, attend, queue_open
+	 * and queue_close.
 	 */
 	void (*link)(struct xvhost_net *net, bool up);
+
+	/* The same, for wrappers. */
+
+	/*
+	 * forward - packets that came by transmit, as they came and in their order, to the card below. Each comes back by
+	 * `forwarded`, maybe before this returns; until then it is the card's below, which may change iov, the iovecs and what
+	 * is before them. When the queue is to stop, the card below gets nothing more: they come back with -ESHUTDOWN.
+	 */
+	void (*forward)(struct xvhost_net_queue *queue, struct xvhost_packet *const *packets, uint32_t count);
+
+	/*
+	 * give_back - a packet that `offered` took: 0, or a negative errno if the guest did not get it. Exactly once for each,
+	 * from within any call of the host's for this queue, and before the host's loop waits, unless host->receive has it. The card
+	 * below gets them back in the order in which it offered them.
+	 */
+	void (*give_back)(struct xvhost_packet *packet, int error);
+
+	/* more_room - after `offered` has returned false: the card below may offer more. Its `room` is called in the same turn. */
+	void (*more_room)(struct xvhost_net_queue *queue);
 };
 
 /* One network card of one guest. The host owns it; it lives from open to the end of close. */
@@ -517,6 +550,8 @@ struct xvhost_net {
 	 * open(): there is none. */
 	int32_t attend_fd;
 	uint32_t reserved_2;
+	const struct xvhost_net_properties
+		*inner; /* what the card below is; NULL if there is none. Since xvhost 0.4 */
 };
 
 /* One pair of rings of a card. The host owns it; it lives from queue_start to the end of queue_stop. */
@@ -539,8 +574,7 @@ struct xvhost_net_backend {
 	const char *version;	 /* of the backend, for people */
 	const char *description; /* one line for people */
 
-	const struct xvhost_parameter
-		*parameters; /* parameter_count of them; as those of disks, without XVHOST_TARGET */
+	const struct xvhost_parameter *parameters; /* parameter_count of them; as those of disks */
 	uint32_t parameter_count;
 	uint32_t parameter_size; /* sizeof(struct xvhost_parameter) */
 	uint32_t config_size;	 /* of the structure that the parameters' offsets point into */
@@ -591,6 +625,18 @@ struct xvhost_net_backend {
 	 * it from its other work, so it must not take long.
 	 */
 	void (*attend)(struct xvhost_net *net);
+
+	/* Since xvhost 0.4. NULL in a backend that is no wrapper. */
+
+	/* forwarded - a packet that host->forward took: 0, or a negative errno if it was lost below. Loop thread. */
+	void (*forwarded)(struct xvhost_packet *packet, int error);
+
+	/*
+	 * offered - the card below has a packet for the guest. Returns true if the wrapper takes it: then it gives it back by
+	 * host->give_back. It must stay as it is, and may be looked at until then. False: there is no room, the packet stays that of
+	 * the card below, and host->more_room is called when there may be room again. Loop thread.
+	 */
+	bool (*offered)(struct xvhost_net_queue *queue, struct xvhost_packet *packet);
 };
 
 /* ---- making a backend known ------------------------------------------------------------------------- */

@@ -43,7 +43,8 @@
 #define NETIF_SLOTS_BROKEN 20u	  /* ... and one of more than these breaks the ring */
 #define NETIF_EXTRAS_MAX 4u	  /* extra infos of a packet, one of each type; more break the ring */
 #define NETIF_OPERATIONS_MAX 256u /* of a queue, besides those of packets that are transmitted */
-#define NETIF_NUMBERS_MAX (NETIF_RING_SIZE + NETIF_OPERATIONS_MAX)
+#define NETIF_LAYERS_MAX 8u	  /* backends that stand one before the other */
+#define NETIF_NUMBERS_MAX (NETIF_RING_SIZE + NETIF_LAYERS_MAX * NETIF_OPERATIONS_MAX)
 #define NETIF_RECEIVED_MAX 128u		      /* packets for the guest that one queue takes in one turn */
 #define NETIF_PACKETS_PER_TURN 128u	      /* from the guest, the same */
 #define NETIF_MULTICAST_MAX 64u		      /* addresses that a guest can ask for, as in Linux's netback */
@@ -76,11 +77,20 @@ struct netif_turn {
 	uint32_t mapping_count, copy_count;
 };
 
-/* What a queue is made of. The caller keeps all that it points to until netif_queue_free. */
+/* A card that a wrapper stands before. */
+struct netif_below {
+	struct xvhost_net *net;
+	const struct xvhost_net_backend *backend;
+	const struct xvhost_net_properties *properties;
+};
+
+/* What a queue is made of. The caller keeps all that it points to until netif_queue_free, but for `below`. */
 struct netif_queue_parameters {
 	struct xvhost_net *net;
 	const struct xvhost_net_backend *backend;
 	const struct xvhost_net_properties *properties;
+	const struct netif_below *below; /* with wrappers: below_count of them, the uppermost first */
+	uint32_t below_count;
 	uint32_t index, count;	 /* of the queue, of the card's queues */
 	void *tx_page, *rx_page; /* the rings, mapped */
 	uint32_t guest_takes;	 /* XVHOST_NET_... */
@@ -114,6 +124,9 @@ void netif_queue_free(struct netif_queue *queue);
 
 /* netif_queue_start - tell the backend. Returns 0 or its error. `index` is of the loop's table, for completions. */
 int netif_queue_start(struct netif_queue *queue, struct netif_turn *turn, uint16_t index);
+
+/* netif_not_started - the backend whose error netif_queue_start has returned. */
+const struct xvhost_net_backend *netif_not_started(const struct netif_queue *queue);
 
 /* netif_queue_release - nothing more is taken; the backend is told that the queue is to stop. */
 void netif_queue_release(struct netif_queue *queue);
@@ -176,6 +189,18 @@ void netif_transmitted(struct xvhost_packet *packet, int error);
 bool netif_receive(struct xvhost_net_queue *queue, struct xvhost_packet *packet);
 void netif_dropped(struct xvhost_net_queue *queue, uint32_t count);
 
+/* xvhost_net_host.forward, give_back, more_room: netif_layers.c. */
+void netif_forward(struct xvhost_net_queue *queue, struct xvhost_packet *const *packets, uint32_t count);
+void netif_give_back(struct xvhost_packet *packet, int error);
+void netif_more_room(struct xvhost_net_queue *queue);
+
+/*
+ * netif_number - among the operations of the whole queue, of one of a backend's: 0 to netif_numbers - 1. What netif_done and
+ * netif_each_waiting have are such. They are the backend's own if there is no wrapper.
+ */
+uint32_t netif_number(struct xvhost_net_queue *seen, uint32_t number);
+uint32_t netif_numbers(const struct netif_queue *queue);
+
 /*
  * netif_begin - the backend starts the operation of this number, which must not be under way. Returns its generation, of
  * NETIF_GENERATION_MASK, with which netif_done is to be called. netif_done ends it and tells the backend.
@@ -191,9 +216,20 @@ void netif_each_waiting(struct netif_queue *queue,
 /* netif_queue_of - from what a backend sees. */
 struct netif_queue *netif_queue_of(struct xvhost_net_queue *seen);
 
-/* netif_seen - what the backend sees of it, and the backend. */
+/* netif_seen - what the backend sees of it, and the backend: the outermost, if there are several. */
 struct xvhost_net_queue *netif_seen(struct netif_queue *queue);
 const struct xvhost_net_backend *netif_backend(const struct netif_queue *queue);
+
+/* netif_seen_by - what the backend of this layer sees of it. */
+struct xvhost_net_queue *netif_seen_by(struct netif_queue *queue, uint32_t layer);
+
+/* netif_layer - of the backend that sees this: 0 is the outermost, netif_layers - 1 the innermost. netif_ready tells one of a watch,
+ * netif_can_watch says whether one can be told. */
+uint32_t netif_layer(struct xvhost_net_queue *seen);
+uint32_t netif_layers(const struct netif_queue *queue);
+bool netif_can_watch(struct xvhost_net_queue *seen);
+void netif_ready(struct netif_queue *queue, uint32_t layer, uint32_t index, int32_t events);
+
 uint16_t netif_index(const struct netif_queue *queue);
 
 #endif

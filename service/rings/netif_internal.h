@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * netif_internal.h - what the files of netif have in common: netif_queue.c, netif_take.c, netif_transmit.c, netif_receive.c,
- * netif_turn.c
+ * netif_turn.c, netif_layers.c
  */
 #ifndef NETIF_INTERNAL_H
 #define NETIF_INTERNAL_H
@@ -65,11 +65,40 @@ struct netif_operation {
 	uint32_t generation;
 	bool busy;
 	bool waiting;
+	uint8_t layer; /* whose it is, while it is busy */
+};
+
+/* A packet that a card below a wrapper has for the guest, from when the wrapper took it until that card has it back. */
+struct netif_offered {
+	struct xvhost_packet *packet;
+	int error;
+	bool given_back;
+};
+
+#define NETIF_OFFERED_MAX (2 * NETIF_RECEIVED_MAX) /* a power of 2 */
+
+/* A card below a wrapper: what it has for the guest, in its order. Counters, of which the lower bits are places. */
+struct netif_offers {
+	struct netif_offered packets[NETIF_OFFERED_MAX];
+	uint32_t first, next;
+	uint32_t back; /* all before this one are given back */
+	bool room_due; /* the backend is to be told that it may offer more */
+};
+
+/* A queue as one of its backends has it. */
+struct netif_layer {
+	struct xvhost_net_queue seen; /* first: netif_layer_of */
+	struct netif_queue *queue;
+	const struct xvhost_net_backend *backend;
+	uint32_t first_number, end_number; /* of its own operations, among the queue's */
+	bool started;
+	struct netif_offers *offers; /* NULL: it is the outermost */
 };
 
 struct netif_queue {
-	struct xvhost_net_queue seen; /* first: netif_queue_of */
-	const struct xvhost_net_backend *backend;
+	struct netif_layer layers[NETIF_LAYERS_MAX]; /* the outermost first */
+	uint32_t layer_count;
+	bool delivering; /* the backends are being given packets back */
 	const char *name;
 	struct log_limit *limit;
 	void *owner;
@@ -133,6 +162,17 @@ static inline struct netif_delivery *netif_delivery_of_mapping(struct memory_map
 	return (struct netif_delivery *)((char *)mapping - offsetof(struct netif_delivery, mapping));
 }
 
+static inline struct netif_layer *netif_layer_of(struct xvhost_net_queue *seen)
+{
+	return (struct netif_layer *)seen;
+}
+
+/* netif_is_below - a wrapper. */
+static inline bool netif_is_below(const struct netif_layer *layer)
+{
+	return layer->offers;
+}
+
 /* netif_break - leave the rings alone from now on. The text says why. */
 void netif_break(struct netif_queue *queue, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -193,5 +233,17 @@ void netif_receive_give_back(struct netif_queue *queue);
 
 /* netif_receive_empty - that batch is of no use any more. All queues of the turn have given back. */
 void netif_receive_empty(struct netif_queue *queue);
+
+/* netif_come_back - a packet that was forwarded to this layer has ended there. */
+void netif_come_back(struct netif_layer *layer, struct xvhost_packet *packet, int error);
+
+/* netif_offer - this layer has a packet for the guest: ask the wrapper above. Returns whether that takes it. */
+bool netif_offer(struct netif_layer *layer, struct xvhost_packet *packet);
+
+/* netif_deliver_below - what wrappers have given back, to whom it belongs; news of room. */
+void netif_deliver_below(struct netif_queue *queue);
+
+/* netif_offers_none - no layer waits for a packet to be given back. */
+bool netif_offers_none(const struct netif_queue *queue);
 
 #endif

@@ -13,7 +13,7 @@
 
 #include "rings/netif_internal.h"
 
-static_assert(offsetof(struct netif_queue, seen) == 0, "netif_queue_of");
+static_assert(offsetof(struct netif_layer, seen) == 0, "netif_layer_of");
 static_assert(offsetof(struct netif_packet, seen) == 0, "netif_packet_of");
 
 /* A packet's private beginning, and what the backend has before it. */
@@ -41,7 +41,7 @@ static int make_packets(struct netif_queue *queue)
 	for (uint32_t i = NETIF_RING_SIZE; i-- > 0;) {
 		struct netif_packet *packet = &queue->packets[i];
 
-		packet->seen.queue = &queue->seen;
+		packet->seen.queue = &queue->layers[0].seen;
 		packet->seen.index = i;
 		packet->private = queue->map_tx ? queue->headers + i * HEADER_BYTES + NETIF_HEADROOM_BYTES
 						: NULL;
@@ -65,6 +65,33 @@ static int attach(struct netif_queue *queue, const struct netif_queue_parameters
 	return error;
 }
 
+/* add_layer - below those that there are. Returns 0 or -ENOMEM, which only one below a wrapper does. */
+static int add_layer(struct netif_queue *queue, const struct netif_queue_parameters *parameters,
+		     const struct netif_below *added)
+{
+	struct netif_layer *layer = &queue->layers[queue->layer_count];
+
+	assert(queue->layer_count < NETIF_LAYERS_MAX &&
+	       added->properties->operations <= NETIF_OPERATIONS_MAX);
+	layer->seen = (struct xvhost_net_queue){
+		.size = sizeof(layer->seen),
+		.index = parameters->index,
+		.count = parameters->count,
+		.packets_max = NETIF_RING_SIZE,
+		.guest_takes = parameters->guest_takes,
+		.net = added->net,
+	};
+	layer->queue = queue;
+	layer->backend = added->backend;
+	layer->first_number = queue->operation_count;
+	queue->operation_count += added->properties->operations;
+	layer->end_number = queue->operation_count;
+	if (queue->layer_count++ == 0)
+		return 0;
+	layer->offers = calloc(1, sizeof(*layer->offers));
+	return layer->offers ? 0 : -ENOMEM;
+}
+
 int netif_queue_create(const struct netif_queue_parameters *parameters, struct netif_queue **created)
 {
 	struct netif_queue *queue = calloc(1, sizeof(*queue));
@@ -72,16 +99,9 @@ int netif_queue_create(const struct netif_queue_parameters *parameters, struct n
 
 	if (!queue)
 		return -ENOMEM;
-	assert(parameters->properties->operations <= NETIF_OPERATIONS_MAX);
-	queue->seen = (struct xvhost_net_queue){
-		.size = sizeof(queue->seen),
-		.index = parameters->index,
-		.count = parameters->count,
-		.packets_max = NETIF_RING_SIZE,
-		.guest_takes = parameters->guest_takes,
-		.net = parameters->net,
-	};
-	queue->backend = parameters->backend;
+	queue->operation_count = NETIF_RING_SIZE;
+	add_layer(queue, parameters,
+		  &(struct netif_below){parameters->net, parameters->backend, parameters->properties});
 	queue->name = parameters->net->name;
 	queue->limit = parameters->limit;
 	queue->owner = parameters->owner;
@@ -92,13 +112,14 @@ int netif_queue_create(const struct netif_queue_parameters *parameters, struct n
 	queue->silent = parameters->silent;
 	queue->hash = parameters->hash;
 	queue->takes = parameters->properties->flags;
-	queue->operation_count = NETIF_RING_SIZE + parameters->properties->operations;
 	queue->ended_last = &queue->ended;
 	queue->multicast = parameters->multicast;
 	if (!queue->multicast)
 		queue->multicast = queue->own_multicast = netif_multicast_create();
 	netif_queue_set(queue, parameters->settings);
 	error = queue->multicast ? attach(queue, parameters) : -ENOMEM;
+	for (uint32_t i = 0; i < parameters->below_count && error == 0; i++)
+		error = add_layer(queue, parameters, &parameters->below[i]);
 	if (error == 0)
 		error = make_packets(queue);
 	if (error < 0) {
@@ -118,26 +139,45 @@ void netif_queue_free(struct netif_queue *queue)
 	free(queue->headers);
 	free(queue->operations);
 	free(queue->packets);
+	for (uint32_t i = 1; i < queue->layer_count; i++)
+		free(queue->layers[i].offers);
 	free(queue);
+}
+
+/* start_layer - what its backend says. */
+static int start_layer(struct netif_queue *queue, struct netif_layer *layer)
+{
+	int error = layer->backend->queue_start(&layer->seen);
+
+	if (error < 0)
+		log_error("%s: backend %s can't start a queue: %s", queue->name, layer->backend->name,
+			  strerror(-error));
+	layer->started = error == 0;
+	return error;
 }
 
 int netif_queue_start(struct netif_queue *queue, struct netif_turn *turn, uint16_t index)
 {
-	int error;
+	int error = 0;
 
 	queue->turn = turn;
 	queue->index = index;
-	error = queue->backend->queue_start(&queue->seen);
-	if (error < 0) {
-		log_error("%s: backend %s can't start a queue: %s", queue->name, queue->backend->name,
-			  strerror(-error));
-		return error;
-	}
-	queue->started = true;
-	queue->tx_look = true;
-	if (queue->hash)
-		queue->hash->queues[queue->seen.index] = queue;
-	return 0;
+	/* The innermost first. Those that have started are stopped when the queue is released. */
+	for (uint32_t i = queue->layer_count; i > 0 && error == 0; i--)
+		error = start_layer(queue, &queue->layers[i - 1]);
+	queue->started = queue->tx_look = error == 0;
+	if (queue->hash && queue->started)
+		queue->hash->queues[queue->layers[0].seen.index] = queue;
+	return error;
+}
+
+const struct xvhost_net_backend *netif_not_started(const struct netif_queue *queue)
+{
+	uint32_t i = queue->layer_count - 1;
+
+	while (i > 0 && queue->layers[i].started)
+		i--;
+	return queue->layers[i].backend;
 }
 
 void netif_queue_release(struct netif_queue *queue)
@@ -145,20 +185,26 @@ void netif_queue_release(struct netif_queue *queue)
 	if (queue->released)
 		return;
 	queue->released = true;
-	queue->seen.flags |= XVHOST_QUEUE_STOPPING;
-	if (queue->started)
-		queue->backend->room(&queue->seen);
+	for (uint32_t i = 0; i < queue->layer_count; i++)
+		queue->layers[i].seen.flags |= XVHOST_QUEUE_STOPPING;
+	for (uint32_t i = 0; i < queue->layer_count; i++)
+		if (queue->layers[i].started)
+			queue->layers[i].backend->room(&queue->layers[i].seen);
 }
 
 void netif_queue_stop(struct netif_queue *queue)
 {
 	assert(netif_queue_idle(queue));
-	if (!queue->started)
-		return;
 	queue->started = false;
 	if (queue->hash)
-		queue->hash->queues[queue->seen.index] = NULL;
-	queue->backend->queue_stop(&queue->seen);
+		queue->hash->queues[queue->layers[0].seen.index] = NULL;
+	for (uint32_t i = 0; i < queue->layer_count; i++) {
+		struct netif_layer *layer = &queue->layers[i];
+
+		if (layer->started)
+			layer->backend->queue_stop(&layer->seen);
+		layer->started = false;
+	}
 }
 
 void netif_queue_set(struct netif_queue *queue, const struct message_net_settings *settings)
@@ -176,7 +222,7 @@ bool netif_queue_idle(const struct netif_queue *queue)
 	if (queue->hash && (queue->orders[0].count > 0 || queue->orders[1].count > 0))
 		return false;
 	return queue->in_flight == 0 && queue->operations_busy == 0 && queue->batches[0].count == 0 &&
-	       queue->batches[1].count == 0;
+	       queue->batches[1].count == 0 && netif_offers_none(queue);
 }
 
 bool netif_queue_broken(const struct netif_queue *queue)
@@ -238,7 +284,7 @@ void netif_break(struct netif_queue *queue, const char *format, ...)
 	vsnprintf(reason, sizeof(reason), format, arguments);
 	va_end(arguments);
 	log_limited(queue->limit, LOG_LEVEL_ERROR, "%s: queue %" PRIu32 ": ring broken: %s", queue->name,
-		    queue->seen.index, reason);
+		    queue->layers[0].seen.index, reason);
 }
 
 void netif_break_counter(struct netif_queue *queue, const struct ring *ring, uint32_t producer)
@@ -252,21 +298,37 @@ void netif_break_counter(struct netif_queue *queue, const struct ring *ring, uin
 
 /* ---- the backend's operations ---- */
 
-static struct netif_operation *operation_of(struct netif_queue *queue, uint32_t number)
+uint32_t netif_numbers(const struct netif_queue *queue)
 {
+	return queue->operation_count;
+}
+
+/* A packet has one number for all layers, since only one of them has it at a time. */
+uint32_t netif_number(struct xvhost_net_queue *seen, uint32_t number)
+{
+	const struct netif_layer *layer = netif_layer_of(seen);
+
+	if (number >= NETIF_RING_SIZE)
+		number += layer->first_number - NETIF_RING_SIZE;
 	/* A backend with other numbers than it has said has lost count. */
-	assert(number < queue->operation_count);
-	return &queue->operations[number];
+	assert(number < layer->end_number);
+	return number;
+}
+
+static struct netif_operation *operation_of(struct xvhost_net_queue *seen, uint32_t number)
+{
+	return &netif_queue_of(seen)->operations[netif_number(seen, number)];
 }
 
 uint32_t netif_begin(struct xvhost_net_queue *seen, uint32_t number)
 {
 	struct netif_queue *queue = netif_queue_of(seen);
-	struct netif_operation *operation = operation_of(queue, number);
+	struct netif_operation *operation = operation_of(seen, number);
 
 	assert(!operation->busy);
 	operation->busy = true;
 	operation->waiting = false;
+	operation->layer = (uint8_t)netif_layer(seen);
 	operation->generation = (operation->generation + 1) & NETIF_GENERATION_MASK;
 	queue->operations_busy++;
 	return operation->generation;
@@ -274,18 +336,21 @@ uint32_t netif_begin(struct xvhost_net_queue *seen, uint32_t number)
 
 void netif_done(struct netif_queue *queue, uint32_t number, uint32_t generation, int32_t result)
 {
-	struct netif_operation *operation = operation_of(queue, number);
+	struct netif_operation *operation = &queue->operations[number];
+	struct netif_layer *layer = &queue->layers[operation->layer];
 
 	assert(operation->busy && operation->generation == generation);
 	operation->busy = false;
 	operation->waiting = false;
 	queue->operations_busy--;
-	queue->backend->io_done(&queue->seen, number, result);
+	if (number >= NETIF_RING_SIZE)
+		number -= layer->first_number - NETIF_RING_SIZE;
+	layer->backend->io_done(&layer->seen, number, result);
 }
 
 void netif_set_waiting(struct xvhost_net_queue *seen, uint32_t number)
 {
-	struct netif_operation *operation = operation_of(netif_queue_of(seen), number);
+	struct netif_operation *operation = operation_of(seen, number);
 
 	assert(operation->busy);
 	operation->waiting = true;
@@ -313,17 +378,44 @@ void *netif_owner(const struct netif_queue *queue)
 
 struct netif_queue *netif_queue_of(struct xvhost_net_queue *seen)
 {
-	return (struct netif_queue *)seen;
+	return netif_layer_of(seen)->queue;
 }
 
 struct xvhost_net_queue *netif_seen(struct netif_queue *queue)
 {
-	return &queue->seen;
+	return &queue->layers[0].seen;
 }
 
 const struct xvhost_net_backend *netif_backend(const struct netif_queue *queue)
 {
-	return queue->backend;
+	return queue->layers[0].backend;
+}
+
+struct xvhost_net_queue *netif_seen_by(struct netif_queue *queue, uint32_t layer)
+{
+	return &queue->layers[layer].seen;
+}
+
+uint32_t netif_layer(struct xvhost_net_queue *seen)
+{
+	const struct netif_layer *layer = netif_layer_of(seen);
+
+	return (uint32_t)(layer - layer->queue->layers);
+}
+
+uint32_t netif_layers(const struct netif_queue *queue)
+{
+	return queue->layer_count;
+}
+
+bool netif_can_watch(struct xvhost_net_queue *seen)
+{
+	return netif_layer_of(seen)->backend->ready;
+}
+
+void netif_ready(struct netif_queue *queue, uint32_t layer, uint32_t index, int32_t events)
+{
+	queue->layers[layer].backend->ready(&queue->layers[layer].seen, index, events);
 }
 
 uint16_t netif_index(const struct netif_queue *queue)

@@ -73,7 +73,7 @@ static bool is_filtered(const struct netif_queue *queue, const struct xvhost_pac
 /* check - 0, or why the guest can't get it however many slots there are. */
 static int check(const struct netif_queue *queue, const struct xvhost_packet *packet)
 {
-	int error = net_packet_check(packet, queue->seen.guest_takes);
+	int error = net_packet_check(packet, queue->layers[0].seen.guest_takes);
 
 	if (error < 0)
 		return error;
@@ -166,7 +166,8 @@ static struct netif_delivery *receive(struct netif_queue *queue, struct xvhost_p
 
 bool netif_receive(struct xvhost_net_queue *seen, struct xvhost_packet *packet)
 {
-	struct netif_queue *from = netif_queue_of(seen), *queue = from;
+	struct netif_layer *layer = netif_layer_of(seen);
+	struct netif_queue *from = layer->queue, *queue = from;
 	struct netif_hash_value hash = {0};
 	uint32_t slot_bytes, data_count, extra_count;
 	struct netif_delivery *delivery;
@@ -174,6 +175,8 @@ bool netif_receive(struct xvhost_net_queue *seen, struct xvhost_packet *packet)
 
 	if (!can_receive(from))
 		return false;
+	if (netif_is_below(layer))
+		return netif_offer(layer, packet);
 	error = check(from, packet);
 	if (from->hash) {
 		if (from->orders[from->batch].count == NETIF_RECEIVED_MAX)
@@ -424,7 +427,7 @@ static void count(struct netif_queue *queue, const struct netif_delivery *delive
 	if (delivery->error != -EADDRNOTAVAIL)
 		log_limited(queue->limit, LOG_LEVEL_WARNING,
 			    "%s: queue %" PRIu32 ": a packet of %" PRIu32 " bytes for the guest is lost: %s",
-			    queue->name, queue->seen.index, delivery->seen->length,
+			    queue->name, queue->layers[0].seen.index, delivery->seen->length,
 			    strerror(-delivery->error));
 }
 
@@ -450,11 +453,15 @@ void netif_receive_give_back(struct netif_queue *queue)
 	const struct netif_order *order = queue->hash ? &queue->orders[queue->batch ^ 1] : NULL;
 	uint32_t given = order ? order->count : batch->count;
 
+	queue->delivering = true;
 	for (uint32_t i = 0; i < given; i++) {
 		const struct netif_delivery *delivery = order ? order->deliveries[i] : &batch->deliveries[i];
 
-		queue->backend->delivered(delivery->seen, delivery->error);
+		queue->layers[0].backend->delivered(delivery->seen, delivery->error);
 	}
+	if (queue->layer_count > 1)
+		netif_deliver_below(queue);
+	queue->delivering = false;
 }
 
 void netif_receive_empty(struct netif_queue *queue)

@@ -49,7 +49,7 @@ static void __attribute__((format(printf, 2, 3))) refuse(struct reading *reading
 	vsnprintf(reason, sizeof(reason), format, arguments);
 	va_end(arguments);
 	log_limited(queue->limit, LOG_LEVEL_WARNING, "%s: queue %" PRIu32 ": packet refused: %s", queue->name,
-		    queue->seen.index, reason);
+		    queue->layers[0].seen.index, reason);
 }
 
 /* next_slot - copy it, and look at the copy only. False: the guest has not put it there. */

@@ -129,7 +129,7 @@ static int describe_copied(struct netif_packet *packet, const struct grant_copy 
 static int refuse_headers(const struct netif_queue *queue, const char *reason)
 {
 	log_limited(queue->limit, LOG_LEVEL_WARNING, "%s: queue %" PRIu32 ": packet refused: %s", queue->name,
-		    queue->seen.index, reason);
+		    queue->layers[0].seen.index, reason);
 	return -EINVAL;
 }
 
@@ -193,7 +193,7 @@ static int prepare(struct netif_queue *queue, struct netif_packet *packet, const
 		log_limited(queue->limit, LOG_LEVEL_WARNING,
 			    "%s: queue %" PRIu32 ": packet refused: can't %s its %u grants (gref %" PRIu32
 			    " and on): %s",
-			    queue->name, queue->seen.index, queue->map_tx ? "map" : "copy",
+			    queue->name, queue->layers[0].seen.index, queue->map_tx ? "map" : "copy",
 			    packet->end - packet->first, packet->grefs[packet->first], strerror(-error));
 		return error;
 	}
@@ -212,7 +212,7 @@ static void tell_room(struct netif_queue *queue)
 	queue->room_due = queue->room_wanted = false;
 	/* The queue may have been released since. */
 	if (!queue->released)
-		queue->backend->room(&queue->seen);
+		queue->layers[0].backend->room(&queue->layers[0].seen);
 }
 
 const struct grant_copy *netif_transmit(struct netif_queue *queue, const struct grant_copy *copies)
@@ -233,7 +233,7 @@ const struct grant_copy *netif_transmit(struct netif_queue *queue, const struct 
 			netif_end_packet(packet, error);
 	}
 	if (ready > 0)
-		queue->backend->transmit(&queue->seen, queue->taken, ready);
+		queue->layers[0].backend->transmit(&queue->layers[0].seen, queue->taken, ready);
 	tell_room(queue);
 	return copies;
 }
@@ -254,9 +254,14 @@ void netif_end_packet(struct netif_packet *packet, int error)
 void netif_transmitted(struct xvhost_packet *seen, int error)
 {
 	struct netif_packet *packet = netif_packet_of(seen);
+	struct netif_layer *layer = netif_layer_of(seen->queue);
 
 	/* Each is ended once, and an error is not above 0: a backend that does otherwise has lost count. */
 	assert(packet->given && error <= 0);
+	if (netif_is_below(layer)) {
+		netif_come_back(layer, seen, error);
+		return;
+	}
 	packet->given = false;
 	netif_end_packet(packet, error);
 }

@@ -104,6 +104,19 @@ static const char *missing_part(enum backend_kind kind, const struct backend_hea
 				    : missing_in_net(net_of_head(table));
 }
 
+/* missing_in_wrapper - what a table lacks that has a parameter of type XVHOST_TARGET; NULL if it has all. */
+static const char *missing_in_wrapper(enum backend_kind kind, const struct backend_head *table)
+{
+	bool forwarded = kind == BACKEND_DISK ? disk_of_head(table)->forwarded != NULL
+					      : net_of_head(table)->forwarded != NULL;
+
+	if (!forwarded)
+		return "a parameter of type XVHOST_TARGET, but no 'forwarded'";
+	if (kind == BACKEND_NET && !net_of_head(table)->offered)
+		return "a parameter of type XVHOST_TARGET, but no 'offered'";
+	return NULL;
+}
+
 /* wrong_wrapper - what is wrong with the parts that make a backend a wrapper; NULL if nothing is. */
 static const char *wrong_wrapper(enum backend_kind kind, const struct backend_head *backend)
 {
@@ -114,16 +127,12 @@ static const char *wrong_wrapper(enum backend_kind kind, const struct backend_he
 
 		if (parameter->type != XVHOST_TARGET)
 			continue;
-		if (kind == BACKEND_NET)
-			return "a parameter of type XVHOST_TARGET, which is for disks,";
 		if (++count > 1)
 			return "more than one parameter of type XVHOST_TARGET";
 		if (!(parameter->flags & XVHOST_REQUIRED))
 			return "a parameter of type XVHOST_TARGET without XVHOST_REQUIRED";
 	}
-	if (count > 0 && !disk_of_head(backend)->forwarded)
-		return "a parameter of type XVHOST_TARGET, but no 'forwarded'";
-	return NULL;
+	return count > 0 ? missing_in_wrapper(kind, backend) : NULL;
 }
 
 int backend_table_adopt(enum backend_kind kind, const struct backend_head *table, const char *origin,

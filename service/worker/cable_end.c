@@ -306,6 +306,11 @@ static int find_backend(struct cable_end *end, const struct cable_options *optio
 		error = backends_find_net(options->backend_directory, name, &end->backend, text);
 	if (error == 0)
 		error = target_configure(target, head_of_net(end->backend), &end->config, text);
+	if (error == 0 && target_of_inner(head_of_net(end->backend), end->config)) {
+		snprintf(text, ERROR_TEXT_MAX, "backend %s is a wrapper, which can't be an end of a cable",
+			 end->backend->name);
+		error = -EOPNOTSUPP;
+	}
 	return error;
 }
 

@@ -138,7 +138,7 @@ static int configure_layer(struct disk *disk, const char *backend_directory, uin
 	if (error < 0)
 		return error;
 	disk->layer_count++;
-	*inner = target_of_inner(layer->backend, layer->config);
+	*inner = target_of_inner(head_of_disk(layer->backend), layer->config);
 	return 0;
 }
 

@@ -56,7 +56,7 @@ struct loop_net {
 	uint32_t port_control;
 	bool masked_control;
 	struct loop_net_timer rate, room; /* COMPLETION_NET_RATE, COMPLETION_NET_ROOM */
-	struct blkif_watch watches[XVHOST_WATCHES_MAX];
+	struct blkif_watch watches[NETIF_LAYERS_MAX][XVHOST_WATCHES_MAX];
 	struct __kernel_timespec waits[NETIF_NUMBERS_MAX]; /* of host->wait, until io_uring has read them */
 
 	struct message_net_settings settings; /* of COMMAND_NET_SET, while that is under way */

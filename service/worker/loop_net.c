@@ -46,14 +46,23 @@ void loop_nets_done(struct loop *loop, uint64_t data, int32_t result)
 	netif_done(net->queue, data & 0xffff, submissions_generation(data), result);
 }
 
+static_assert((XVHOST_WATCHES_MAX & (XVHOST_WATCHES_MAX - 1)) == 0, "watch_place");
+
+/* watch_place - of a layer's watches: see submissions_change_watches. */
+static uint64_t watch_place(const struct loop_net *net, uint32_t layer)
+{
+	return place_of(net, COMPLETION_NET_WATCH) | layer * XVHOST_WATCHES_MAX;
+}
+
 /* Tell the backend, unless it does not watch this any more or its queue is gone. */
 void loop_nets_watch_done(struct loop *loop, uint64_t data, int32_t result)
 {
 	struct loop_net *net = net_of(loop, data);
-	uint32_t index = data & 0xffff;
+	uint32_t layer = (data & 0xffff) / XVHOST_WATCHES_MAX, index = data % XVHOST_WATCHES_MAX;
 
-	if (net && submissions_watch_done(&net->watches[index], data))
-		netif_backend(net->queue)->ready(netif_seen(net->queue), index, result);
+	assert(layer < NETIF_LAYERS_MAX);
+	if (net && submissions_watch_done(&net->watches[layer][index], data))
+		netif_ready(net->queue, layer, index, result);
 }
 
 /* timer_done - false if it was set for a queue that is gone. */
@@ -97,7 +106,7 @@ static struct io_uring_sqe *entry(struct xvhost_net_queue *seen, uint32_t number
 
 	io_uring_sqe_set_data64(sqe, place_of(net, type) |
 					     (uint64_t)(netif_begin(seen, number) & GENERATION_MASK) << 32 |
-					     number);
+					     netif_number(seen, number));
 	return sqe;
 }
 
@@ -123,7 +132,7 @@ void loop_net_wait(struct xvhost_net_queue *queue, uint32_t number, uint64_t nan
 {
 	struct loop_net *net = net_of_seen(queue);
 	struct io_uring_sqe *sqe = entry(queue, number, COMPLETION_NET_WAIT);
-	struct __kernel_timespec *wait = &net->waits[number];
+	struct __kernel_timespec *wait = &net->waits[netif_number(queue, number)];
 
 	/* What is let go waits for nothing any more. */
 	if (net->releasing)
@@ -137,8 +146,8 @@ void loop_net_watch(struct xvhost_net_queue *queue, uint32_t index, int fd, uint
 {
 	struct loop_net *net = net_of_seen(queue);
 
-	assert(index < XVHOST_WATCHES_MAX && netif_backend(net->queue)->ready);
-	submissions_watch(&net->watches[index], fd, events);
+	assert(index < XVHOST_WATCHES_MAX && netif_can_watch(queue));
+	submissions_watch(&net->watches[netif_layer(queue)][index], fd, events);
 	net->watching = true;
 }
 
@@ -324,11 +333,19 @@ static void leave(struct loop *loop, uint32_t place)
 	if (loop->io.unsubmitted)
 		return;
 	netif_queue_stop(net->queue);
-	submissions_watch_nothing(&loop->io, net->watches, place_of(net, COMPLETION_NET_WATCH));
+	for (uint32_t i = 0; i < netif_layers(net->queue); i++)
+		submissions_watch_nothing(&loop->io, net->watches[i], watch_place(net, i));
 	loop->nets[place] = NULL;
 	while (loop->nets_end > 0 && !loop->nets[loop->nets_end - 1])
 		loop->nets_end--;
 	tell(loop, LOOP_RELEASED, net, 0);
+}
+
+static void change_watches(struct loop *loop, struct loop_net *net)
+{
+	net->watching = false;
+	for (uint32_t i = 0; i < netif_layers(net->queue); i++)
+		submissions_change_watches(&loop->io, net->watches[i], watch_place(net, i));
 }
 
 void loop_nets_look_after(struct loop *loop)
@@ -342,11 +359,8 @@ void loop_nets_look_after(struct loop *loop)
 			net->broken_told = true;
 			tell(loop, LOOP_BROKEN, net, 0);
 		}
-		if (net->watching && !loop->io.unsubmitted) {
-			net->watching = false;
-			submissions_change_watches(&loop->io, net->watches,
-						   place_of(net, COMPLETION_NET_WATCH));
-		}
+		if (net->watching && !loop->io.unsubmitted)
+			change_watches(loop, net);
 		if (!net->releasing)
 			wait_for_time(loop, net);
 		else if (netif_queue_idle(net->queue))
@@ -423,8 +437,8 @@ int loop_net_create(uint32_t port_tx, uint32_t port_rx, struct loop_net **create
 		return -ENOMEM;
 	net->port_tx = port_tx;
 	net->port_rx = port_rx;
-	for (uint32_t i = 0; i < XVHOST_WATCHES_MAX; i++)
-		net->watches[i].fd = -1;
+	for (uint32_t i = 0; i < NETIF_LAYERS_MAX * XVHOST_WATCHES_MAX; i++)
+		net->watches[i / XVHOST_WATCHES_MAX][i % XVHOST_WATCHES_MAX].fd = -1;
 	*created = net;
 	return 0;
 }

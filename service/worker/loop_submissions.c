@@ -12,7 +12,7 @@
 #define PORTS_MAX (LOOP_QUEUES_MAX + 2 * LOOP_NETS_MAX)
 #define ASIDE_MAX                                                                                            \
 	(2 * CONFIG_LOOP_REQUESTS_IN_FLIGHT + WATCHES_CHANGED_MAX * LOOP_QUEUES_MAX +                        \
-	 (3 * NETIF_NUMBERS_MAX + 3 * XVHOST_WATCHES_MAX + 2) * LOOP_NETS_MAX +                              \
+	 (3 * NETIF_NUMBERS_MAX + 3 * NETIF_LAYERS_MAX * XVHOST_WATCHES_MAX + 2) * LOOP_NETS_MAX +           \
 	 (PORTS_MAX + UNMASK_BATCH - 1) / UNMASK_BATCH + 3)
 
 /* Room for everything that can be under way; of waits that end early there may be more. */
@@ -20,6 +20,7 @@
 
 static_assert(LOOP_QUEUES_MAX <= UINT16_MAX && LOOP_NETS_MAX <= UINT16_MAX, "queue index in user_data");
 static_assert(BLKIF_LAYERS_MAX <= 16, "layer in user_data");
+static_assert(NETIF_NUMBERS_MAX <= UINT16_MAX, "number in user_data");
 
 int loop_submissions_init(struct loop *loop)
 {

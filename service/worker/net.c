@@ -1,128 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * net.c - one network card of the guest: its backend, and its rings while a frontend is connected
+ * net.c - one network card of the guest: its rings while a frontend is connected
  */
 #include "worker/net_internal.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "log.h"
 
-static_assert(offsetof(struct net, seen) == 0, "net_of");
-
-/* ---- what backends may ask of the host ---- */
-
-static struct net *net_of(struct xvhost_net *seen)
-{
-	return (struct net *)seen;
-}
-
-static void host_log(const struct xvhost_net *seen, enum xvhost_log_level level, const char *format, ...)
-{
-	struct net *net = net_of((struct xvhost_net *)(uintptr_t)seen);
-	char text[ERROR_TEXT_MAX];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	log_limited(&net->limit, (enum log_level)level, "%s: %s", net->name, text);
-}
-
-static void host_fail(struct xvhost_net *seen, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(net_of(seen)->fail_text, ERROR_TEXT_MAX, format, arguments);
-	va_end(arguments);
-}
-
-static void host_link(struct xvhost_net *seen, bool up)
-{
-	net_of(seen)->link = up;
-}
-
-static const struct xvhost_net_host host = {
-	.size = sizeof(host),
-	.abi = XVHOST_BACKEND_ABI,
-	.transmitted = netif_transmitted,
-	.receive = netif_receive,
-	.dropped = netif_dropped,
-	.read = loop_net_read,
-	.write = loop_net_write,
-	.wait = loop_net_wait,
-	.watch = loop_net_watch,
-	.log = host_log,
-	.fail = host_fail,
-	.link = host_link,
-};
-
 /* ---- open and close ---- */
-
-/* find_backend - the target's, with its parameters. */
-static int find_backend(struct net *net, const struct guest *guest, const char *target,
-			char text[ERROR_TEXT_MAX])
-{
-	char name[BACKEND_NAME_MAX];
-	int error = target_take_options(target, &net->options, &target, text);
-
-	if (error == 0)
-		error = target_backend_name(target, name, text);
-	if (error == 0)
-		error = backends_find_net(guest->backend_directory, name, &net->backend, text);
-	if (error == 0)
-		error = target_configure(target, head_of_net(net->backend), &net->config, text);
-	return error;
-}
-
-int net_check_properties(const struct xvhost_net *seen, const struct xvhost_net_backend *backend,
-			 const struct xvhost_net_properties *properties, char text[ERROR_TEXT_MAX])
-{
-	const uint32_t known = XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6 | XVHOST_NET_GSO_TCPV4 |
-			       XVHOST_NET_GSO_TCPV6;
-
-	if (properties->flags & ~known)
-		snprintf(text, ERROR_TEXT_MAX,
-			 "backend %s says that it takes 0x%" PRIx32 ", of which 0x%" PRIx32 " is known",
-			 backend->name, properties->flags, known);
-	else if (properties->operations > NETIF_OPERATIONS_MAX)
-		snprintf(text, ERROR_TEXT_MAX,
-			 "backend %s wants %" PRIu32 " operations for each queue, at most %u are given",
-			 backend->name, properties->operations, NETIF_OPERATIONS_MAX);
-	else if (seen->attend_fd >= 0 && !backend->attend)
-		snprintf(text, ERROR_TEXT_MAX, "backend %s has a descriptor to attend to, but no 'attend'",
-			 backend->name);
-	else if (properties->mtu_max > 0 && properties->mtu_max < seen->mtu)
-		snprintf(text, ERROR_TEXT_MAX, "the mtu is %" PRIu32 ", backend %s can have at most %" PRIu32,
-			 seen->mtu, backend->name, properties->mtu_max);
-	else
-		return 0;
-	return -EINVAL;
-}
-
-/* open_backend - what find_backend has found. */
-static int open_backend(struct net *net, char text[ERROR_TEXT_MAX])
-{
-	int error = net->backend->open(&net->seen, net->config, &net->properties);
-
-	if (error < 0) {
-		snprintf(text, ERROR_TEXT_MAX, "%s",
-			 net->fail_text[0] ? net->fail_text
-					   : "the backend can't open the card and does not say why");
-		return error;
-	}
-	error = net_check_properties(&net->seen, net->backend, &net->properties, text);
-	if (error < 0)
-		net->backend->close(&net->seen);
-	return error;
-}
 
 /* begin - the card as it is asked for, before there is a backend. */
 static void begin(struct net *net, const struct guest *guest, uint32_t device_id,
@@ -132,18 +22,6 @@ static void begin(struct net *net, const struct guest *guest, uint32_t device_id
 	snprintf(net->name, sizeof(net->name), "guest %u vif %" PRIu32, guest->domid, device_id);
 	memcpy(net->interface, asked->interface, NET_NAME_MAX - 1);
 	memcpy(net->bridge, asked->bridge, NET_NAME_MAX - 1);
-	net->seen = (struct xvhost_net){
-		.size = sizeof(net->seen),
-		.mtu = asked->mtu,
-		.host = &host,
-		.name = net->name,
-		.interface = net->interface,
-		.bridge = net->bridge[0] ? net->bridge : NULL,
-		.queues = (uint16_t)asked->queues_max,
-		.domid = guest->domid,
-		.attend_fd = -1,
-	};
-	memcpy(net->seen.mac, asked->mac, sizeof(net->seen.mac));
 }
 
 void net_open(struct net *net, const struct guest *guest, uint32_t device_id,
@@ -153,19 +31,15 @@ void net_open(struct net *net, const struct guest *guest, uint32_t device_id,
 
 	assert(net->state == NET_FREE && asked->queues_max >= 1 && asked->queues_max <= NET_QUEUES_MAX);
 	begin(net, guest, device_id, asked);
-	answer->error = find_backend(net, guest, asked->target, answer->text);
-	if (answer->error == 0)
-		answer->error = open_backend(net, answer->text);
+	answer->error = net_open_layers(net, guest, asked, answer->text);
 	if (answer->error < 0) {
 		/* The one who asked tells of it. */
 		log_debug("%s: target '%s': %s", net->name, asked->target, answer->text);
-		free(net->config);
-		net->config = NULL;
 		return;
 	}
 	net->state = NET_OPEN;
-	queues_max = net->properties.queues_max;
-	answer->takes = net->properties.flags;
+	queues_max = net->layers[0].properties.queues_max;
+	answer->takes = net->layers[0].properties.flags;
 	answer->queues_max = queues_max > 0 && queues_max < asked->queues_max ? queues_max
 									      : asked->queues_max;
 	answer->link = net->link_told = net->link;
@@ -175,18 +49,16 @@ void net_open(struct net *net, const struct guest *guest, uint32_t device_id,
 void net_close(struct net *net)
 {
 	assert(net->state == NET_OPEN);
-	net->backend->close(&net->seen);
-	free(net->config);
-	net->config = NULL;
+	net_close_layers(net);
 	net->state = NET_FREE;
 	log_info("%s: closed", net->name);
 }
 
 /* ---- the link ---- */
 
-void net_attend(struct net *net)
+void net_attend(struct net *net, uint32_t layer)
 {
-	net->backend->attend(&net->seen);
+	net->layers[layer].backend->attend(&net->layers[layer].seen);
 }
 
 bool net_link_changed(struct net *net)
@@ -225,8 +97,7 @@ static void unmap_rings(const struct net_queue *queue)
 static void disconnect_queue(struct net *net, const struct guest *guest, struct net_queue *queue)
 {
 	unbind_ports(net, guest, queue);
-	if (net->backend->queue_close)
-		net->backend->queue_close(netif_seen(queue->queue));
+	net_close_queue(net, queue->queue);
 	netif_queue_free(queue->queue);
 	loop_net_destroy(queue->net);
 	/* Queues are told apart by these, and another one's may come to lie here. */
@@ -316,28 +187,19 @@ static int choose_memory(struct net *net, const struct guest *guest, uint32_t in
 	return error;
 }
 
-/* open_queue - have the backend do what a queue needs before it is served. */
-static int open_queue(const struct net *net, const struct net_queue *queue, uint32_t index,
-		      char text[ERROR_TEXT_MAX])
-{
-	int error = net->backend->queue_open ? net->backend->queue_open(netif_seen(queue->queue)) : 0;
-
-	if (error < 0)
-		snprintf(text, ERROR_TEXT_MAX, "backend %s can't open queue %" PRIu32 ": %s",
-			 net->backend->name, index, strerror(-error));
-	return error;
-}
-
 /* make_queue - over rings that are mapped, and ports that are bound. */
 static int make_queue(struct net *net, const struct message_net_connect *asked, uint32_t index, bool cached,
 		      char text[ERROR_TEXT_MAX])
 {
 	struct net_queue *queue = &net->queues[index];
 	const struct memory *memory = queue->loop->memory;
+	struct netif_below below[NETIF_LAYERS_MAX];
 	struct netif_queue_parameters parameters = {
-		.net = &net->seen,
-		.backend = net->backend,
-		.properties = &net->properties,
+		.net = &net->layers[0].seen,
+		.backend = net->layers[0].backend,
+		.properties = &net->layers[0].properties,
+		.below = below,
+		.below_count = net->layer_count - 1,
 		.index = index,
 		.count = asked->queue_count,
 		.tx_page = queue->tx_ring.pages[0],
@@ -355,6 +217,9 @@ static int make_queue(struct net *net, const struct message_net_connect *asked, 
 	};
 	int error = loop_net_create(queue->port_tx, queue->port_rx, &queue->net);
 
+	for (uint32_t i = 1; i < net->layer_count; i++)
+		below[i - 1] = (struct netif_below){&net->layers[i].seen, net->layers[i].backend,
+						    &net->layers[i].properties};
 	parameters.owner = queue->net;
 	if (error == 0) {
 		error = netif_queue_create(&parameters, &queue->queue);
@@ -366,7 +231,7 @@ static int make_queue(struct net *net, const struct message_net_connect *asked, 
 			 error == -EPROTO ? "their counters are not possible" : strerror(-error));
 		return error;
 	}
-	error = open_queue(net, queue, index, text);
+	error = net_open_queue(net, queue->queue, text);
 	if (error < 0) {
 		netif_queue_free(queue->queue);
 		loop_net_destroy(queue->net);
@@ -408,7 +273,8 @@ fail_rings:
 static int connect_queues(struct net *net, struct guest *guest, const struct message_net_connect *asked,
 			  char text[ERROR_TEXT_MAX])
 {
-	uint32_t most = net->properties.queues_max > 0 ? net->properties.queues_max : NET_QUEUES_MAX;
+	uint32_t most = net->layers[0].properties.queues_max > 0 ? net->layers[0].properties.queues_max
+								 : NET_QUEUES_MAX;
 	bool cached = false;
 	int error;
 
@@ -485,6 +351,15 @@ bool net_released(struct net *net)
 {
 	assert(net->state == NET_RELEASING);
 	return ++net->released == net->queue_count;
+}
+
+const struct xvhost_net_backend *net_not_started(const struct net *net, const struct loop_net *queue)
+{
+	uint32_t i = 0;
+
+	while (net->queues[i].net != queue)
+		i++;
+	return netif_not_started(net->queues[i].queue);
 }
 
 /* log_counters - what was done since the card was connected, by all its queues together. */

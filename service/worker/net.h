@@ -36,15 +36,25 @@ struct net_control {
 	uint32_t port; /* local */
 };
 
-struct net {
+struct net;
+
+/* One backend of a card. A wrapper is above the backend that it stands before. */
+struct net_layer {
 	struct xvhost_net seen; /* first: what the backend sees */
+	struct net *net;
+	const struct xvhost_net_backend *backend;
+	void *config;
+	struct xvhost_net_properties properties;
+	bool link; /* the backend says that there is one */
+};
+
+struct net {
 	enum net_state state;
 	uint32_t device_id;
 	char name[48];
 	char interface[NET_NAME_MAX], bridge[NET_NAME_MAX];
-	const struct xvhost_net_backend *backend;
-	void *config;
-	struct xvhost_net_properties properties;
+	struct net_layer layers[NETIF_LAYERS_MAX]; /* the outermost first */
+	uint32_t layer_count;
 	struct target_options options;
 	struct message_net_settings settings;
 	struct netif_multicast *multicast; /* that the guest asks for, while connected */
@@ -54,9 +64,9 @@ struct net {
 	uint32_t released;		/* of them, which loops have let go of */
 	uint32_t changed;		/* of them, whose loops have the settings that were asked for last */
 	bool broken;			/* since it was connected, and reported */
-	bool link;			/* the backend says that there is one */
+	bool link;			/* all backends say that there is one */
 	bool link_told;			/* what xvhostd was told of it last */
-	char fail_text[ERROR_TEXT_MAX]; /* what the backend said of its open() */
+	char fail_text[ERROR_TEXT_MAX]; /* what a backend said of its open() */
 	struct log_limit limit;
 };
 
@@ -72,8 +82,8 @@ int net_check_properties(const struct xvhost_net *seen, const struct xvhost_net_
 void net_connect(struct net *net, struct guest *guest, const struct message_net_connect *asked,
 		 struct message_error *answer);
 
-/* net_attend - its backend's descriptor, seen.attend_fd, can be read. */
-void net_attend(struct net *net);
+/* net_attend - the descriptor of the backend of this layer, seen.attend_fd, can be read. */
+void net_attend(struct net *net, uint32_t layer);
 
 /* net_link_changed - true if there is something to tell xvhostd of its link, which is told then. */
 bool net_link_changed(struct net *net);
@@ -89,6 +99,9 @@ void net_release(struct net *net);
 
 /* net_released - a loop let go of one of its queues. True if that was the last one: then net_disconnect follows. */
 bool net_released(struct net *net);
+
+/* net_not_started - the backend that could not start a queue, of what a loop has. */
+const struct xvhost_net_backend *net_not_started(const struct net *net, const struct loop_net *queue);
 
 /* net_disconnect - of a released card all is unbound and unmapped. It is open then. */
 void net_disconnect(struct net *net, const struct guest *guest);

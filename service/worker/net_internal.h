@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * net_internal.h - what the files of a network card have in common: net.c, net_control.c
+ * net_internal.h - what the files of a network card have in common: net.c, net_layers.c, net_control.c
  */
 #ifndef NET_INTERNAL_H
 #define NET_INTERNAL_H
 
 #include "worker/net.h"
+
+/* net_open_layers - all backends of a target, or none and the reason. net_close_layers: there are none afterwards. */
+int net_open_layers(struct net *net, const struct guest *guest, const struct message_net_open *asked,
+		    char text[ERROR_TEXT_MAX]);
+void net_close_layers(struct net *net);
+
+/* net_open_queue - have all backends do what a queue needs before it is served, or none and the reason. net_close_queue: and after. */
+int net_open_queue(const struct net *net, struct netif_queue *queue, char text[ERROR_TEXT_MAX]);
+void net_close_queue(const struct net *net, struct netif_queue *queue);
 
 /* net_map_ring - one of a card's, whose grant is in this node of the frontend's. Returns 0; or a negative errno, and `text` says why. */
 int net_map_ring(const struct guest_loop *loop, const char *node, uint32_t gref, struct memory_ring *ring,

@@ -284,10 +284,10 @@ static int store_defaults(const struct backend_head *backend, char *config, cons
 	return 0;
 }
 
-const char *target_of_inner(const struct xvhost_disk_backend *backend, const void *config)
+const char *target_of_inner(const struct backend_head *backend, const void *config)
 {
 	for (uint32_t i = 0; i < backend->parameter_count; i++) {
-		const struct xvhost_parameter *parameter = backends_parameter(head_of_disk(backend), i);
+		const struct xvhost_parameter *parameter = backends_parameter(backend, i);
 
 		if (parameter->type == XVHOST_TARGET)
 			return *(const char *const *)(const void *)((const char *)config + parameter->offset);

@@ -44,8 +44,8 @@ int target_configure(const char *target, const struct backend_head *backend, voi
 int target_store(const struct backend_head *backend, const struct xvhost_parameter *parameter,
 		 const char *value, void *config, char text[ERROR_TEXT_MAX]);
 
-/* target_of_inner - the target string of the disk below, if the backend is a wrapper; else NULL. */
-const char *target_of_inner(const struct xvhost_disk_backend *backend, const void *config);
+/* target_of_inner - the target string of what is below, if the backend is a wrapper; else NULL. */
+const char *target_of_inner(const struct backend_head *backend, const void *config);
 
 /* target_bytes - a size such as 512, 4k, 10G. Returns 0, -EINVAL, or -ERANGE above 2^64 - 1. */
 int target_bytes(const char *text, bool with_suffix, uint64_t *bytes);

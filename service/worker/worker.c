@@ -366,8 +366,8 @@ static void report_net_broken(struct worker *worker, struct net *net, const stru
 			 "a ring is broken (the log says how); the card is not served any more");
 	else
 		snprintf(message.error.text, sizeof(message.error.text),
-			 "backend %s can't start a queue: %s; the card is not served", net->backend->name,
-			 strerror(-event->error));
+			 "backend %s can't start a queue: %s; the card is not served",
+			 net_not_started(net, event->net)->name, strerror(-event->error));
 	answer(worker, &message);
 }
 
@@ -515,7 +515,7 @@ static bool close_all(struct worker *worker)
 enum {
 	POLLED_SOCKET,
 	POLLED_NETS,
-	POLLED_LOOPS = POLLED_NETS + NETS_MAX,
+	POLLED_LOOPS = POLLED_NETS + NETS_MAX * NETIF_LAYERS_MAX,
 	POLLED_MAX = POLLED_LOOPS + GUEST_LOOPS_MAX,
 };
 
@@ -527,8 +527,9 @@ static void prepare(const struct worker *worker, struct pollfd polled[POLLED_MAX
 	if (!worker->stopping)
 		polled[POLLED_SOCKET].fd = worker->socket;
 	for (uint32_t i = 0; i < NETS_MAX; i++)
-		if (worker->nets[i].state != NET_FREE)
-			polled[POLLED_NETS + i].fd = worker->nets[i].seen.attend_fd;
+		for (uint32_t k = 0; k < worker->nets[i].layer_count; k++)
+			polled[POLLED_NETS + i * NETIF_LAYERS_MAX + k].fd =
+				worker->nets[i].layers[k].seen.attend_fd;
 	for (uint32_t i = 0; i < worker->guest.loop_count; i++)
 		polled[POLLED_LOOPS + i].fd = loop_event_fd(worker->guest.loops[i].loop);
 }
@@ -544,9 +545,9 @@ static void serve(struct worker *worker)
 		if (poll(polled, POLLED_MAX, measure_in_time(worker)) < 0)
 			continue;
 		/* Before anything that closes a card. */
-		for (uint32_t i = 0; i < NETS_MAX; i++)
+		for (uint32_t i = 0; i < NETS_MAX * NETIF_LAYERS_MAX; i++)
 			if (polled[POLLED_NETS + i].revents)
-				net_attend(&worker->nets[i]);
+				net_attend(&worker->nets[i / NETIF_LAYERS_MAX], i % NETIF_LAYERS_MAX);
 		for (uint32_t i = 0; i < worker->guest.loop_count; i++)
 			if (polled[POLLED_LOOPS + i].revents)
 				read_events(worker, worker->guest.loops[i].loop);

@@ -9,6 +9,7 @@
 #define DOMID 7
 
 struct netif_queue *card;
+struct xvhost_net_queue *card_seen;
 struct netif_turn card_turn;
 struct card_packet card_packets[NETIF_RING_SIZE];
 uint32_t card_transmitted, card_transmit_calls;
@@ -56,6 +57,8 @@ static void backend_close(struct xvhost_net *closed)
 static int backend_start(struct xvhost_net_queue *queue)
 {
 	ck_assert_uint_eq(queue->packets_max, NETIF_RING_SIZE);
+	if (queue->index == 0)
+		card_seen = queue;
 	return 0;
 }
 
@@ -119,7 +122,7 @@ static void backend_delivered(struct xvhost_packet *packet, int error)
 
 static void backend_io_done(struct xvhost_net_queue *queue, uint32_t number, int32_t result)
 {
-	ck_assert_ptr_eq(queue, netif_seen(card));
+	ck_assert_ptr_eq(queue, card_seen);
 	(void)number;
 	card_io_done++;
 	card_io_result = result;
@@ -215,6 +218,25 @@ static void begin_rings(uint32_t at)
 	tx_producer = tx_consumer = tx_shown = rx_producer = rx_consumer = rx_shown = at;
 }
 
+/* put_wrappers - before the backend. All say of the card what it says, but for their own operations. */
+static void put_wrappers(struct netif_queue_parameters *parameters, const struct card_options *options)
+{
+	static struct xvhost_net_properties its;
+	static struct netif_below below[NETIF_LAYERS_MAX];
+
+	if (options->wrapper_count == 0)
+		return;
+	its = properties;
+	its.operations = options->wrapper_operations;
+	parameters->backend = options->wrappers[0];
+	parameters->properties = &its;
+	for (uint32_t i = 1; i < options->wrapper_count; i++)
+		below[i - 1] = (struct netif_below){&net, options->wrappers[i], &its};
+	below[options->wrapper_count - 1] = (struct netif_below){&net, &backend, &properties};
+	parameters->below = below;
+	parameters->below_count = options->wrapper_count;
+}
+
 void card_start(enum card_way way, const struct card_options *options)
 {
 	static const struct card_options none;
@@ -247,8 +269,9 @@ void card_start(enum card_way way, const struct card_options *options)
 	parameters.count = hash ? 2 : 1;
 	parameters.settings = &options->settings;
 	ck_assert_int_eq(netif_turn_init(&card_turn, memory, 2), 0);
+	put_wrappers(&parameters, options);
 	ck_assert_int_eq(netif_queue_create(&parameters, &card), 0);
-	ck_assert_int_eq(netif_queue_start(card, &card_turn, 3), 0);
+	ck_assert_int_eq(netif_queue_start(card, &card_turn, 3), options->start_error);
 	card_map_calls = 0;
 }
 

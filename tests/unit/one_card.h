@@ -36,6 +36,11 @@ struct card_options {
 	uint32_t begin_at; /* counters of both rings, which are not new */
 	bool silent;	   /* the guest does not notify of pages */
 	struct netif_hash *hash;
+	const struct xvhost_net_backend *const
+		*wrappers; /* that stand before the backend, the outermost first */
+	uint32_t wrapper_count;
+	uint32_t wrapper_operations; /* of each */
+	int start_error;	     /* that the first queue_start returns */
 	struct message_net_settings settings;
 };
 
@@ -53,6 +58,7 @@ struct card_delivered {
 };
 
 extern struct netif_queue *card;
+extern struct xvhost_net_queue *card_seen; /* what the backend sees of it */
 extern struct netif_turn card_turn;
 extern struct card_packet card_packets[NETIF_RING_SIZE];
 extern uint32_t card_transmitted, card_transmit_calls;

@@ -213,13 +213,11 @@ static void not_adopted(const struct xvhost_net_backend *table, const char *says
 	ck_assert_str_eq(text, says);
 }
 
-/* Of the table when it had no more: the least that there is. */
+/* Of the table when there were no wrappers: the least that there is. */
 #define FIRST_BYTES (offsetof(struct xvhost_net_backend, ready) + sizeof(void *))
 
 START_TEST(tables)
 {
-	static const struct xvhost_parameter below = {"disk", XVHOST_TARGET, XVHOST_REQUIRED, 0, NULL, 0,
-						      0,      "below"};
 	struct {
 		struct xvhost_net_backend known;
 		void *added_later[4];
@@ -242,11 +240,60 @@ START_TEST(tables)
 	snprintf(says, sizeof(says), "t.so has a backend table of %zu bytes, ABI 1 has at least %zu",
 		 FIRST_BYTES - 8, FIRST_BYTES);
 	not_adopted(&table, says);
-	table = good;
-	table.parameters = &below;
+}
+END_TEST
+
+static void wrapper_forwarded(struct xvhost_packet *packet, int error)
+{
+	(void)packet;
+	(void)error;
+}
+
+static bool wrapper_offered(struct xvhost_net_queue *queue, struct xvhost_packet *packet)
+{
+	(void)queue;
+	(void)packet;
+	return false;
+}
+
+/* A wrapper has all that makes it one. A table from before there were any is taken, and what lies behind it is not looked at. */
+START_TEST(wrapper_tables)
+{
+	static struct xvhost_parameter below[] = {
+		{"disk", XVHOST_TARGET, XVHOST_REQUIRED, 0, NULL, 0, 0, "below"},
+		{"other", XVHOST_TARGET, XVHOST_REQUIRED, 8, NULL, 0, 0, "below, too"}};
+	struct xvhost_net_backend table = good;
+	const struct backend_head *adopted;
+	char text[ERROR_TEXT_MAX];
+
+	table.parameters = below;
 	table.parameter_count = 1;
 	not_adopted(&table,
-		    "t.so has a parameter of type XVHOST_TARGET, which is for disks, in its backend table");
+		    "t.so has a parameter of type XVHOST_TARGET, but no 'forwarded' in its backend table");
+	table.forwarded = wrapper_forwarded;
+	not_adopted(&table,
+		    "t.so has a parameter of type XVHOST_TARGET, but no 'offered' in its backend table");
+	table.offered = wrapper_offered;
+	ck_assert_int_eq(backend_table_adopt(BACKEND_NET, head_of_net(&table), "t.so", &adopted, text), 0);
+	free((void *)(uintptr_t)adopted);
+	table.size = FIRST_BYTES;
+	not_adopted(&table,
+		    "t.so has a parameter of type XVHOST_TARGET, but no 'forwarded' in its backend table");
+	table.parameter_count = 0;
+	ck_assert_int_eq(backend_table_adopt(BACKEND_NET, head_of_net(&table), "t.so", &adopted, text), 0);
+	ck_assert(!net_of_head(adopted)->forwarded && !net_of_head(adopted)->offered);
+	free((void *)(uintptr_t)adopted);
+	table = good;
+	table.forwarded = wrapper_forwarded;
+	table.offered = wrapper_offered;
+	table.parameters = below;
+	table.parameter_count = 2;
+	not_adopted(&table, "t.so has more than one parameter of type XVHOST_TARGET in its backend table");
+	below[0].flags = 0;
+	table.parameter_count = 1;
+	not_adopted(
+		&table,
+		"t.so has a parameter of type XVHOST_TARGET without XVHOST_REQUIRED in its backend table");
 }
 END_TEST
 
@@ -310,6 +357,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, wrong_files_and_names);
 	tcase_add_test(test_case, each_of_a_kind);
 	tcase_add_test(test_case, tables);
+	tcase_add_test(test_case, wrapper_tables);
 	tcase_add_loop_test(test_case, missing_part, 0, sizeof(parts) / sizeof(parts[0]));
 	tcase_add_test(test_case, target_strings);
 }

@@ -87,7 +87,7 @@ static int configure(struct conform_disk *disk, const char *directory, uint32_t 
 	if (error < 0)
 		return error;
 	disk->layer_count++;
-	*inner = target_of_inner(layer->backend, layer->config);
+	*inner = target_of_inner(head_of_disk(layer->backend), layer->config);
 	return 0;
 }
 
