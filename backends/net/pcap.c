@@ -52,7 +52,7 @@ struct pcap {
 	uint64_t began_ns;
 	_Atomic uint64_t bytes;	     /* of the file, when all is written that is taken for it */
 	atomic_bool full;	     /* no more packet is taken */
-	atomic_bool failed;	     /* nothing more is written */
+	atomic_bool ended;	     /* nothing more is written */
 	atomic_bool behind;	     /* it was said that packets are missing */
 	struct pcap_queue *queues[]; /* by index; NULL: it was never started */
 };
@@ -106,7 +106,7 @@ static void fail(const struct xvhost_net *net, int error)
 	struct pcap *pcap = net->state;
 
 	atomic_store(&pcap->full, true);
-	if (!atomic_exchange(&pcap->failed, true))
+	if (!atomic_exchange(&pcap->ended, true))
 		net->host->log(net, XVHOST_LOG_ERROR,
 			       "can't write to '%s': %s; no more packets are written there",
 			       pcap->config->path,
@@ -114,6 +114,18 @@ static void fail(const struct xvhost_net *net, int error)
 }
 
 /* ---- packets to buffers ---- */
+
+/* reach_limit - no more packets are taken. Said once. */
+static void reach_limit(const struct xvhost_net *net)
+{
+	struct pcap *pcap = net->state;
+
+	if (!atomic_exchange(&pcap->full, true))
+		net->host->log(net, XVHOST_LOG_WARNING,
+			       "'%s' has reached its limit of %" PRIu64
+			       " bytes; no more packets are written there",
+			       pcap->config->path, pcap->config->limit_bytes);
+}
 
 /* take_bytes - of what the file may still have. False: there are not so many; said once. */
 static bool take_bytes(const struct xvhost_net *net, uint32_t bytes)
@@ -125,11 +137,7 @@ static bool take_bytes(const struct xvhost_net *net, uint32_t bytes)
 	if (atomic_fetch_add(&pcap->bytes, bytes) + bytes <= pcap->config->limit_bytes)
 		return true;
 	atomic_fetch_sub(&pcap->bytes, bytes);
-	if (!atomic_exchange(&pcap->full, true))
-		net->host->log(net, XVHOST_LOG_WARNING,
-			       "'%s' has reached its limit of %" PRIu64
-			       " bytes; no more packets are written there",
-			       pcap->config->path, pcap->config->limit_bytes);
+	reach_limit(net);
 	return false;
 }
 
@@ -183,7 +191,7 @@ static void write_on(struct xvhost_net_queue *queue)
 	struct pcap_queue *mine = queue->state;
 	struct pcap_buffer *buffer;
 
-	if (mine->writing || (queue->flags & XVHOST_QUEUE_STOPPING) || atomic_load(&pcap->failed))
+	if (mine->writing || (queue->flags & XVHOST_QUEUE_STOPPING) || atomic_load(&pcap->ended))
 		return;
 	buffer = next_buffer(mine);
 	if (!buffer)
@@ -211,31 +219,53 @@ static void pcap_io_done(struct xvhost_net_queue *queue, uint32_t number, int32_
 
 /* ---- open and close ---- */
 
+/* begin - what is written to the file before packets and after them must have room in it, too; without that nothing is. */
+static int begin(struct xvhost_net *net, uint64_t size)
+{
+	struct pcap *pcap = net->state;
+	const struct pcap_config *config = pcap->config;
+	int error;
+
+	if (size + PCAP_BEGINNING_BYTES_MAX + PCAP_COUNTS_BYTES > config->limit_bytes) {
+		reach_limit(net);
+		atomic_store(&pcap->ended, true);
+		return 0;
+	}
+	error = pcap_file_begin(net, config->path, pcap->fd, &size);
+	atomic_store(&pcap->bytes, size + PCAP_COUNTS_BYTES);
+	return error;
+}
+
 static int pcap_open(struct xvhost_net *net, const void *opaque, struct xvhost_net_properties *properties)
 {
 	const struct pcap_config *config = opaque;
 	struct pcap *pcap = calloc(1, sizeof(*pcap) + net->queues * sizeof(pcap->queues[0]));
-	uint64_t bytes = 0;
+	uint64_t size = 0;
+	int error = 0;
 
 	if (!pcap) {
 		net->host->fail(net, "no memory for backend pcap");
 		return -ENOMEM;
 	}
+	net->state = pcap;
 	pcap->config = config;
 	pcap->began_ns = now_ns();
-	pcap->fd = pcap_file_open(net, config->path, (uint32_t)config->snap_bytes, &bytes);
+	pcap->fd = pcap_file_open(net, config->path, &size);
 	if (pcap->fd < 0) {
-		int error = pcap->fd;
-
-		free(pcap);
-		return error;
+		error = pcap->fd;
+		goto fail;
 	}
-	/* What is written at the end must have room, too. */
-	atomic_store(&pcap->bytes, bytes + PCAP_COUNTS_BYTES);
-	net->state = pcap;
+	error = begin(net, size);
+	if (error < 0) {
+		close(pcap->fd);
+		goto fail;
+	}
 	*properties = *net->inner;
 	properties->operations = OPERATIONS;
 	return 0;
+fail:
+	free(pcap);
+	return error;
 }
 
 /* write_rest - of a queue that is stopped. */
@@ -244,7 +274,7 @@ static void write_rest(const struct xvhost_net *net, struct pcap_queue *mine)
 	const struct pcap *pcap = net->state;
 	struct pcap_buffer *buffer;
 
-	while (!atomic_load(&pcap->failed) && (buffer = next_buffer(mine))) {
+	while (!atomic_load(&pcap->ended) && (buffer = next_buffer(mine))) {
 		int error = pcap_file_write(pcap->fd, buffer->blocks, buffer->bytes);
 
 		buffer->bytes = 0;
@@ -264,7 +294,7 @@ static void write_counts(const struct xvhost_net *net, const struct pcap_counts 
 		net->host->log(net, XVHOST_LOG_WARNING,
 			       "of %" PRIu64 " packets %" PRIu64 " are missing in '%s'", counts->packets,
 			       counts->missing, pcap->config->path);
-	if (atomic_load(&pcap->failed))
+	if (atomic_load(&pcap->ended))
 		return;
 	pcap_put_counts(block, counts);
 	error = pcap_file_write(pcap->fd, block, sizeof(block));

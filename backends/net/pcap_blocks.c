@@ -103,7 +103,7 @@ static void end(struct pen *pen, uint8_t *block)
 	memcpy(block + sizeof(uint32_t), &bytes, sizeof(bytes));
 }
 
-uint32_t pcap_put_beginning(uint8_t *to, const struct xvhost_net *net, uint32_t snap_bytes)
+uint32_t pcap_put_beginning(uint8_t *to, const struct xvhost_net *net)
 {
 	struct pen pen = {to, to};
 	uint8_t *block = begin(&pen, SECTION_HEADER), resolution = NANOSECONDS;
@@ -119,7 +119,8 @@ uint32_t pcap_put_beginning(uint8_t *to, const struct xvhost_net *net, uint32_t 
 	block = begin(&pen, INTERFACE_DESCRIPTION);
 	put16(&pen, LINK_ETHERNET);
 	put16(&pen, 0);
-	put32(&pen, snap_bytes);
+	/* The largest that there can be, whatever is kept of it: libpcap wants that to be the same in all sections. */
+	put32(&pen, XVHOST_NET_BYTES_MAX);
 	put_text(&pen, OPTION_NAME, net->interface);
 	put_text(&pen, OPTION_DESCRIPTION, net->name);
 	put_option(&pen, OPTION_RESOLUTION, &resolution, sizeof(resolution));

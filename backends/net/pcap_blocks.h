@@ -28,7 +28,7 @@ struct pcap_counts {
 };
 
 /* pcap_put_beginning - a section with the interface of this card. Returns its bytes. */
-uint32_t pcap_put_beginning(uint8_t *to, const struct xvhost_net *net, uint32_t snap_bytes);
+uint32_t pcap_put_beginning(uint8_t *to, const struct xvhost_net *net);
 
 /* pcap_packet_bytes - of the block of a packet of which so much is written. */
 uint32_t pcap_packet_bytes(uint32_t captured_bytes);

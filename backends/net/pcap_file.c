@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -35,30 +36,76 @@ int pcap_file_write(int fd, const void *from, size_t bytes)
 	return 0;
 }
 
-/* read_word - at this place of the file; 0 if it can't be read, which is no word that is looked for. */
-static uint32_t read_word(int fd, uint64_t offset)
-{
-	uint32_t word = 0;
+/* The words where a block ends and the next one begins. */
+struct border {
+	uint32_t length; /* of the one that ends */
+	uint32_t next_type, next_length;
+};
 
-	return pread(fd, &word, sizeof(word), (off_t)offset) == (ssize_t)sizeof(word) ? word : 0;
+/* read_words - at this place of the file. What can't be read is 0, which is no word that is looked for. */
+static void read_words(int fd, uint64_t offset, void *words, size_t bytes)
+{
+	memset(words, 0, bytes);
+	if (pread(fd, words, bytes, (off_t)offset) < 0)
+		memset(words, 0, bytes);
 }
 
-/* is_whole - does a file of this size begin as a pcapng file of this machine does, and end with a whole block? */
-static bool is_whole(int fd, uint64_t size)
+static bool is_length(uint32_t length)
 {
-	uint32_t length;
+	return length >= PCAP_BLOCK_BYTES_MIN && length % 4 == 0;
+}
 
-	if (size < PCAP_BLOCK_BYTES_MIN || !pcap_is_beginning(read_word(fd, 0)))
+/* ends_whole - does a file of this size end with a whole block? */
+static bool ends_whole(int fd, uint64_t size)
+{
+	uint32_t length, again;
+
+	if (size < PCAP_BLOCK_BYTES_MIN)
 		return false;
-	length = read_word(fd, size - sizeof(length));
-	return length >= PCAP_BLOCK_BYTES_MIN && length % 4 == 0 && length <= size &&
-	       read_word(fd, size - length + sizeof(length)) == length;
+	read_words(fd, size - sizeof(length), &length, sizeof(length));
+	if (!is_length(length) || length > size)
+		return false;
+	read_words(fd, size - length + sizeof(length), &again, sizeof(again));
+	return again == length;
+}
+
+/* whole_bytes - of a file of this size, up to the end of the last whole block that one gets to from the beginning. */
+static uint64_t whole_bytes(int fd, uint64_t size)
+{
+	struct border border;
+	uint64_t at = 0;
+
+	read_words(fd, 0, &border.next_type, 2 * sizeof(uint32_t));
+	while (is_length(border.next_length) && border.next_length <= size - at) {
+		uint32_t length = border.next_length;
+
+		read_words(fd, at + length - sizeof(length), &border, sizeof(border));
+		if (border.length != length)
+			break;
+		at += length;
+	}
+	return at;
+}
+
+/* mend - a file whose last write was cut, by a full disk or the end of a machine: what follows its whole blocks is cut off. */
+static int mend(struct xvhost_net *net, const char *path, int fd, uint64_t *size)
+{
+	uint64_t whole = whole_bytes(fd, *size);
+
+	if (ftruncate(fd, (off_t)whole) < 0)
+		return -errno;
+	net->host->log(net, XVHOST_LOG_WARNING,
+		       "'%s' did not end with a whole block; %" PRIu64 " bytes were cut off", path,
+		       *size - whole);
+	*size = whole;
+	return 0;
 }
 
 /* check - is this a file that can be added to? Gives the reason if not. */
 static int check(struct xvhost_net *net, const char *path, int fd, uint64_t *size)
 {
 	struct stat status;
+	uint32_t first;
 	int error;
 
 	if (fstat(fd, &status) < 0) {
@@ -78,22 +125,25 @@ static int check(struct xvhost_net *net, const char *path, int fd, uint64_t *siz
 		return error;
 	}
 	*size = (uint64_t)status.st_size;
-	if (*size > 0 && !is_whole(fd, *size)) {
-		net->host->fail(
-			net,
-			"parameter path of backend pcap: '%s' is there, and is no pcapng file that ends "
-			"with a whole block; move it away",
-			path);
+	if (*size == 0)
+		return 0;
+	read_words(fd, 0, &first, sizeof(first));
+	if (!pcap_is_beginning(first)) {
+		net->host->fail(net, "parameter path of backend pcap: '%s' is there, and is no pcapng file",
+				path);
 		return -EINVAL;
 	}
-	return 0;
+	error = ends_whole(fd, *size) ? 0 : mend(net, path, fd, size);
+	if (error < 0)
+		net->host->fail(net, "parameter path of backend pcap: can't cut '%s': %s", path,
+				strerror(-error));
+	return error;
 }
 
-/* begin - a section. What can't be written whole is taken back. */
-static int begin(struct xvhost_net *net, const char *path, int fd, uint32_t snap_bytes, uint64_t *size)
+int pcap_file_begin(struct xvhost_net *net, const char *path, int fd, uint64_t *size)
 {
 	_Alignas(4) uint8_t beginning[PCAP_BEGINNING_BYTES_MAX];
-	uint32_t bytes = pcap_put_beginning(beginning, net, snap_bytes);
+	uint32_t bytes = pcap_put_beginning(beginning, net);
 	int error = pcap_file_write(fd, beginning, bytes);
 
 	if (error < 0) {
@@ -106,7 +156,7 @@ static int begin(struct xvhost_net *net, const char *path, int fd, uint32_t snap
 	return 0;
 }
 
-int pcap_file_open(struct xvhost_net *net, const char *path, uint32_t snap_bytes, uint64_t *bytes)
+int pcap_file_open(struct xvhost_net *net, const char *path, uint64_t *size)
 {
 	int fd, error;
 
@@ -122,15 +172,13 @@ int pcap_file_open(struct xvhost_net *net, const char *path, uint32_t snap_bytes
 				strerror(-error));
 		return error;
 	}
-	error = check(net, path, fd, bytes);
+	error = check(net, path, fd, size);
 	/* From here on it may wait for a disk: host->write does not wait for a regular file. */
 	if (error == 0 && fcntl(fd, F_SETFL, O_APPEND) < 0) {
 		error = -errno;
 		net->host->fail(net, "parameter path of backend pcap: can't use '%s': %s", path,
 				strerror(-error));
 	}
-	if (error == 0)
-		error = begin(net, path, fd, snap_bytes, bytes);
 	if (error < 0)
 		close(fd);
 	return error < 0 ? error : fd;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * card.c - a network card that is tried
+ * card.c - a network card that is tried, and those below it if its backend is a wrapper
  */
 #include "try/conform/card.h"
 
@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "rings/netif.h"
 #include "try/conform/net_host.h"
@@ -79,6 +80,37 @@ static int configure(struct conform_card *card, const char *directory, const cha
 	return error;
 }
 
+/* make_below - the card below a wrapper whose parameters are parsed. */
+static int make_below(struct conform_card *card, const char *directory)
+{
+	const char *target = target_of_inner(head_of_net(card->backend), card->config);
+	int error;
+
+	if (!target)
+		return 0;
+	card->below = calloc(1, sizeof(*card->below));
+	if (!card->below) {
+		snprintf(card->fail_text, ERROR_TEXT_MAX, "no memory for the card below");
+		return -ENOMEM;
+	}
+	error = conform_card_make(card->below, directory, target);
+	if (error < 0) {
+		memcpy(card->fail_text, card->below->fail_text, ERROR_TEXT_MAX);
+		free(card->below);
+		return error;
+	}
+	card->seen.inner = &card->below->properties;
+	return 0;
+}
+
+static void unmake_below(struct conform_card *card)
+{
+	if (!card->below)
+		return;
+	conform_card_unmake(card->below);
+	free(card->below);
+}
+
 int conform_card_make(struct conform_card *card, const char *directory, const char *target)
 {
 	int error;
@@ -97,6 +129,11 @@ int conform_card_make(struct conform_card *card, const char *directory, const ch
 	error = configure(card, directory, target);
 	if (error < 0)
 		return error;
+	error = make_below(card, directory);
+	if (error < 0) {
+		free(card->config);
+		return error;
+	}
 	opening = &card->seen;
 	conform_doing("open() of backend %s", card->backend->name);
 	error = card->backend->open(&card->seen, card->config, &card->properties);
@@ -104,8 +141,10 @@ int conform_card_make(struct conform_card *card, const char *directory, const ch
 	opening = NULL;
 	if (error > 0 || error < -4095)
 		conform_broken(CONFORM_OPEN, "open() returned %d, it must be 0 or a negative errno", error);
-	if (error < 0)
+	if (error < 0) {
+		unmake_below(card);
 		free(card->config);
+	}
 	return error;
 }
 
@@ -114,6 +153,7 @@ void conform_card_unmake(struct conform_card *card)
 	conform_doing("close() of backend %s", card->backend->name);
 	card->backend->close(&card->seen);
 	conform_doing(NULL);
+	unmake_below(card);
 	free(card->config);
 }
 
@@ -125,6 +165,9 @@ bool conform_card_impossible(const struct conform_card *card, char text[ERROR_TE
 	if (properties->flags & ~KNOWN_FLAGS)
 		snprintf(text, ERROR_TEXT_MAX, "flags is 0x%" PRIx32 ", this backend.h has 0x%x",
 			 properties->flags, KNOWN_FLAGS);
+	else if (card->below && properties->flags & ~card->below->properties.flags)
+		snprintf(text, ERROR_TEXT_MAX, "flags is 0x%" PRIx32 ", the card below takes 0x%" PRIx32,
+			 properties->flags, card->below->properties.flags);
 	else if (properties->mtu_max != 0 &&
 		 (properties->mtu_max < MTU_LEAST || properties->mtu_max > MTU_MOST))
 		snprintf(text, ERROR_TEXT_MAX, "mtu_max is %" PRIu32 ", it must be 0, or from %u to %u",
@@ -143,7 +186,11 @@ bool conform_card_impossible(const struct conform_card *card, char text[ERROR_TE
 
 uint32_t conform_card_queues(const struct conform_card *card, uint32_t wanted)
 {
-	uint32_t most = card->properties.queues_max;
+	for (; card; card = card->below) {
+		uint32_t most = card->properties.queues_max;
 
-	return most > 0 && most < wanted ? most : wanted;
+		if (most > 0 && most < wanted)
+			wanted = most;
+	}
+	return wanted;
 }

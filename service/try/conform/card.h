@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * card.h - a network card that is tried
+ * card.h - a network card that is tried, and those below it if its backend is a wrapper
  *
  * All functions but conform_card_log belong to the control thread.
  */
@@ -17,6 +17,7 @@ struct conform_card {
 	void *config;
 	struct xvhost_net_properties properties;
 	char fail_text[ERROR_TEXT_MAX]; /* what the backend said of its open() */
+	struct conform_card *below;	/* NULL: the backend is no wrapper */
 };
 
 /* conform_card_init - says to this module which thread is the control thread: the one that calls. */
@@ -24,7 +25,7 @@ void conform_card_init(void);
 
 /*
  * conform_card_make - open the card that a target names. Returns what the backend returned, or what is wrong with the target;
- * fail_text says why. conform_card_unmake: close it.
+ * fail_text says why. conform_card_unmake: close it. The card below is opened before and closed after it.
  */
 int conform_card_make(struct conform_card *card, const char *directory, const char *target);
 void conform_card_unmake(struct conform_card *card);

@@ -68,13 +68,38 @@ void conform_net_call_ready(struct conform_net_queue *queue, uint32_t index, int
 	leave(queue, "ready()", running);
 }
 
-static void call_room(struct conform_net_queue *queue)
+void conform_net_call_room(struct conform_net_queue *queue)
 {
 	struct running running = enter(queue, "room()");
 
 	queue->rooms++;
 	queue->card->backend->room(&queue->seen);
 	leave(queue, "room()", running);
+}
+
+void conform_net_call_delivered(struct conform_net_queue *queue, struct xvhost_packet *packet, int error)
+{
+	struct running running = enter(queue, "delivered()");
+
+	queue->card->backend->delivered(packet, error);
+	leave(queue, "delivered()", running);
+}
+
+void conform_net_call_forwarded(struct conform_net_queue *queue, struct xvhost_packet *packet, int error)
+{
+	struct running running = enter(queue, "forwarded()");
+
+	queue->card->backend->forwarded(packet, error);
+	leave(queue, "forwarded()", running);
+}
+
+bool conform_net_call_offered(struct conform_net_queue *queue, struct xvhost_packet *packet)
+{
+	struct running running = enter(queue, "offered()");
+	bool taken = queue->card->backend->offered(&queue->seen, packet);
+
+	leave(queue, "offered()", running);
+	return taken;
 }
 
 /* end_waiting - a read that may wait for ever, or a time to pass. */
@@ -94,15 +119,20 @@ static void end_waiting(struct conform_net_queue *queue, struct conform_net_oper
 
 void conform_net_tell_stop(struct conform_net_queue *queue)
 {
-	queue->seen.flags |= XVHOST_QUEUE_STOPPING;
-	queue->room_wanted = false;
-	call_room(queue);
-	queue->told_to_stop = true;
+	for (struct conform_net_queue *one = queue; one; one = one->below)
+		one->seen.flags |= XVHOST_QUEUE_STOPPING;
+	for (struct conform_net_queue *one = queue; one; one = one->below) {
+		one->room_wanted = one->room_due = false;
+		conform_net_call_room(one);
+		one->told_to_stop = true;
+	}
 	/* What is under way must be in the kernel before it can be ended there. */
 	io_uring_submit(&queue->loop->ring);
-	for (uint32_t i = 0; i < sizeof(queue->operations) / sizeof(queue->operations[0]); i++)
-		end_waiting(queue, &queue->operations[i]);
-	conform_net_watch_stopping(queue);
+	for (struct conform_net_queue *one = queue; one; one = one->below) {
+		for (uint32_t i = 0; i < sizeof(one->operations) / sizeof(one->operations[0]); i++)
+			end_waiting(one, &one->operations[i]);
+		conform_net_watch_stopping(one);
+	}
 }
 
 bool conform_net_tell_room(struct conform_net_queue *queue)
@@ -111,7 +141,7 @@ bool conform_net_tell_room(struct conform_net_queue *queue)
 	    queue->told_to_stop)
 		return false;
 	queue->room_wanted = false;
-	call_room(queue);
+	conform_net_call_room(queue);
 	return true;
 }
 
@@ -125,12 +155,8 @@ bool conform_net_delivered(struct conform_net_queue *queue)
 		conform_net_check_unchanged(&received[i]);
 	/* From within these calls more may be received, which is delivered next time. */
 	queue->received_count = 0;
-	for (uint32_t i = 0; i < count; i++) {
-		struct running running = enter(queue, "delivered()");
-
-		queue->card->backend->delivered(received[i].packet, queue->deliver_error);
-		leave(queue, "delivered()", running);
-	}
+	for (uint32_t i = 0; i < count; i++)
+		conform_net_call_delivered(queue, received[i].packet, queue->deliver_error);
 	return count > 0;
 }
 

@@ -12,8 +12,12 @@ void conform_net_call_stop(struct conform_net_queue *queue);
 void conform_net_call_transmit(struct conform_net_queue *queue, struct xvhost_packet *const *packets,
 			       uint32_t count);
 void conform_net_call_ready(struct conform_net_queue *queue, uint32_t index, int32_t events);
+void conform_net_call_room(struct conform_net_queue *queue);
+void conform_net_call_delivered(struct conform_net_queue *queue, struct xvhost_packet *packet, int error);
+void conform_net_call_forwarded(struct conform_net_queue *queue, struct xvhost_packet *packet, int error);
+bool conform_net_call_offered(struct conform_net_queue *queue, struct xvhost_packet *packet);
 
-/* conform_net_tell_stop - the queue is to stop: tell the backend, end reads and waits, tell the watches. */
+/* conform_net_tell_stop - the queue is to stop, and those below: tell the backends, end reads and waits, tell the watches. */
 void conform_net_tell_stop(struct conform_net_queue *queue);
 
 /* conform_net_tell_room - if the backend waits for room and there is some. Returns whether it did. */

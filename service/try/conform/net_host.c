@@ -9,8 +9,10 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "try/conform/net_check.h"
+#include "try/conform/net_layers.h"
 #include "try/conform/net_traffic.h"
 #include "try/conform/net_watch.h"
 #include "try/conform/report.h"
@@ -42,9 +44,11 @@ struct conform_net_queue *conform_net_queue_of(const struct xvhost_net_queue *se
 	struct conform_net_loop *loop = conform_my_net_loop;
 	struct conform_net_queue *queue = NULL;
 
-	for (uint32_t i = 0; loop && i < CONFORM_NET_QUEUES_MAX && !queue; i++)
-		if (loop->queues[i] && &loop->queues[i]->seen == seen)
-			queue = loop->queues[i];
+	for (uint32_t i = 0; loop && i < CONFORM_NET_QUEUES_MAX && !queue; i++) {
+		queue = loop->queues[i];
+		while (queue && &queue->seen != seen)
+			queue = queue->below;
+	}
 	if (!queue)
 		conform_broken(CONFORM_THREAD,
 			       "%s was called for a queue on another thread than its loop thread, or after "
@@ -86,52 +90,73 @@ static const char *changed_member(const struct conform_net_packet *packet)
 	return NULL;
 }
 
-/* packet_of - the packet that is to be ended now. Breaks a promise if that can't be. */
-static struct conform_net_packet *packet_of(const struct xvhost_packet *seen)
+/* check_idle - nothing is under way for the packet, and nothing of it was changed. */
+static void check_idle(const struct conform_net_packet *packet, const char *function, const char *text)
+{
+	const struct conform_net_operation *operation = &packet->holder->operations[packet->given.index];
+	const char *changed = changed_member(packet);
+
+	if (changed)
+		conform_broken(CONFORM_MEMORY, "%s: the backend changed %s", text, changed);
+	if (operation->type != CONFORM_NET_IDLE)
+		conform_broken(CONFORM_HOST_CALLS, "%s was called for %s while its %s was under way",
+			       function, text, operation_names[operation->type]);
+}
+
+struct conform_net_packet *conform_net_packet_of(const struct xvhost_packet *seen, const char *function)
 {
 	int arena = conform_arena_of(seen);
 	struct conform_net_packet *packet = arena < 0 ? NULL : conform_net_packets[arena];
 	char text[200];
 
 	if (!packet)
-		conform_broken(CONFORM_HOST_CALLS,
-			       "transmitted() was called for %p, which is no packet of the guest's",
-			       (const void *)seen);
+		conform_broken(CONFORM_HOST_CALLS, "%s was called for %p, which is no packet of the guest's",
+			       function, (const void *)seen);
 	conform_net_packet_text(packet, text, sizeof(text));
 	if (!conform_my_net_loop || packet->queue->loop != conform_my_net_loop)
-		conform_broken(
-			CONFORM_THREAD,
-			"transmitted() for %s was called on another thread than the queue's loop thread",
-			text);
+		conform_broken(CONFORM_THREAD,
+			       "%s for %s was called on another thread than the queue's loop thread",
+			       function, text);
 	if (!packet->live)
-		conform_broken(CONFORM_TRANSMITTED, "transmitted() was called again for %s, which was ended",
+		conform_broken(CONFORM_TRANSMITTED, "%s was called again for %s, which was ended", function,
 			       text);
-	conform_net_queue_of(&packet->queue->seen, "transmitted()");
+	if (packet->holder->above && conform_my_net_loop->called == packet->holder->above)
+		conform_broken(CONFORM_HOST_CALLS, "%s was called for %s, which the card below has", function,
+			       text);
+	conform_net_queue_of(&packet->holder->seen, function);
+	check_idle(packet, function, text);
 	return packet;
 }
 
-static void host_transmitted(struct xvhost_packet *seen, int error)
+/* check_error - with which a packet is ended: 0 only if nothing has failed. */
+static void check_error(const struct conform_net_packet *packet, int error)
 {
-	struct conform_net_packet *packet = packet_of(seen);
-	struct conform_net_operation *operation = &packet->queue->operations[packet->given.index];
-	const char *changed = changed_member(packet);
+	const struct conform_net_operation *operation = &packet->holder->operations[packet->given.index];
 	char text[200];
 
 	conform_net_packet_text(packet, text, sizeof(text));
 	if (error > 0 || error < -4095)
 		conform_broken(CONFORM_ERRORS, "%s was ended with %d, it must be 0 or a negative errno", text,
 			       error);
-	if (changed)
-		conform_broken(CONFORM_MEMORY, "%s: the backend changed %s", text, changed);
-	if (operation->type != CONFORM_NET_IDLE)
-		conform_broken(CONFORM_HOST_CALLS,
-			       "transmitted() was called for %s while its %s was under way", text,
-			       operation_names[operation->type]);
 	if (operation->failed && error == 0)
 		conform_broken(CONFORM_ERRORS,
 			       "%s was ended with 0, though what was started last for it gave %s", text,
 			       conform_error_name(operation->forced_result));
-	operation->failed = false;
+	if (packet->below_error < 0 && error == 0)
+		conform_broken(CONFORM_ERRORS, "%s was ended with 0, though it came back from below with %s",
+			       text, conform_error_name(packet->below_error));
+}
+
+static void host_transmitted(struct xvhost_packet *seen, int error)
+{
+	struct conform_net_packet *packet = conform_net_packet_of(seen, "transmitted()");
+
+	check_error(packet, error);
+	packet->holder->operations[packet->given.index].failed = false;
+	if (packet->holder->above) {
+		conform_net_come_back(packet, error);
+		return;
+	}
 	packet->live = false;
 	packet->queue->live--;
 	packet->queue->lost += error < 0;
@@ -144,6 +169,8 @@ static bool host_receive(struct xvhost_net_queue *seen, struct xvhost_packet *pa
 	struct conform_net_received *received;
 
 	conform_net_check_received(queue, packet);
+	if (queue->above)
+		return conform_net_offer(queue, packet);
 	if (queue->room == 0 || queue->received_count == NETIF_RECEIVED_MAX) {
 		queue->room_wanted = true;
 		queue->refused++;
@@ -172,12 +199,16 @@ static void host_dropped(struct xvhost_net_queue *seen, uint32_t count)
 static void check_number(const struct conform_net_queue *queue, uint32_t number, const char *function)
 {
 	uint32_t end = CONFORM_NET_PACKETS + queue->card->properties.operations;
+	const struct conform_net_queue *outermost = queue;
 
+	while (outermost->above)
+		outermost = outermost->above;
 	if (number >= end)
 		conform_broken(CONFORM_HOST_CALLS,
 			       "%s was called with number %u, those of this queue are 0 to %u", function,
 			       number, end - 1);
-	if (number < CONFORM_NET_PACKETS && !queue->packets[number].live)
+	if (number < CONFORM_NET_PACKETS &&
+	    (!outermost->packets[number].live || outermost->packets[number].holder != queue))
 		conform_broken(CONFORM_HOST_CALLS,
 			       "%s was called with number %u, which is no packet that is being transmitted",
 			       function, number);
@@ -198,6 +229,7 @@ static void check_transfer(const char *function, uint32_t number, int fd, const 
 			   uint32_t iov_count)
 {
 	int flags = fcntl(fd, F_GETFL);
+	struct stat status;
 
 	if (!iov || iov_count == 0 || iov_count > IOV_MAX)
 		conform_broken(CONFORM_HOST_CALLS,
@@ -207,6 +239,9 @@ static void check_transfer(const char *function, uint32_t number, int fd, const 
 		conform_broken(CONFORM_HOST_CALLS,
 			       "%s was called with number %u and descriptor %d, which is not open", function,
 			       number, fd);
+	/* A regular file is written at its end. */
+	if (!(flags & O_NONBLOCK) && flags & O_APPEND && fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+		return;
 	if (!(flags & O_NONBLOCK))
 		conform_broken(CONFORM_HOST_CALLS,
 			       "%s was called with number %u and descriptor %d, which has no O_NONBLOCK",
@@ -230,8 +265,7 @@ static struct io_uring_sqe *begin(struct conform_net_queue *queue, uint32_t numb
 	return sqe;
 }
 
-/* is_faulty - is the read or write that begins now the one that is to fail? Counts it. */
-static bool is_faulty(struct conform_net_loop *loop)
+bool conform_net_is_faulty(struct conform_net_loop *loop)
 {
 	if (loop->fault.at == 0 || ++loop->operations != loop->fault.at)
 		return false;
@@ -271,7 +305,7 @@ static void transfer(struct xvhost_net_queue *seen, enum conform_net_operation_t
 	operation->iov = iov;
 	operation->iov_count = iov_count;
 	operation->iov_sum = conform_net_iov_sum(iov, iov_count);
-	if (is_faulty(queue->loop)) {
+	if (conform_net_is_faulty(queue->loop)) {
 		if (queue->loop->fault.error != 0 || type == CONFORM_NET_READ) {
 			operation->forced = true;
 			operation->failed = queue->loop->fault.error != 0;
@@ -329,5 +363,8 @@ const struct xvhost_net_host conform_net_host = {
 	.watch = conform_net_watch,
 	.log = conform_card_log,
 	.fail = conform_card_fail,
+	.forward = conform_net_forward,
+	.give_back = conform_net_give_back,
+	.more_room = conform_net_more_room,
 	.link = conform_card_link,
 };

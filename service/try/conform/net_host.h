@@ -19,6 +19,12 @@ extern struct conform_net_packet *conform_net_packets[CONFORM_ARENAS_MAX];
 /* conform_net_queue_of - whose queue is this? Breaks a promise if this function of the host can't be called for it here. */
 struct conform_net_queue *conform_net_queue_of(const struct xvhost_net_queue *seen, const char *function);
 
+/* conform_net_packet_of - the packet that is to be ended or passed on now. Breaks a promise if that can't be. */
+struct conform_net_packet *conform_net_packet_of(const struct xvhost_packet *seen, const char *function);
+
+/* conform_net_is_faulty - is the operation that begins now the one that is to fail? Counts it. */
+bool conform_net_is_faulty(struct conform_net_loop *loop);
+
 /* conform_net_describe - for conform_memory_user. */
 bool conform_net_describe(uint32_t arena, char *text, size_t size);
 

@@ -8,12 +8,15 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "try/conform/context.h"
 #include "try/conform/net_call.h"
+#include "try/conform/net_check.h"
 #include "try/conform/net_host.h"
+#include "try/conform/net_layers.h"
 #include "try/conform/net_watch.h"
 #include "try/conform/report.h"
 
@@ -72,6 +75,14 @@ static bool take_results(struct conform_net_loop *loop)
 	return any;
 }
 
+bool conform_net_under_way(const struct conform_net_queue *queue)
+{
+	for (; queue; queue = queue->below)
+		if (queue->under_way > 0 || queue->watch_count > 0)
+			return true;
+	return false;
+}
+
 /* give_back - what the guest has got by now, and news of room. Returns whether there was any. */
 static bool give_back(struct conform_net_loop *loop)
 {
@@ -83,6 +94,9 @@ static bool give_back(struct conform_net_loop *loop)
 	for (uint32_t i = 0; i < CONFORM_NET_QUEUES_MAX; i++)
 		if (loop->queues[i])
 			any |= conform_net_tell_room(loop->queues[i]);
+	for (uint32_t i = 0; i < CONFORM_NET_QUEUES_MAX; i++)
+		if (loop->queues[i])
+			any |= conform_net_deliver_below(loop->queues[i]);
 	return any;
 }
 
@@ -128,7 +142,7 @@ void conform_net_finish(struct conform_net_queue *queue)
 
 	while (queue->live > 0) {
 		bool any = conform_net_turn(queue->loop, STEP_MS);
-		bool waits = queue->under_way > 0 || queue->watch_count > 0;
+		bool waits = conform_net_under_way(queue);
 
 		if (queue->live == 0)
 			return;
@@ -191,11 +205,13 @@ static void close_on_control(void *argument)
 	conform_doing(NULL);
 }
 
-/* open_queue - if the backend has something to do for that. */
+/* open_queue - after those below it: if the backend has something to do for that. */
 static void open_queue(struct conform_net_queue *queue)
 {
 	struct opening opening = {.queue = queue};
 
+	if (queue->below)
+		open_queue(queue->below);
 	if (!queue->card->backend->queue_open)
 		return;
 	conform_on_control(open_on_control, &opening);
@@ -204,13 +220,18 @@ static void open_queue(struct conform_net_queue *queue)
 			       conform_error_name(opening.error));
 }
 
-void conform_net_queue_start(struct conform_net_queue *queue, struct conform_net_loop *loop,
-			     struct conform_card *card, uint32_t index, uint32_t count, uint32_t guest_takes)
+/* close_queue - before those below it. */
+static void close_queue(struct conform_net_queue *queue)
 {
-	int error;
+	for (; queue; queue = queue->below)
+		if (queue->card->backend->queue_close)
+			conform_on_control(close_on_control, queue);
+}
 
-	memset(queue, 0, sizeof(*queue));
-	place_of(loop, NULL)[0] = queue;
+/* make - this queue, and those below it. */
+static void make(struct conform_net_queue *queue, struct conform_net_loop *loop, struct conform_card *card,
+		 uint32_t index, uint32_t count, uint32_t guest_takes)
+{
 	queue->loop = loop;
 	queue->card = card;
 	queue->room = CONFORM_NET_NO_LIMIT;
@@ -224,11 +245,36 @@ void conform_net_queue_start(struct conform_net_queue *queue, struct conform_net
 		.guest_takes = guest_takes,
 		.net = &card->seen,
 	};
-	open_queue(queue);
+	if (!card->below)
+		return;
+	queue->below = calloc(1, sizeof(*queue->below));
+	if (!queue->below)
+		conform_skip("no memory for a queue");
+	queue->below->above = queue;
+	make(queue->below, loop, card->below, index, count, guest_takes);
+}
+
+/* start - after those below it. */
+static void start(struct conform_net_queue *queue)
+{
+	int error;
+
+	if (queue->below)
+		start(queue->below);
 	error = conform_net_call_start(queue);
 	if (error != 0)
-		conform_broken(CONFORM_QUEUES, "queue_start() of queue %u returned %s", index,
+		conform_broken(CONFORM_QUEUES, "queue_start() of queue %u returned %s", queue->seen.index,
 			       conform_error_name(error));
+}
+
+void conform_net_queue_start(struct conform_net_queue *queue, struct conform_net_loop *loop,
+			     struct conform_card *card, uint32_t index, uint32_t count, uint32_t guest_takes)
+{
+	memset(queue, 0, sizeof(*queue));
+	place_of(loop, NULL)[0] = queue;
+	make(queue, loop, card, index, count, guest_takes);
+	open_queue(queue);
+	start(queue);
 }
 
 /* check_ended - what the backend still has after all that time breaks a promise. */
@@ -251,21 +297,43 @@ static void check_ended(const struct conform_net_queue *queue)
 			       CONFORM_NET_TIMEOUT_MS / 1000);
 }
 
+/* has_some - is anything not ended that must be before the queue is stopped? */
+static bool has_some(const struct conform_net_queue *queue)
+{
+	for (; queue; queue = queue->below)
+		if (queue->live > 0 || queue->under_way > 0 || queue->received_count > 0)
+			return true;
+	return false;
+}
+
+static void free_below(struct conform_net_queue *queue)
+{
+	struct conform_net_queue *below = queue->below, *next;
+
+	for (; below; below = next) {
+		next = below->below;
+		free(below);
+	}
+	queue->below = NULL;
+}
+
 void conform_net_queue_stop(struct conform_net_queue *queue)
 {
 	struct conform_net_loop *loop = queue->loop;
 	uint64_t began_ms = now_ms();
 
 	conform_net_tell_stop(queue);
-	while ((queue->live > 0 || queue->under_way > 0 || queue->received_count > 0) &&
-	       now_ms() - began_ms < CONFORM_NET_TIMEOUT_MS)
+	while (has_some(queue) && now_ms() - began_ms < CONFORM_NET_TIMEOUT_MS)
 		conform_net_turn(loop, STEP_MS);
-	check_ended(queue);
-	conform_net_call_stop(queue);
-	conform_net_watch_nothing(queue);
-	if (queue->card->backend->queue_close)
-		conform_on_control(close_on_control, queue);
+	for (const struct conform_net_queue *one = queue; one; one = one->below)
+		check_ended(one);
+	for (struct conform_net_queue *one = queue; one; one = one->below) {
+		conform_net_call_stop(one);
+		conform_net_watch_nothing(one);
+	}
+	close_queue(queue);
 	place_of(loop, queue)[0] = NULL;
+	free_below(queue);
 	for (uint32_t i = 0; i < CONFORM_NET_PACKETS; i++)
 		if (queue->packets[i].has_arena) {
 			conform_net_packets[queue->packets[i].arena.number] = NULL;
@@ -345,6 +413,9 @@ void conform_net_make(struct conform_net_packet *packet, const struct xvhost_pac
 	packet->given.iov = iov;
 	packet->given.iov_count = count;
 	packet->given.index = (uint32_t)(packet - queue->packets);
+	packet->holder = queue;
+	packet->iov_sum = conform_net_iov_sum(iov, count);
+	packet->below_error = 0;
 	*conform_arena_packet(&packet->arena) = packet->given;
 }
 

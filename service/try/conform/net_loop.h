@@ -5,6 +5,9 @@
  * Theory of operation: as loop.h has it for disks. A packet that is given to the backend lies in an arena (memory.h), which
  * can only be read until it is transmitted and not at all afterwards. Its headers and the room before them, which can be written, are compared. What the backend has for the guest is looked at when the host
  * takes it, and once more before it is given back, at the end of the loop's turn. What is wrong ends the process by conform_broken().
+ *
+ * With wrappers each backend has a queue of its own; they are in a chain, the outermost of which is the loop's. Packets from the guest are
+ * the outermost's, whoever has them (net_layers.h).
  */
 #ifndef CONFORM_NET_LOOP_H
 #define CONFORM_NET_LOOP_H
@@ -53,6 +56,9 @@ struct conform_net_packet {
 	bool has_arena;
 	bool live;				  /* the backend has it */
 	uint64_t number;			  /* of all that were made, from 1 */
+	struct conform_net_queue *holder;	  /* the queue of the backend that has it */
+	uint64_t iov_sum;			  /* of the iovecs as they were given */
+	int below_error;			  /* what the card below said of it */
 	struct xvhost_packet given;		  /* as it was given, with ... */
 	uint8_t headers[XVHOST_NET_HEADER_BYTES]; /* ... its first bytes */
 };
@@ -62,6 +68,8 @@ struct conform_net_received {
 	struct xvhost_packet *packet; /* the backend's */
 	struct xvhost_packet taken;   /* as it was, with ... */
 	uint64_t iov_sum, content_sum;
+	bool given_back; /* by the wrapper that took it; with this error */
+	int error;
 };
 
 struct conform_net_watch {
@@ -73,6 +81,7 @@ struct conform_net_queue {
 	struct xvhost_net_queue seen; /* first: what the backend sees */
 	struct conform_net_loop *loop;
 	struct conform_card *card;
+	struct conform_net_queue *above, *below; /* NULL: none */
 	struct conform_net_packet packets[CONFORM_NET_PACKETS];
 	struct conform_net_operation operations[CONFORM_NET_PACKETS + NETIF_OPERATIONS_MAX];
 	struct conform_net_received received[NETIF_RECEIVED_MAX];
@@ -81,8 +90,10 @@ struct conform_net_queue {
 	uint32_t under_way;	 /* operations */
 	uint32_t received_count; /* that are not given back yet */
 	uint32_t watch_count;
-	uint32_t room;	  /* packets that the guest takes until it has no room; CONFORM_NET_NO_LIMIT */
-	bool room_wanted; /* the backend was told that there is none */
+	uint64_t forwarded; /* the number of the last packet that was passed on */
+	bool room_due;	    /* of one below a wrapper: it is to be told that it may offer more */
+	uint32_t room;	    /* packets that the guest takes until it has no room; CONFORM_NET_NO_LIMIT */
+	bool room_wanted;   /* the backend was told that there is none */
 	bool told_to_stop;
 	int deliver_error; /* what `delivered` is called with */
 
@@ -113,6 +124,9 @@ void conform_net_loop_exit(struct conform_net_loop *loop);
 /* conform_net_queue_start - on the loop's thread, as all that follow. `count` of the card's queues run. */
 void conform_net_queue_start(struct conform_net_queue *queue, struct conform_net_loop *loop,
 			     struct conform_card *card, uint32_t index, uint32_t count, uint32_t guest_takes);
+
+/* conform_net_under_way - is anything, of this queue and those below? */
+bool conform_net_under_way(const struct conform_net_queue *queue);
 
 /* conform_net_queue_stop - tell the backend, wait until nothing is under way, and stop. */
 void conform_net_queue_stop(struct conform_net_queue *queue);

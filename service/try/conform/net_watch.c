@@ -12,10 +12,11 @@
 #include "try/conform/net_host.h"
 #include "try/conform/report.h"
 
-/* user_data of a watch: odd, as no pointer to an operation is; then the queue's place, its index and its generation. */
+/* user_data of a watch: odd, as no pointer to an operation is; then its index, the queue's layer and place, and its generation. */
 #define WATCH_MARK 1u
 #define INDEX_SHIFT 1u
-#define PLACE_SHIFT 8u
+#define LAYER_SHIFT 8u
+#define PLACE_SHIFT 16u
 #define GENERATION_SHIFT 32u
 
 struct io_uring_sqe *conform_net_entry(struct conform_net_loop *loop)
@@ -32,11 +33,14 @@ struct io_uring_sqe *conform_net_entry(struct conform_net_loop *loop)
 
 static uint64_t data_of(const struct conform_net_queue *queue, uint32_t index)
 {
-	uint64_t place = 0;
+	const struct conform_net_queue *outermost = queue;
+	uint64_t place = 0, layer = 0;
 
-	while (queue->loop->queues[place] != queue)
+	for (; outermost->above; outermost = outermost->above)
+		layer++;
+	while (queue->loop->queues[place] != outermost)
 		place++;
-	return WATCH_MARK | (uint64_t)index << INDEX_SHIFT | place << PLACE_SHIFT |
+	return WATCH_MARK | (uint64_t)index << INDEX_SHIFT | layer << LAYER_SHIFT | place << PLACE_SHIFT |
 	       (uint64_t)queue->watches[index].generation << GENERATION_SHIFT;
 }
 
@@ -93,6 +97,8 @@ bool conform_net_watch_deliver(struct conform_net_loop *loop, uint64_t data, int
 	uint32_t index;
 
 	queue = loop->queues[(uint32_t)data >> PLACE_SHIFT];
+	for (uint32_t layer = data >> LAYER_SHIFT & UINT8_MAX; queue && layer > 0; layer--)
+		queue = queue->below;
 	index = (uint32_t)(data & UINT8_MAX) >> INDEX_SHIFT;
 	if (!queue || !queue->watches[index].set ||
 	    queue->watches[index].generation != data >> GENERATION_SHIFT)
