@@ -219,8 +219,8 @@ static void pcap_io_done(struct xvhost_net_queue *queue, uint32_t number, int32_
 
 /* ---- open and close ---- */
 
-/* begin - what is written to the file before packets and after them must have room in it, too; without that nothing is. */
-static int begin(struct xvhost_net *net, uint64_t size)
+/* begin_section - what is written to the file before packets and after them must have room in it, too; without that nothing is. */
+static int begin_section(struct xvhost_net *net, uint64_t size)
 {
 	struct pcap *pcap = net->state;
 	const struct pcap_config *config = pcap->config;
@@ -255,7 +255,7 @@ static int pcap_open(struct xvhost_net *net, const void *opaque, struct xvhost_n
 		error = pcap->fd;
 		goto fail;
 	}
-	error = begin(net, size);
+	error = begin_section(net, size);
 	if (error < 0) {
 		close(pcap->fd);
 		goto fail;

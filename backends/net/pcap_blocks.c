@@ -84,8 +84,8 @@ static void put_text(struct pen *pen, uint16_t code, const char *text)
 	put_option(pen, code, text, (uint16_t)strnlen(text, TEXT_BYTES_MAX));
 }
 
-/* begin - a block, whose length is not known yet. Returns where it begins. */
-static uint8_t *begin(struct pen *pen, uint32_t type)
+/* begin_block - a block, whose length is not known yet. Returns where it begins. */
+static uint8_t *begin_block(struct pen *pen, uint32_t type)
 {
 	uint8_t *block = pen->at;
 
@@ -94,8 +94,8 @@ static uint8_t *begin(struct pen *pen, uint32_t type)
 	return block;
 }
 
-/* end - the block that begins there. */
-static void end(struct pen *pen, uint8_t *block)
+/* end_block - the one that begins there. */
+static void end_block(struct pen *pen, uint8_t *block)
 {
 	uint32_t bytes = (uint32_t)(pen->at - block) + (uint32_t)sizeof(bytes);
 
@@ -106,7 +106,7 @@ static void end(struct pen *pen, uint8_t *block)
 uint32_t pcap_put_beginning(uint8_t *to, const struct xvhost_net *net)
 {
 	struct pen pen = {to, to};
-	uint8_t *block = begin(&pen, SECTION_HEADER), resolution = NANOSECONDS;
+	uint8_t *block = begin_block(&pen, SECTION_HEADER), resolution = NANOSECONDS;
 	uint64_t unknown = UINT64_MAX; /* how long the section is */
 
 	put32(&pen, BYTE_ORDER_MAGIC);
@@ -115,8 +115,8 @@ uint32_t pcap_put_beginning(uint8_t *to, const struct xvhost_net *net)
 	put(&pen, &unknown, sizeof(unknown));
 	put_text(&pen, OPTION_PROGRAM, "xvhost");
 	put_option(&pen, OPTION_END, NULL, 0);
-	end(&pen, block);
-	block = begin(&pen, INTERFACE_DESCRIPTION);
+	end_block(&pen, block);
+	block = begin_block(&pen, INTERFACE_DESCRIPTION);
 	put16(&pen, LINK_ETHERNET);
 	put16(&pen, 0);
 	/* The largest that there can be, whatever is kept of it: libpcap wants that to be the same in all sections. */
@@ -125,7 +125,7 @@ uint32_t pcap_put_beginning(uint8_t *to, const struct xvhost_net *net)
 	put_text(&pen, OPTION_DESCRIPTION, net->name);
 	put_option(&pen, OPTION_RESOLUTION, &resolution, sizeof(resolution));
 	put_option(&pen, OPTION_END, NULL, 0);
-	end(&pen, block);
+	end_block(&pen, block);
 	assert(pen.at - to <= (ptrdiff_t)PCAP_BEGINNING_BYTES_MAX);
 	return (uint32_t)(pen.at - to);
 }
@@ -139,7 +139,7 @@ void pcap_put_packet(uint8_t *to, const struct xvhost_packet *packet, uint32_t c
 		     enum pcap_direction direction, uint64_t time_ns)
 {
 	struct pen pen = {to, to};
-	uint8_t *block = begin(&pen, ENHANCED_PACKET);
+	uint8_t *block = begin_block(&pen, ENHANCED_PACKET);
 	uint32_t flags = direction, left = captured_bytes;
 
 	put32(&pen, 0); /* the section's only interface */
@@ -155,7 +155,7 @@ void pcap_put_packet(uint8_t *to, const struct xvhost_packet *packet, uint32_t c
 	pad(&pen);
 	put_option(&pen, OPTION_FLAGS, &flags, sizeof(flags));
 	put_option(&pen, OPTION_END, NULL, 0);
-	end(&pen, block);
+	end_block(&pen, block);
 	assert(pen.at - to == (ptrdiff_t)pcap_packet_bytes(captured_bytes));
 }
 
@@ -170,7 +170,7 @@ static void put_time_option(struct pen *pen, uint16_t code, uint64_t ns)
 void pcap_put_counts(uint8_t *to, const struct pcap_counts *counts)
 {
 	struct pen pen = {to, to};
-	uint8_t *block = begin(&pen, INTERFACE_STATISTICS);
+	uint8_t *block = begin_block(&pen, INTERFACE_STATISTICS);
 
 	put32(&pen, 0);
 	put_time(&pen, counts->ended_ns);
@@ -179,7 +179,7 @@ void pcap_put_counts(uint8_t *to, const struct pcap_counts *counts)
 	put_option(&pen, OPTION_RECEIVED, &counts->packets, sizeof(counts->packets));
 	put_option(&pen, OPTION_DROPPED, &counts->missing, sizeof(counts->missing));
 	put_option(&pen, OPTION_END, NULL, 0);
-	end(&pen, block);
+	end_block(&pen, block);
 	assert(pen.at - to == (ptrdiff_t)PCAP_COUNTS_BYTES);
 }
 

@@ -22,7 +22,9 @@
 struct fake_net_queue fake_net_queues[FAKE_NET_QUEUES];
 struct fake_net_received fake_net_received[FAKE_NET_RECEIVED];
 uint32_t fake_net_received_count;
+int fake_net_deliver_error;
 struct xvhost_net_properties fake_net_properties;
+struct xvhost_net_properties fake_net_inner;
 char fake_net_text[ERROR_TEXT_MAX];
 uint32_t fake_net_logged;
 bool fake_net_uplink;
@@ -47,6 +49,12 @@ static struct {
 	_Alignas(16) uint8_t heads[FAKE_NET_PACKETS][XVHOST_NET_HEADROOM_BYTES + 65536]; /* first pieces */
 	bool transmitting[FAKE_NET_PACKETS];
 	bool operating[OPERATIONS_MAX], reading[OPERATIONS_MAX], writing[OPERATIONS_MAX];
+	struct xvhost_packet *below[FAKE_NET_PACKETS]; /* what was forwarded */
+	struct {
+		struct xvhost_packet packet;
+		struct iovec iov[XVHOST_NET_IOVECS_MAX];
+		bool used;
+	} offered[FAKE_NET_PACKETS];
 	uint32_t wait_number;
 	struct pollfd watches[XVHOST_WATCHES_MAX]; /* without events: not set */
 } own[FAKE_NET_QUEUES];
@@ -212,6 +220,67 @@ static void host_link(struct xvhost_net *card, bool up)
 	fake_net_link = up;
 }
 
+/* ---- the card below a wrapper ---- */
+
+static void host_forward(struct xvhost_net_queue *queue, struct xvhost_packet *const *packets, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		ck_assert_ptr_eq(packets[i], &own[place_of(queue)].packets[packets[i]->index]);
+		ck_assert(own[place_of(queue)].transmitting[packets[i]->index]);
+		ck_assert_uint_lt(queue_of(queue)->forwarded, FAKE_NET_PACKETS);
+		own[place_of(queue)].below[queue_of(queue)->forwarded++] = packets[i];
+	}
+}
+
+void fake_net_end_below(uint32_t index, int error)
+{
+	uint32_t count = fake_net_queues[index].forwarded;
+
+	fake_net_queues[index].forwarded = 0;
+	for (uint32_t i = 0; i < count; i++)
+		backend->forwarded(own[index].below[i], error);
+}
+
+bool fake_net_offer(uint32_t index, const struct iovec *pieces, uint32_t count)
+{
+	struct xvhost_packet *packet;
+	uint32_t slot = 0;
+	bool offered;
+
+	while (own[index].offered[slot].used)
+		ck_assert_uint_lt(++slot, FAKE_NET_PACKETS);
+	packet = &own[index].offered[slot].packet;
+	*packet = (struct xvhost_packet){.queue = &fake_net_queues[index].queue,
+					 .iov = own[index].offered[slot].iov,
+					 .iov_count = count};
+	for (uint32_t i = 0; i < count; i++) {
+		packet->iov[i] = pieces[i];
+		packet->length += (uint32_t)pieces[i].iov_len;
+	}
+	own[index].offered[slot].used = true;
+	offered = backend->offered(packet->queue, packet);
+	own[index].offered[slot].used = offered;
+	return offered;
+}
+
+static void host_give_back(struct xvhost_packet *packet, int error)
+{
+	struct fake_net_queue *queue = queue_of(packet->queue);
+	uint32_t slot = 0;
+
+	while (packet != &own[place_of(packet->queue)].offered[slot].packet)
+		ck_assert_uint_lt(++slot, FAKE_NET_PACKETS);
+	ck_assert_msg(own[place_of(packet->queue)].offered[slot].used, "a packet is given back twice");
+	own[place_of(packet->queue)].offered[slot].used = false;
+	queue->given_back++;
+	queue->given_back_error = error;
+}
+
+static void host_more_room(struct xvhost_net_queue *queue)
+{
+	queue_of(queue)->rooms_below++;
+}
+
 static const struct xvhost_net_host host = {
 	.size = sizeof(host),
 	.abi = XVHOST_BACKEND_ABI,
@@ -224,6 +293,9 @@ static const struct xvhost_net_host host = {
 	.watch = host_watch,
 	.log = host_log,
 	.fail = host_fail,
+	.forward = host_forward,
+	.give_back = host_give_back,
+	.more_room = host_more_room,
 	.link = host_link,
 };
 
@@ -248,6 +320,7 @@ static int open_card(uint32_t card, const char *target, uint16_t queues)
 		.queues = queues,
 		.domid = (uint16_t)(card + 1),
 		.attend_fd = -1,
+		.inner = backend->forwarded ? &fake_net_inner : NULL,
 	};
 	if (fake_net_uplink)
 		memset(net->mac, 0, sizeof(net->mac));
@@ -370,10 +443,10 @@ void fake_net_stop(uint32_t index)
 
 	if (!(queue->queue.flags & XVHOST_QUEUE_STOPPING))
 		fake_net_release(index);
-	fake_net_run();
+	fake_net_run_writes(index);
 	ck_assert(!queue->waiting);
 	for (uint32_t i = 0; i < FAKE_NET_PACKETS; i++)
-		ck_assert(!own[index].transmitting[i]);
+		ck_assert(!own[index].transmitting[i] && !own[index].offered[i].used);
 	for (uint32_t i = 0; i < OPERATIONS_MAX; i++)
 		ck_assert(!own[index].operating[i]);
 	memset(own[index].watches, 0, sizeof(own[index].watches));
@@ -487,7 +560,7 @@ static void deliver(void)
 	memcpy(packets, taken, count * sizeof(packets[0]));
 	taken_count = 0;
 	for (uint32_t i = 0; i < count; i++)
-		backend->delivered(packets[i], 0);
+		backend->delivered(packets[i], fake_net_deliver_error);
 }
 
 void fake_net_run(void)
@@ -503,6 +576,24 @@ void fake_net_run(void)
 			deliver();
 			again = true;
 		}
+	}
+}
+
+/* is_writing - any of the queue's own operations is a write. */
+static bool is_writing(uint32_t index)
+{
+	for (uint32_t i = FAKE_NET_PACKETS; i < OPERATIONS_MAX; i++)
+		if (own[index].writing[i])
+			return true;
+	return false;
+}
+
+void fake_net_run_writes(uint32_t index)
+{
+	fake_net_run();
+	while (is_writing(index)) {
+		ck_assert_int_ge(io_uring_submit_and_wait(&ring, 1), 0);
+		fake_net_run();
 	}
 }
 

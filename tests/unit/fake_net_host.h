@@ -31,13 +31,20 @@ struct fake_net_queue {
 	uint32_t reads;	  /* so far */
 	uint32_t dropped;
 	uint32_t transmitted;
-	int error;    /* of the packet that was transmitted last */
-	bool waiting; /* a wait is under way */
+	int error;	      /* of the packet that was transmitted last */
+	uint32_t forwarded;   /* packets that the card below has */
+	uint32_t given_back;  /* packets of the card below */
+	int given_back_error; /* of the last one */
+	uint32_t rooms_below; /* times that the card below was told of room */
+	bool waiting;	      /* a wait is under way */
 };
 
 extern struct fake_net_queue fake_net_queues[FAKE_NET_QUEUES];
+/* What the card below a wrapper is. There is none: it gets and gives what the test says. */
+extern struct xvhost_net_properties fake_net_inner;
 extern struct fake_net_received fake_net_received[FAKE_NET_RECEIVED];
 extern uint32_t fake_net_received_count;
+extern int fake_net_deliver_error; /* with which packets are given back; 0 at first */
 extern struct xvhost_net_properties fake_net_properties;
 
 /* What was said last by log or fail; how many lines the log has. */
@@ -72,8 +79,17 @@ void fake_net_stop(uint32_t index);
 void fake_net_transmit(uint32_t index, const struct iovec *pieces, uint32_t count,
 		       const struct xvhost_packet *shape);
 
+/* fake_net_end_below - all that the card below a wrapper has comes back. */
+void fake_net_end_below(uint32_t index, int error);
+
+/* fake_net_offer - a packet of the card below, of these pieces, which stay until it is given back. Returns whether it was taken. */
+bool fake_net_offer(uint32_t index, const struct iovec *pieces, uint32_t count);
+
 /* fake_net_run - carry out what was started, and what follows from it, until nothing more happens; have the backend attend. */
 void fake_net_run(void);
+
+/* fake_net_run_writes - the same, and writes to files, which take their time, are waited for. */
+void fake_net_run_writes(uint32_t index);
 
 /* fake_net_make_room - for so many packets; the backend is told. */
 void fake_net_make_room(uint32_t index, uint32_t packets);
