@@ -12,6 +12,7 @@ static struct sim_guest *guests[2];
 struct worker_thread *sim_pairs_workers[2];
 struct sim_net sim_pairs_cards[SIM_PAIRS][2];
 char sim_pairs_directory[64];
+bool sim_pairs_written_down;
 struct net_load_result sim_pairs_results[SIM_PAIRS];
 
 const struct netif_frontend_options sim_pairs_all_taken = {.takes = SIM_NET_ALL_TAKEN, .guard = true};
@@ -24,9 +25,12 @@ void sim_pairs_use(uint32_t index)
 
 void sim_pairs_open(struct sim_net *card, uint32_t index, uint32_t device_id, const char *name)
 {
-	char target[128];
+	char target[256] = "";
 
-	snprintf(target, sizeof(target), "switch:name=%s,directory=%s", name, sim_pairs_directory);
+	if (sim_pairs_written_down && index == 0 && device_id == 0)
+		snprintf(target, sizeof(target), "pcap:path=%s/pcapng,target=", sim_pairs_directory);
+	snprintf(target + strlen(target), sizeof(target) - strlen(target), "switch:name=%s,directory=%s",
+		 name, sim_pairs_directory);
 	sim_pairs_use(index);
 	sim_net_open(card, device_id, target);
 	ck_assert_uint_eq(card->opened.takes, SIM_NET_ALL_TAKEN);
@@ -50,16 +54,20 @@ void sim_pairs_stop(void)
 	ck_assert_int_eq(system(command), 0);
 }
 
+void sim_pairs_address(struct net_content_options *options, uint32_t pair, uint32_t from)
+{
+	options->addressed = options->minimum >= NET_CONTENT_ADDRESSED_BYTES;
+	memcpy(options->source, (const uint8_t[]){2, 0, 0, 0, (uint8_t)pair, (uint8_t)from}, 6);
+	memcpy(options->destination, (const uint8_t[]){2, 0, 0, 0, (uint8_t)pair, (uint8_t)(1 - from)}, 6);
+}
+
 struct net_load *sim_pairs_begin(uint32_t pair, uint32_t from, struct net_load_options options)
 {
 	struct net_load *load;
 
 	options.from = sim_pairs_cards[pair][from].frontend;
 	options.to = sim_pairs_cards[pair][1 - from].frontend;
-	options.content.addressed = options.content.minimum >= NET_CONTENT_ADDRESSED_BYTES;
-	memcpy(options.content.source, (const uint8_t[]){2, 0, 0, 0, (uint8_t)pair, (uint8_t)from}, 6);
-	memcpy(options.content.destination, (const uint8_t[]){2, 0, 0, 0, (uint8_t)pair, (uint8_t)(1 - from)},
-	       6);
+	sim_pairs_address(&options.content, pair, from);
 	ck_assert_int_eq(net_load_create(&options, &load), 0);
 	ck_assert_int_eq(net_load_start(load), 0);
 	return load;

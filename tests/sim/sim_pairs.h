@@ -15,6 +15,7 @@
 extern struct worker_thread *sim_pairs_workers[2];
 extern struct sim_net sim_pairs_cards[SIM_PAIRS][2];
 extern char sim_pairs_directory[64]; /* of the switches */
+extern bool sim_pairs_written_down; /* what passes through the first guest's first card goes to a file, too */
 extern struct net_load_result sim_pairs_results[SIM_PAIRS];
 extern const struct netif_frontend_options sim_pairs_all_taken;
 
@@ -27,6 +28,9 @@ void sim_pairs_use(uint32_t index);
 
 /* sim_pairs_open - a card of this guest on the switch of this name. */
 void sim_pairs_open(struct sim_net *card, uint32_t index, uint32_t device_id, const char *name);
+
+/* sim_pairs_address - what is sent from one guest to the other by this pair of cards, if it is long enough. */
+void sim_pairs_address(struct net_content_options *options, uint32_t pair, uint32_t from);
 
 /* sim_pairs_begin - a load from one guest to the other by this pair of cards. */
 struct net_load *sim_pairs_begin(uint32_t pair, uint32_t from, struct net_load_options options);

@@ -15,6 +15,7 @@
 #include "../../backends/net/switch_ring.h"
 #include "check_main.h"
 #include "log.h"
+#include "pcap_check.h"
 #include "sim_pairs.h"
 
 #define RING_FILE_BYTES (4096 + SWITCH_RING_BYTES)
@@ -283,8 +284,49 @@ START_TEST(beside_each_other)
 }
 END_TEST
 
+/* With pcap before a port, which other ports don't notice: each packet is in the file, in both directions. */
+START_TEST(is_written_down)
+{
+	struct net_load_options options = {.content = sim_pairs_content(22, 9000, 7),
+					   .depth = SIM_PAIRS_LARGE_DEPTH,
+					   .split = true,
+					   .packets = 100};
+	struct pcap_reader file;
+	char path[128];
+	uint32_t first;
+
+	sim_pairs_written_down = true;
+	start(ways[_i]);
+	snprintf(path, sizeof(path), "%s/pcapng", sim_pairs_directory);
+	/* The first ones were those that found out whether the ports have joined. */
+	sim_pairs_use(0);
+	sim_net_close(&sim_pairs_cards[0][0]);
+	sim_pairs_open(&sim_pairs_cards[0][0], 0, 0, "one");
+	sim_net_connect(&sim_pairs_cards[0][0], &sim_pairs_all_taken);
+	sim_pairs_wait_until_joined(0);
+	for (uint32_t from = 0; from < 2; from++)
+		sim_pairs_finish(0, sim_pairs_begin(0, from, options));
+	sim_pairs_use(0);
+	sim_net_close(&sim_pairs_cards[0][0]);
+	pcap_reader_read(&file, path);
+	ck_assert_uint_eq(file.section_count, 2);
+	ck_assert_uint_eq(file.sections[1].missing, 0);
+	first = file.packet_count - 200;
+	for (uint32_t from = 0; from < 2; from++) {
+		sim_pairs_address(&options.content, 0, from);
+		ck_assert_uint_eq(pcap_check(&file, first, from == 0 ? PCAP_READER_IN : PCAP_READER_OUT,
+					     &options.content, 1, 100, false, false),
+				  100);
+	}
+	pcap_reader_free(&file);
+	sim_pairs_open(&sim_pairs_cards[0][0], 0, 0, "one");
+	sim_pairs_stop();
+}
+END_TEST
+
 static void add_tests(TCase *test_case)
 {
+	tcase_add_loop_test(test_case, is_written_down, 0, 2);
 	tcase_add_loop_test(test_case, sizes, 0, 2);
 	tcase_add_loop_test(test_case, mixed, 0, 2);
 	tcase_add_loop_test(test_case, silent_guest, 0, 2);

@@ -6,6 +6,7 @@
 #define PCAP_READER_H
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
