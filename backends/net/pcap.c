@@ -21,7 +21,7 @@
 #include "pcap_blocks.h"
 #include "pcap_file.h"
 
-#define BUFFER_BYTES (1u << 20) /* room for 15 of the largest packets */
+#define BUFFER_BYTES (4u << 20) /* more than passes while a disk is busy for a moment */
 #define OPERATIONS 1u		/* of a queue: one write */
 
 struct pcap_config {

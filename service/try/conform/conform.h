@@ -29,9 +29,10 @@
  *
  * For network cards:
  *
- *	card.*, net_context.*	opening and closing a card
+ *	card.*, net_context.*	opening and closing a card and those below it
  *	net_loop.*		queues and packets, and the thread that waits for what they start
  *	net_host.*, net_watch.*	the host's functions for the loop thread
+ *	net_layers.*		packets that go through wrappers
  *	net_check.*		what a backend has for the guest
  *	net_call.*		calls of the backend
  *	net_traffic.*		packets of the guest, and those of them that come back
