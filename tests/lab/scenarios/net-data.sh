@@ -2,14 +2,16 @@
 # shellcheck shell=bash
 #
 # Network cards by xvhost's backend tap, on a bridge, for a PV guest with Linux 6.1 and a PVH guest with 6.12 and two queues: what they
-# negotiate, and packets of all sizes, streams and files between them and Dom0. A card by Xen's own script comes and goes.
+# negotiate, and packets of all sizes, streams and files between them and Dom0. A card by Xen's own script comes and goes, with pcap before
+# it: tcpdump finds in the file what has passed.
 #
-# lab: timeout=700 packages=net guest_packages=net
+# lab: timeout=700 packages=net,tcpdump guest_packages=net
 # lab: guest=pv type=pv
 # lab: guest=pvh type=pvh kernel=6.12 vcpus=2
 
 step "two guests with cards on a bridge"
-net_config '[net]' 'adopt = all' 'max_queues = 2' '[network xenbr0]' 'target = tap:bridge=xenbr0' '[network xenbr1]' 'target = tap:'
+net_config '[net]' 'adopt = all' 'max_queues = 2' '[network xenbr0]' 'target = tap:bridge=xenbr0' '[network xenbr1]' \
+	'target = pcap:path=/var/tmp/card.pcapng,target=tap:'
 net_bridge xenbr0 10.0.0.1/24
 net_bridge xenbr1 10.0.1.1/24
 xvhostd_start
@@ -55,6 +57,21 @@ net_end pvh "$NET_JOB" 20 >/var/log/lab/ping.log || fail "the other card was dis
 read -r sent came < <(sed -nE 's/^([0-9]+) packets transmitted, ([0-9]+) packets received.*/\1 \2/p' /var/log/lab/ping.log)
 # The last may have been under way.
 [[ $sent -ge 5 && $came -ge $((sent - 1)) ]] || fail "the other card was disturbed: of $sent pings $came came back"
+
+step "what has passed through that card is in its file"
+# captured FILTER: prints a line for each packet.
+captured()
+{
+	tcpdump -n -q -r /var/tmp/card.pcapng "$1" 2>/var/log/lab/tcpdump.log ||
+		fail "tcpdump does not read the file: $(tail_line /var/log/lab/tcpdump.log)"
+}
+# The pings were three of each size; what is large is in several packets, the first of which counts.
+expect_equal "pings in the file" 6 "$(captured 'icmp[icmptype] == icmp-echo and src 10.0.1.2' | wc -l)"
+expect_equal "their answers" 6 "$(captured 'icmp[icmptype] == icmp-echoreply and dst 10.0.1.2' | wc -l)"
+bytes=$(captured 'tcp and src 10.0.1.2' | awk '{ sum += $NF } END { print sum + 0 }')
+[[ $bytes -ge 2097152 ]] || fail "of 2 MiB that were sent only $bytes bytes are in the file"
+[[ $(captured 'tcp and src 10.0.1.2 and greater 2000' | wc -l) -gt 0 ]] || fail "no large packet is in the file"
+rm /var/tmp/card.pcapng
 
 step "shut down, nothing is left"
 guest_shutdown pv
