@@ -24,17 +24,38 @@
 
 #define SCRIPT_NAME "vif-xvhost" /* the script= that makes a vif ours */
 #define TAP "tap"		 /* the backend that makes interfaces for other scripts */
+#define BELOW "target="		 /* of wrappers: the card below */
 #define MTU_DEFAULT 1500
 #define NUMBER_TEXT_MAX 24 /* bytes of a number as a text with the final 0 */
 #define TAKES_ALL                                                                                            \
 	(XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6 | XVHOST_NET_GSO_TCPV4 | XVHOST_NET_GSO_TCPV6)
 
-/* is_tap - the target's backend, which stands before the first colon and after what options there are. */
+/* below - the target of the card that a wrapper stands before, which all call so; NULL: there is none. Commas in values are doubled. */
+static const char *below(const char *target)
+{
+	const char *part = strchr(target, ':');
+
+	while (part) {
+		part++;
+		if (strncmp(part, BELOW, strlen(BELOW)) == 0)
+			return part + strlen(BELOW);
+		part = strchr(part, ',');
+		while (part && part[1] == ',')
+			part = strchr(part + 2, ',');
+	}
+	return NULL;
+}
+
+/* is_tap - the target's innermost backend, which stands before a colon; what options there are stand before the outermost. */
 static bool is_tap(const char *target)
 {
-	size_t length = strcspn(target, ":");
-	const char *name = target + length;
+	const char *inner, *name;
+	size_t length;
 
+	while ((inner = below(target)))
+		target = inner;
+	length = strcspn(target, ":");
+	name = target + length;
 	while (name > target && name[-1] != ',')
 		name--;
 	length -= (size_t)(name - target);

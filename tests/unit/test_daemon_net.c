@@ -679,6 +679,9 @@ static const struct {
 	{"/etc/xen/scripts/vif-bridge", "memory", true, true},
 	{"/etc/xen/scripts/vif-bridge", "tape", true, false},
 	{"/etc/xen/scripts/vif-bridge", "other", true, false},
+	{"/etc/xen/scripts/vif-bridge", "wrapped", true, true},
+	{"/etc/xen/scripts/vif-bridge", "wrapped tape", true, false},
+	{"/etc/xen/scripts/vif-bridge", "wrapped other", true, false},
 	{"/etc/xen/scripts/vif-bridge", "xenbr0", true, false},
 	{"/etc/xen/scripts/vif-xvhost2", "xenbr0", false, false},
 	{"block-xvhost", "xenbr0", false, false},
@@ -689,7 +692,10 @@ START_TEST(test_adoption)
 	static const char *const networks[][2] = {{"tapped", "tap:"},
 						  {"memory", "memory=grant,tap:a=b"},
 						  {"tape", "tape:"},
-						  {"other", "null:x=tap:"}};
+						  {"other", "null:x=tap:"},
+						  {"wrapped", "a:x=1,,target=b,y=2,target=c:target=tap:z=3"},
+						  {"wrapped tape", "a:x=1,target=tape:x=tap:"},
+						  {"wrapped other", "a:x=1,,target=tap:"}};
 
 	for (unsigned i = 0; i < sizeof(networks) / sizeof(networks[0]); i++) {
 		struct config_named *network = &daemon_run_config.networks[i];
