@@ -363,13 +363,14 @@ struct xvhost_disk_backend {
  * What the guest sends comes by `transmit`; the backend ends each packet by host->transmitted. What the guest is to get goes by
  * host->receive; the host gives each packet back by `delivered`. In each direction the order of packets is kept.
  *
- * A wrapper stands before another card, as one of disks does: pcap:path=/tmp/vif.pcapng,target=tap:bridge=br0. The host opens the
- * card below first and closes it last, and starts its queues first and stops them last. What the guest sends comes to the wrapper's
- * `transmit`; it passes it on by host->forward, gets it back by `forwarded`, and ends it by host->transmitted. What the card
- * below has for the guest comes to the wrapper's `offered`; it passes it on by host->receive, gets it back by `delivered`, and gives
- * it back by host->give_back. So it sees each packet in both directions with its result. In place of passing a packet on it may end
- * it or give it back at once, which drops it, or pass it on later. A queue, a card and operations of its own it has like any other
- * backend; the numbers of operations of the card below are not in its way. Since xvhost 0.4.
+ * A wrapper stands before another card, as one of disks does: pcap:path=/tmp/vif.pcapng,target=tap:bridge=br0. Its parameter
+ * of type XVHOST_TARGET is called target. The host opens the card below first and closes it last, and starts its queues first
+ * and stops them last. What the guest sends comes to the wrapper's `transmit`; it passes it on by host->forward, gets it back
+ * by `forwarded`, and ends it by host->transmitted. What the card below has for the guest comes to the wrapper's `offered`; it
+ * passes it on by host->receive, gets it back by `delivered`, and gives it back by host->give_back. So it sees each packet in
+ * both directions with its result. In place of passing a packet on it may end it or give it back at once, which drops it, or
+ * pass it on later. It has a card, queues and operations of its own like any other backend. A packet's number is for who has
+ * the packet; the others that the card below has are not in its way. Since xvhost 0.4.
  *
  * A packet is an Ethernet frame without its checksum at the end. One that is larger than the MTU is to be cut into segments by
  * whoever sends it on (gso), and one whose TCP or UDP checksum is blank is to get it from whoever sends it on. Both sides say
@@ -481,9 +482,10 @@ struct xvhost_net_host {
 
 	/*
 	 * As readv(2), writev(2): the result is a number of bytes or a negative errno. The descriptor is one that does not block
-	 * (O_NONBLOCK), or a regular file without it that is written at its end (O_APPEND). Where there is nothing to read, a read waits for it, without a thread, and ends with -ECANCELED when the
-	 * queue is to stop; so does a write that waits for room. Of several reads of one descriptor any may get what comes next; io_done
-	 * is called in the order in which they got it.
+	 * (O_NONBLOCK), or a regular file without it that is written at its end (O_APPEND). Where there is nothing to read, a
+	 * read waits for it, without a thread, and ends with -ECANCELED when the queue is to stop; so does a write that waits for
+	 * room. Of several reads of one descriptor any may get what comes next; io_done is called in the order in which they
+	 * got it.
 	 */
 	void (*read)(struct xvhost_net_queue *queue, uint32_t number, int fd, const struct iovec *iov,
 		     uint32_t iov_count);

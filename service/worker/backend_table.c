@@ -127,6 +127,8 @@ static const char *wrong_wrapper(enum backend_kind kind, const struct backend_he
 
 		if (parameter->type != XVHOST_TARGET)
 			continue;
+		if (kind == BACKEND_NET && strcmp(parameter->name, "target") != 0)
+			return "a parameter of type XVHOST_TARGET that is not called 'target'";
 		if (++count > 1)
 			return "more than one parameter of type XVHOST_TARGET";
 		if (!(parameter->flags & XVHOST_REQUIRED))

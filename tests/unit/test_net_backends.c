@@ -260,8 +260,8 @@ static bool wrapper_offered(struct xvhost_net_queue *queue, struct xvhost_packet
 START_TEST(wrapper_tables)
 {
 	static struct xvhost_parameter below[] = {
-		{"disk", XVHOST_TARGET, XVHOST_REQUIRED, 0, NULL, 0, 0, "below"},
-		{"other", XVHOST_TARGET, XVHOST_REQUIRED, 8, NULL, 0, 0, "below, too"}};
+		{"target", XVHOST_TARGET, XVHOST_REQUIRED, 0, NULL, 0, 0, "below"},
+		{"target", XVHOST_TARGET, XVHOST_REQUIRED, 8, NULL, 0, 0, "below, too"}};
 	struct xvhost_net_backend table = good;
 	const struct backend_head *adopted;
 	char text[ERROR_TEXT_MAX];
@@ -289,6 +289,10 @@ START_TEST(wrapper_tables)
 	table.parameters = below;
 	table.parameter_count = 2;
 	not_adopted(&table, "t.so has more than one parameter of type XVHOST_TARGET in its backend table");
+	below[0].name = "disk";
+	not_adopted(&table, "t.so has a parameter of type XVHOST_TARGET that is not called 'target' in its "
+			    "backend table");
+	below[0].name = "target";
 	below[0].flags = 0;
 	table.parameter_count = 1;
 	not_adopted(
