@@ -15,7 +15,6 @@ enum {
 };
 
 enum {
-	OPTION_END = 0,
 	OPTION_PROGRAM = 4,	/* of a section: who has written it */
 	OPTION_NAME = 2,	/* of an interface */
 	OPTION_DESCRIPTION = 3, /* the same */
@@ -27,6 +26,7 @@ enum {
 	OPTION_DROPPED = 5
 };
 
+#define OPTIONS_END 0u /* an option of this code, without a value */
 #define BYTE_ORDER_MAGIC 0x1a2b3c4du
 #define VERSION_MAJOR 1
 #define VERSION_MINOR 0
@@ -114,7 +114,7 @@ uint32_t pcap_put_beginning(uint8_t *to, const struct xvhost_net *net)
 	put16(&pen, VERSION_MINOR);
 	put(&pen, &unknown, sizeof(unknown));
 	put_text(&pen, OPTION_PROGRAM, "xvhost");
-	put_option(&pen, OPTION_END, NULL, 0);
+	put32(&pen, OPTIONS_END);
 	end_block(&pen, block);
 	block = begin_block(&pen, INTERFACE_DESCRIPTION);
 	put16(&pen, LINK_ETHERNET);
@@ -124,7 +124,7 @@ uint32_t pcap_put_beginning(uint8_t *to, const struct xvhost_net *net)
 	put_text(&pen, OPTION_NAME, net->interface);
 	put_text(&pen, OPTION_DESCRIPTION, net->name);
 	put_option(&pen, OPTION_RESOLUTION, &resolution, sizeof(resolution));
-	put_option(&pen, OPTION_END, NULL, 0);
+	put32(&pen, OPTIONS_END);
 	end_block(&pen, block);
 	assert(pen.at - to <= (ptrdiff_t)PCAP_BEGINNING_BYTES_MAX);
 	return (uint32_t)(pen.at - to);
@@ -154,7 +154,7 @@ void pcap_put_packet(uint8_t *to, const struct xvhost_packet *packet, uint32_t c
 	}
 	pad(&pen);
 	put_option(&pen, OPTION_FLAGS, &flags, sizeof(flags));
-	put_option(&pen, OPTION_END, NULL, 0);
+	put32(&pen, OPTIONS_END);
 	end_block(&pen, block);
 	assert(pen.at - to == (ptrdiff_t)pcap_packet_bytes(captured_bytes));
 }
@@ -178,7 +178,7 @@ void pcap_put_counts(uint8_t *to, const struct pcap_counts *counts)
 	put_time_option(&pen, OPTION_ENDED, counts->ended_ns);
 	put_option(&pen, OPTION_RECEIVED, &counts->packets, sizeof(counts->packets));
 	put_option(&pen, OPTION_DROPPED, &counts->missing, sizeof(counts->missing));
-	put_option(&pen, OPTION_END, NULL, 0);
+	put32(&pen, OPTIONS_END);
 	end_block(&pen, block);
 	assert(pen.at - to == (ptrdiff_t)PCAP_COUNTS_BYTES);
 }

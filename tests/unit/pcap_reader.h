@@ -120,7 +120,7 @@ static inline void pcap_reader_packet(struct pcap_reader *reader, const uint8_t 
 static inline void pcap_reader_block(struct pcap_reader *reader, uint32_t type, const uint8_t *at,
 				     const uint8_t *end)
 {
-	struct pcap_reader_section *section = &reader->sections[reader->section_count - 1];
+	struct pcap_reader_section *section;
 	uint16_t one = 1;
 
 	if (type == 0x0a0d0d0a) {
@@ -132,6 +132,7 @@ static inline void pcap_reader_block(struct pcap_reader *reader, uint32_t type, 
 		return;
 	}
 	ck_assert_uint_gt(reader->section_count, 0);
+	section = &reader->sections[reader->section_count - 1];
 	ck_assert(!section->ended);
 	if (type == 1) {
 		ck_assert_uint_eq(pcap_reader_word(at), 1);
