@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check_main.h"
@@ -13,6 +14,7 @@
 #include "sim_net.h"
 
 #define CARD 0
+#define OTHER_DOMID 8
 #define LAYERS_MAX 8 /* of one card */
 
 static const char *const ways[] = {"foreign", "grant"};
@@ -207,6 +209,48 @@ START_TEST(stacks)
 }
 END_TEST
 
+/* link_backend - one of those that are made for tests, where another worker finds it. */
+static void link_backend(const char *name)
+{
+	char built[SIM_DISK_PATH_MAX], from[SIM_DISK_PATH_MAX + 64], to[128];
+
+	sim_disk_built(built, "tests/backends");
+	snprintf(from, sizeof(from), "%s/%s.so", built, name);
+	snprintf(to, sizeof(to), "%s/net/%s.so", directory, name);
+	ck_assert_int_eq(symlink(from, to), 0);
+}
+
+/* A wrapper that takes what the card below does not is refused, and the card below is closed again. */
+START_TEST(takes_too_much)
+{
+	const struct sim_guest_options options = {.domid = OTHER_DOMID, .pages = 1024, .strict = true};
+	struct message_net_open open = {.mtu = 1500, .queues_max = 1};
+	struct message_net_opened opened;
+	struct worker_thread *other;
+	struct sim_guest *other_guest;
+	char folder[96];
+
+	start(0);
+	snprintf(folder, sizeof(folder), "%s/net", directory);
+	ck_assert_int_eq(mkdir(folder, 0700), 0);
+	link_backend("net-wrong-wrapper");
+	link_backend("net-wrong");
+	ck_assert_int_eq(sim_guest_create(machine, &options, &other_guest), 0);
+	ck_assert_int_eq(worker_thread_start(sim_platform(machine), OTHER_DOMID, directory, &other), 0);
+	strcpy(open.target, "net-wrong-wrapper:fault=takes-more,target=net-wrong:");
+	ck_assert_int_eq(worker_thread_net_open(other, CARD, &open, &opened), -EINVAL);
+	ck_assert_str_eq(opened.text,
+			 "backend net-wrong-wrapper says that it takes 0x7, the card below it takes 0x3");
+	strcpy(open.target, "net-wrong-wrapper:target=net-wrong:");
+	ck_assert_int_eq(worker_thread_net_open(other, CARD, &open, &opened), 0);
+	ck_assert_uint_eq(opened.takes, XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6);
+	ck_assert_int_eq(worker_thread_net_close(other, CARD), 0);
+	ck_assert_int_eq(worker_thread_stop(other), 0);
+	sim_guest_destroy(other_guest);
+	stop();
+}
+END_TEST
+
 static void add_tests(TCase *test_case)
 {
 	tcase_add_loop_test(test_case, all_is_there, 0, 8);
@@ -214,6 +258,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, comes_and_goes, 0, 2);
 	tcase_add_loop_test(test_case, limit, 0, 2);
 	tcase_add_loop_test(test_case, stacks, 0, 2);
+	tcase_add_test(test_case, takes_too_much);
 }
 
 CHECK_MAIN("net pcap", add_tests)
