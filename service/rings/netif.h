@@ -137,7 +137,7 @@ void netif_queue_stop(struct netif_queue *queue);
 /* netif_queue_set - other settings. Packets that were received before are delivered as it was then. */
 void netif_queue_set(struct netif_queue *queue, const struct message_net_settings *settings);
 
-/* netif_queue_idle - nothing of it is under way: no packet, and no operation of its backend's. */
+/* netif_queue_idle - nothing of it is under way: no packet, no operation of its backend's, nothing for netif_finish. */
 bool netif_queue_idle(const struct netif_queue *queue);
 
 /* netif_queue_broken - nothing more is taken, for good; the log says why. */

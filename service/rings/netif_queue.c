@@ -217,8 +217,11 @@ void netif_queue_set(struct netif_queue *queue, const struct message_net_setting
 	queue->headroom = (uint16_t)(headroom < NET_XDP_HEADROOM_MAX ? headroom : NET_XDP_HEADROOM_MAX);
 }
 
+/* With wrappers a queue may be in the turn's list for no more than news of room. It must not go while it is there. */
 bool netif_queue_idle(const struct netif_queue *queue)
 {
+	if (queue->in_finished)
+		return false;
 	if (queue->hash && (queue->orders[0].count > 0 || queue->orders[1].count > 0))
 		return false;
 	return queue->in_flight == 0 && queue->operations_busy == 0 && queue->batches[0].count == 0 &&

@@ -29,7 +29,7 @@ static struct guest_memory *shared;
 static struct memory *memory;
 static struct memory_ring tx_ring, rx_ring, second_ring;
 static struct netif_queue *second;
-static struct netif_hash *hash;
+static struct card_options used; /* of card_start */
 static bool memory_cached;
 static uint64_t frames[CARD_PAGES + 2];
 static uint32_t grefs[CARD_PAGES + 2];
@@ -265,8 +265,9 @@ void card_start(enum card_way way, const struct card_options *options)
 	parameters.guest_takes = options->guest_takes;
 	parameters.scatter = !options->no_scatter;
 	parameters.silent = options->silent;
-	parameters.hash = hash = options->hash;
-	parameters.count = hash ? 2 : 1;
+	used = *options;
+	parameters.hash = options->hash;
+	parameters.count = used.hash ? 2 : 1;
 	parameters.settings = &options->settings;
 	ck_assert_int_eq(netif_turn_init(&card_turn, memory, 2), 0);
 	put_wrappers(&parameters, options);
@@ -290,8 +291,8 @@ struct netif_queue *card_second(enum card_way way, uint32_t tx_page)
 		.properties = &properties,
 		.index = 1,
 		.count = 2,
-		.scatter = hash != NULL,
-		.hash = hash,
+		.scatter = used.hash != NULL,
+		.hash = used.hash,
 		.cached = memory_cached,
 		.map_tx = way != CARD_COPIED,
 		.map_rx = way != CARD_COPIED && way != CARD_READ_CACHED,
@@ -299,6 +300,7 @@ struct netif_queue *card_second(enum card_way way, uint32_t tx_page)
 		.limit = &limit,
 	};
 
+	put_wrappers(&parameters, &used);
 	ck_assert_int_eq(memory_map_ring(memory, &grefs[tx_page], 2, &second_ring), 0);
 	parameters.tx_page = second_ring.pages[0];
 	parameters.rx_page = second_ring.pages[1];
@@ -310,6 +312,8 @@ struct netif_queue *card_second(enum card_way way, uint32_t tx_page)
 static void stop_second(void)
 {
 	netif_queue_release(second);
+	while (netif_queue_ready(second))
+		card_take_turn();
 	ck_assert(netif_queue_idle(second));
 	netif_queue_stop(second);
 	netif_queue_free(second);

@@ -79,7 +79,7 @@ void card_start(enum card_way way, const struct card_options *options);
 /* card_memory - as the queue reaches it; *cached: whether its mappings ask for the cache. */
 struct memory *card_memory(bool *cached);
 
-/* card_second - another queue, with this index, over rings in two of the guest's pages; `tx_page` and the next one. */
+/* card_second - another queue, with the same wrappers, over rings in two of the guest's pages; `tx_page` and the next one. */
 struct netif_queue *card_second(enum card_way way, uint32_t tx_page);
 
 /* card_stop - the queue is released, and idle. Nothing but the rings may be mapped, but in the cache. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "one_card.h"
+#include "worker/net_internal.h"
 
 #define BYTES 100u
 #define RX_PAGE 100u /* the first page that is posted */
@@ -32,8 +33,8 @@ static struct wrapper {
 	uint32_t held_count;
 } wrappers[2];
 
-static char story[512]; /* of starts and stops, and what the queue is told */
-static int start_error; /* of the outermost */
+static char story[512];		    /* of starts and stops, and what the queue is told */
+static int start_error, open_error; /* of the outermost */
 
 static void tell(const char *what, uint32_t which)
 {
@@ -59,6 +60,13 @@ static void hold(struct wrapper *wrapper, struct xvhost_packet *packet)
 {
 	ck_assert_uint_lt(wrapper->held_count, 300);
 	wrapper->held[wrapper->held_count++] = packet;
+}
+
+static int open_queue(uint32_t which, const struct xvhost_net_queue *queue)
+{
+	tell("open", which);
+	ck_assert_ptr_eq(queue, wrappers[which].seen);
+	return which == 0 ? open_error : 0;
 }
 
 static int start(uint32_t which, struct xvhost_net_queue *queue)
@@ -137,6 +145,15 @@ static void io_done(uint32_t which, struct xvhost_net_queue *queue, uint32_t num
 
 /* The two have the same functions, each with its number. */
 #define WRAPPER(number)                                                                                      \
+	static int open##number(struct xvhost_net_queue *queue)                                              \
+	{                                                                                                    \
+		return open_queue(number, queue);                                                            \
+	}                                                                                                    \
+	static void close##number(struct xvhost_net_queue *queue)                                            \
+	{                                                                                                    \
+		ck_assert_ptr_eq(queue, wrappers[number].seen);                                              \
+		tell("close", number);                                                                       \
+	}                                                                                                    \
 	static int start##number(struct xvhost_net_queue *queue)                                             \
 	{                                                                                                    \
 		return start(number, queue);                                                                 \
@@ -178,6 +195,8 @@ static void io_done(uint32_t which, struct xvhost_net_queue *queue, uint32_t num
 		.name = "wrapper" #number,                                                                   \
 		.open = wrapper_open,                                                                        \
 		.close = wrapper_close,                                                                      \
+		.queue_open = open##number,                                                                  \
+		.queue_close = close##number,                                                                \
 		.queue_start = start##number,                                                                \
 		.queue_stop = stop##number,                                                                  \
 		.transmit = transmit##number,                                                                \
@@ -576,6 +595,47 @@ START_TEST(does_not_start)
 }
 END_TEST
 
+/* News of room is under way when the queue is to stop: it does not go before that has been seen. */
+START_TEST(room_at_the_end)
+{
+	begin((enum card_way)_i);
+	card_take_turn();
+	ck_assert(netif_queue_idle(card));
+	netif_more_room(wrappers[0].seen);
+	ck_assert(!netif_queue_idle(card));
+	netif_queue_release(card);
+	ck_assert(!netif_queue_idle(card));
+	ck_assert(netif_queue_ready(card));
+	card_take_turn();
+	ck_assert(netif_queue_idle(card));
+	card_stop();
+}
+END_TEST
+
+/* A queue is opened by the innermost first, and closed by the outermost first. One that can't be has been opened by none. */
+START_TEST(opened_and_closed)
+{
+	static const struct xvhost_net_backend needs_nothing = {.name = "plain"};
+	static struct net net = {
+		.layers = {{.backend = &wrapper0}, {.backend = &wrapper1}, {.backend = &needs_nothing}},
+		.layer_count = 3};
+	char text[ERROR_TEXT_MAX];
+
+	begin(CARD_CACHED);
+	story[0] = '\0';
+	ck_assert_int_eq(net_open_queue(&net, card, text), 0);
+	ck_assert_str_eq(story, "open1 open0 ");
+	net_close_queue(&net, card);
+	ck_assert_str_eq(story, "open1 open0 close0 close1 ");
+	story[0] = '\0';
+	open_error = -EBUSY;
+	ck_assert_int_eq(net_open_queue(&net, card, text), -EBUSY);
+	ck_assert_str_eq(story, "open1 open0 close1 ");
+	ck_assert_str_eq(text, "backend wrapper0 can't open queue 0: Device or resource busy");
+	card_stop();
+}
+END_TEST
+
 static void add_tests(TCase *test_case)
 {
 	tcase_add_loop_test(test_case, passes_down, 0, CARD_WAYS);
@@ -591,6 +651,8 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, offers_are_bounded, 0, CARD_WAYS);
 	tcase_add_loop_test(test_case, operations, 0, CARD_WAYS);
 	tcase_add_loop_test(test_case, does_not_start, 0, CARD_WAYS);
+	tcase_add_loop_test(test_case, room_at_the_end, 0, CARD_WAYS);
+	tcase_add_test(test_case, opened_and_closed);
 }
 
 CHECK_MAIN("net_layers", add_tests)

@@ -2,7 +2,7 @@
 /*
  * Packets for the guest that go to the queue of its choice: a card of two queues, over rings that the test fills. The backend knows
  * nothing of it: it is told of room where it waits for it, and gets its packets back in the order in which it gave them. Each test runs
- * for each way to the guest's memory. And frontends that do not notify of room.
+ * for each way to the guest's memory, without and with a wrapper before the backend. And frontends that do not notify of room.
  */
 #include <errno.h>
 #include <string.h>
@@ -23,9 +23,54 @@ static uint8_t data[8][XVHOST_NET_BYTES_MAX];
 static struct iovec pieces[1024];
 static struct xvhost_packet packets[1024];
 
-/* begin - both queues; what has an IPv4 address that ends with an odd number goes to the second. */
-static void begin(enum card_way way, const struct card_options *with)
+/* ---- a wrapper that passes everything on ---- */
+
+static int wrapper_start(struct xvhost_net_queue *queue)
 {
+	(void)queue;
+	return 0;
+}
+
+static void wrapper_stop(struct xvhost_net_queue *queue)
+{
+	(void)queue;
+}
+
+static bool wrapper_offered(struct xvhost_net_queue *queue, struct xvhost_packet *packet)
+{
+	return netif_receive(queue, packet);
+}
+
+static void wrapper_room(struct xvhost_net_queue *queue)
+{
+	netif_more_room(queue);
+}
+
+static const struct xvhost_net_backend wrapper = {
+	.name = "wrapper",
+	.queue_start = wrapper_start,
+	.queue_stop = wrapper_stop,
+	.room = wrapper_room,
+	.delivered = netif_give_back,
+	.offered = wrapper_offered,
+};
+
+static const struct xvhost_net_backend *const wrappers[] = {&wrapper};
+
+static struct xvhost_net_queue *seen_by_backend(struct netif_queue *queue)
+{
+	return netif_seen_by(queue, netif_layers(queue) - 1);
+}
+
+/* ---- the card ---- */
+
+/* For each way to the guest's memory there are two rounds: without and with the wrapper. */
+#define ROUNDS (2 * (int)CARD_WAYS)
+
+/* begin - both queues; what has an IPv4 address that ends with an odd number goes to the second. */
+static void begin(int round, const struct card_options *with)
+{
+	const enum card_way way = (enum card_way)(round % (int)CARD_WAYS);
 	struct card_options options = with ? *with : (struct card_options){.guest_takes = ALL_KINDS};
 	/* Of the windows into it only that of the addresses' last bit is not 0, but 1. */
 	static const uint8_t key[40] = {[11] = 0x02};
@@ -34,6 +79,8 @@ static void begin(enum card_way way, const struct card_options *with)
 	hash = netif_hash_create(2);
 	ck_assert_ptr_nonnull(hash);
 	options.hash = hash;
+	options.wrappers = wrappers;
+	options.wrapper_count = round >= (int)CARD_WAYS;
 	card_start(way, &options);
 	memset(card_page(SECOND_PAGE), 0, 2 * PAGE_BYTES);
 	second_rx = (netif_rx_sring_t *)card_page(SECOND_PAGE + 1);
@@ -81,13 +128,13 @@ static struct xvhost_packet *describe(uint32_t index, struct netif_queue *queue,
 	bytes[33] = address;
 	pieces[index] = (struct iovec){bytes, length};
 	packets[index] = (struct xvhost_packet){
-		.queue = netif_seen(queue), .iov = &pieces[index], .iov_count = 1, .length = length};
+		.queue = seen_by_backend(queue), .iov = &pieces[index], .iov_count = 1, .length = length};
 	return &packets[index];
 }
 
 static bool give(uint32_t index, struct netif_queue *queue, uint32_t length, uint8_t address)
 {
-	return netif_receive(netif_seen(queue), describe(index, queue, length, address));
+	return netif_receive(seen_by_backend(queue), describe(index, queue, length, address));
 }
 
 static void post_second(uint32_t page, uint32_t count)
@@ -156,7 +203,7 @@ static void expect_back(uint32_t count, const uint32_t *indexes)
 /* From each queue to each, and what has no hash to where it was. */
 START_TEST(to_each_queue)
 {
-	begin((enum card_way)_i, NULL);
+	begin(_i, NULL);
 	card_post_pages(0, 20);
 	post_second(100, 20);
 	ck_assert(give(0, card, 100, 3));
@@ -189,7 +236,7 @@ START_TEST(order)
 {
 	static const uint32_t in_order[] = {0, 1, 2, 3, 4, 5, 6, 7};
 
-	begin((enum card_way)_i, NULL);
+	begin(_i, NULL);
 	card_post_pages(0, 20);
 	post_second(100, 20);
 	for (uint32_t i = 0; i < 8; i++)
@@ -219,7 +266,7 @@ START_TEST(given_while_given_back)
 {
 	uint32_t in_order[17];
 
-	begin((enum card_way)_i, NULL);
+	begin(_i, NULL);
 	card_post_pages(0, 40);
 	post_second(100, 40);
 	given_again = 0;
@@ -244,13 +291,13 @@ START_TEST(with_gso)
 	union netif_rx_sring_entry entry;
 	netif_extra_info_t extra;
 
-	begin((enum card_way)_i, NULL);
+	begin(_i, NULL);
 	post_second(100, 4);
 	describe(0, card, 5000, 9);
 	packets[0].gso = XVHOST_GSO_TCPV4;
 	packets[0].gso_bytes = 1400;
 	packets[0].flags = XVHOST_PACKET_CHECKSUM_BLANK;
-	ck_assert(netif_receive(netif_seen(card), &packets[0]));
+	ck_assert(netif_receive(seen_by_backend(card), &packets[0]));
 	turn();
 	ck_assert(take_second(&entry));
 	ck_assert_uint_eq(entry.rsp.id, 100);
@@ -281,7 +328,7 @@ END_TEST
 /* A queue waits for room where its packet goes to, and is told of it by that ring. */
 START_TEST(room)
 {
-	begin((enum card_way)_i, NULL);
+	begin(_i, NULL);
 	card_post_pages(0, 20);
 	post_second(100, 1);
 	turn();
@@ -310,7 +357,7 @@ START_TEST(as_many_as_in_a_turn)
 {
 	uint32_t taken = 0;
 
-	begin((enum card_way)_i, NULL);
+	begin(_i, NULL);
 	card_post_pages(0, 200);
 	post_second(200, 160);
 	while (give(taken, card, 60, (uint8_t)taken))
@@ -323,7 +370,7 @@ START_TEST(as_many_as_in_a_turn)
 	ck_assert_uint_eq(card_rooms, 1);
 	end();
 	/* So does one that gets packets of both; that takes all that a ring can have. */
-	begin((enum card_way)_i, NULL);
+	begin(_i, NULL);
 	card_post_pages(0, NETIF_RING_SIZE);
 	for (taken = 0; give(taken, taken % 2 ? card : second, 60, 0); taken++)
 		;
@@ -337,7 +384,7 @@ END_TEST
 /* The rings of the other queue break: that one says so, and what was given comes back. */
 START_TEST(other_queue_breaks)
 {
-	begin((enum card_way)_i, NULL);
+	begin(_i, NULL);
 	card_post_pages(0, 20);
 	__atomic_store_n(&second_rx->req_prod, 1000, __ATOMIC_RELEASE);
 	ck_assert(!give(0, card, 60, 1));
@@ -356,7 +403,7 @@ START_TEST(other_queue_stops)
 {
 	static const uint32_t in_order[] = {0};
 
-	begin((enum card_way)_i, NULL);
+	begin(_i, NULL);
 	card_post_pages(0, 20);
 	post_second(100, 20);
 	ck_assert(give(0, card, 60, 1));
@@ -373,7 +420,7 @@ END_TEST
 /* A packet that the guest can't get, and one whose page can't be had. */
 START_TEST(errors)
 {
-	begin((enum card_way)_i, &(struct card_options){.guest_takes = 0});
+	begin(_i, &(struct card_options){.guest_takes = 0});
 	card_post_pages(0, 20);
 	second_rx->ring[0].req = (netif_rx_request_t){.gref = CARD_BAD_GREF, .id = 7};
 	second_rx->ring[1].req = (netif_rx_request_t){.gref = CARD_BAD_GREF, .id = 8};
@@ -382,7 +429,7 @@ START_TEST(errors)
 	ck_assert(give(0, card, 60, 1));
 	describe(1, card, 60, 1);
 	packets[1].gso = XVHOST_GSO_TCPV4;
-	ck_assert(netif_receive(netif_seen(card), &packets[1]));
+	ck_assert(netif_receive(seen_by_backend(card), &packets[1]));
 	ck_assert(give(2, card, 60, 2));
 	turn();
 	ck_assert_uint_eq(card_delivered_count, 3);
@@ -399,7 +446,7 @@ START_TEST(switched_off)
 {
 	union netif_rx_sring_entry entry;
 
-	begin((enum card_way)_i, NULL);
+	begin(_i, NULL);
 	card_post_pages(0, 20);
 	ck_assert_uint_eq(netif_hash_set_flags(hash, 0), 0);
 	ck_assert(give(0, card, 60, 1));
@@ -444,16 +491,16 @@ END_TEST
 
 static void add_tests(TCase *test_case)
 {
-	tcase_add_loop_test(test_case, to_each_queue, 0, CARD_WAYS);
-	tcase_add_loop_test(test_case, order, 0, CARD_WAYS);
-	tcase_add_loop_test(test_case, given_while_given_back, 0, CARD_WAYS);
-	tcase_add_loop_test(test_case, with_gso, 0, CARD_WAYS);
-	tcase_add_loop_test(test_case, room, 0, CARD_WAYS);
-	tcase_add_loop_test(test_case, as_many_as_in_a_turn, 0, CARD_WAYS);
-	tcase_add_loop_test(test_case, other_queue_breaks, 0, CARD_WAYS);
-	tcase_add_loop_test(test_case, other_queue_stops, 0, CARD_WAYS);
-	tcase_add_loop_test(test_case, errors, 0, CARD_WAYS);
-	tcase_add_loop_test(test_case, switched_off, 0, CARD_WAYS);
+	tcase_add_loop_test(test_case, to_each_queue, 0, ROUNDS);
+	tcase_add_loop_test(test_case, order, 0, ROUNDS);
+	tcase_add_loop_test(test_case, given_while_given_back, 0, ROUNDS);
+	tcase_add_loop_test(test_case, with_gso, 0, ROUNDS);
+	tcase_add_loop_test(test_case, room, 0, ROUNDS);
+	tcase_add_loop_test(test_case, as_many_as_in_a_turn, 0, ROUNDS);
+	tcase_add_loop_test(test_case, other_queue_breaks, 0, ROUNDS);
+	tcase_add_loop_test(test_case, other_queue_stops, 0, ROUNDS);
+	tcase_add_loop_test(test_case, errors, 0, ROUNDS);
+	tcase_add_loop_test(test_case, switched_off, 0, ROUNDS);
 	tcase_add_loop_test(test_case, silent, 0, CARD_WAYS);
 	tcase_add_loop_test(test_case, not_silent, 0, CARD_WAYS);
 }
