@@ -16,6 +16,7 @@
 #define PACKETS_MAX 1024u
 
 struct config {
+	bool link;
 	const char *below;
 };
 
@@ -36,6 +37,11 @@ struct delaying {
 };
 
 static const struct xvhost_parameter parameters[] = {
+	{.name = "link",
+	 .type = XVHOST_BOOL,
+	 .offset = offsetof(struct config, link),
+	 .default_text = "on",
+	 .help = "whether it says that there is a link"},
 	{.name = "target",
 	 .type = XVHOST_TARGET,
 	 .flags = XVHOST_REQUIRED,
@@ -45,7 +51,9 @@ static const struct xvhost_parameter parameters[] = {
 
 static int delaying_open(struct xvhost_net *net, const void *config, struct xvhost_net_properties *properties)
 {
-	(void)config;
+	const struct config *mine = config;
+
+	net->host->link(net, mine->link);
 	*properties = *net->inner;
 	properties->operations = 1;
 	return 0;

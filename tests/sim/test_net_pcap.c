@@ -11,6 +11,7 @@
 
 #include "check_main.h"
 #include "pcap_check.h"
+#include "sim/net_front_control.h"
 #include "sim_net.h"
 
 #define CARD 0
@@ -220,23 +221,38 @@ static void link_backend(const char *name)
 	ck_assert_int_eq(symlink(from, to), 0);
 }
 
-/* A wrapper that takes what the card below does not is refused, and the card below is closed again. */
-START_TEST(takes_too_much)
+static struct sim_guest *other_guest;
+static struct worker_thread *other;
+
+/* start_other - with a second guest, whose worker finds these two. */
+static void start_other(const char *first, const char *second)
 {
 	const struct sim_guest_options options = {.domid = OTHER_DOMID, .pages = 1024, .strict = true};
-	struct message_net_open open = {.mtu = 1500, .queues_max = 1};
-	struct message_net_opened opened;
-	struct worker_thread *other;
-	struct sim_guest *other_guest;
 	char folder[96];
 
 	start(0);
 	snprintf(folder, sizeof(folder), "%s/net", directory);
 	ck_assert_int_eq(mkdir(folder, 0700), 0);
-	link_backend("net-wrong-wrapper");
-	link_backend("net-wrong");
+	link_backend(first);
+	link_backend(second);
 	ck_assert_int_eq(sim_guest_create(machine, &options, &other_guest), 0);
 	ck_assert_int_eq(worker_thread_start(sim_platform(machine), OTHER_DOMID, directory, &other), 0);
+}
+
+static void stop_other(void)
+{
+	ck_assert_int_eq(worker_thread_stop(other), 0);
+	sim_guest_destroy(other_guest);
+	stop();
+}
+
+/* A wrapper that takes what the card below does not is refused, and the card below is closed again. */
+START_TEST(takes_too_much)
+{
+	struct message_net_open open = {.mtu = 1500, .queues_max = 1};
+	struct message_net_opened opened;
+
+	start_other("net-wrong-wrapper", "net-wrong");
 	strcpy(open.target, "net-wrong-wrapper:fault=takes-more,target=net-wrong:");
 	ck_assert_int_eq(worker_thread_net_open(other, CARD, &open, &opened), -EINVAL);
 	ck_assert_str_eq(opened.text,
@@ -245,8 +261,62 @@ START_TEST(takes_too_much)
 	ck_assert_int_eq(worker_thread_net_open(other, CARD, &open, &opened), 0);
 	ck_assert_uint_eq(opened.takes, XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6);
 	ck_assert_int_eq(worker_thread_net_close(other, CARD), 0);
-	ck_assert_int_eq(worker_thread_stop(other), 0);
-	sim_guest_destroy(other_guest);
+	stop_other();
+}
+END_TEST
+
+/* A card has a link if all of its backends say so. */
+START_TEST(links)
+{
+	static const char *const says[] = {"off", "on"};
+	struct message_net_open open = {.mtu = 1500, .queues_max = 1};
+	struct message_net_opened opened;
+
+	start_other("net-delaying", "net-wrong");
+	for (uint32_t i = 0; i < 8; i++) {
+		snprintf(open.target, sizeof(open.target),
+			 "net-delaying:link=%s,target=net-delaying:link=%s,target=net-delaying:link=%s,"
+			 "target=net-wrong:",
+			 says[i & 1], says[i >> 1 & 1], says[i >> 2]);
+		ck_assert_int_eq(worker_thread_net_open(other, CARD, &open, &opened), 0);
+		ck_assert_int_eq(opened.link, i == 7);
+		ck_assert_int_eq(worker_thread_net_close(other, CARD), 0);
+	}
+	stop_other();
+}
+END_TEST
+
+/*
+ * A card with a control ring, whose guest has packets put into queues of its choice: the file has all that the backend gave and got, each
+ * stream in its order, whichever queues the guest got it by.
+ */
+START_TEST(steered)
+{
+	const struct net_load_options load = {
+		.content = content(14, 1514, 8), .depth = 10, .scattered = true, .packets = 300};
+	struct netif_frontend_options options = all_taken;
+	struct net_hash hash = {.flags = XEN_NETIF_CTRL_HASH_TYPE_IPV4 | XEN_NETIF_CTRL_HASH_TYPE_IPV4_TCP |
+					 XEN_NETIF_CTRL_HASH_TYPE_IPV6 | XEN_NETIF_CTRL_HASH_TYPE_IPV6_TCP,
+				.mapping_size = 5,
+				.mapping = {3, 1, 0, 2, 3},
+				.key_bytes = 40};
+	struct sim_net card;
+
+	start(_i);
+	options.queues = 4;
+	options.control = true;
+	open_card(&card, "", "echo");
+	sim_net_connect(&card, &options);
+	for (uint32_t i = 0; i < hash.key_bytes; i++)
+		hash.key[i] = (uint8_t)(i * 89 + 17);
+	ck_assert_msg(net_front_control_hash(card.frontend, &hash) == 0, "%s", card.frontend->control.error);
+	sim_net_load(&card, &load);
+	sim_net_close(&card);
+	read_again();
+	ck_assert_uint_eq(file.sections[0].missing, 0);
+	ck_assert_uint_eq(file.packet_count, 2u * 4 * 300);
+	pcap_check(&file, 0, PCAP_READER_IN, &load.content, 4, 300, false, false);
+	pcap_check(&file, 0, PCAP_READER_OUT, &load.content, 4, 300, false, true);
 	stop();
 }
 END_TEST
@@ -258,7 +328,9 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, comes_and_goes, 0, 2);
 	tcase_add_loop_test(test_case, limit, 0, 2);
 	tcase_add_loop_test(test_case, stacks, 0, 2);
+	tcase_add_loop_test(test_case, steered, 0, 2);
 	tcase_add_test(test_case, takes_too_much);
+	tcase_add_test(test_case, links);
 }
 
 CHECK_MAIN("net pcap", add_tests)
