@@ -363,6 +363,7 @@ static const struct {
 	{"switch:", "tap:bridge=nowhere", -ENODEV},
 	{"switch:", "tap:name=a/b", -EINVAL},
 	{"memory=grant,switch:", "null:", -EINVAL},
+	{"switch:", "pcap:path=/dev/null,target=null", -EOPNOTSUPP},
 };
 
 START_TEST(targets)
