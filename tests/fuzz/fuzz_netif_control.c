@@ -295,7 +295,7 @@ static void check_delivery(const struct netif_queue *from, const uint8_t *bytes,
 	const struct netif_order *order = &from->orders[from->batch];
 	const struct netif_delivery *delivery = order->deliveries[order->count - 1];
 	struct net_hash expected = {.flags = netif_hash_on(hash) ? hash->flags : 0, .key_bytes = sizeof(key)};
-	uint32_t value = 0, index = from->seen.index;
+	uint32_t value = 0, index = from->layers[0].seen.index;
 	const struct netif_batch *batch;
 	uint8_t type = 0;
 	bool there;
