@@ -24,11 +24,20 @@ static void begin(struct net *net, const struct guest *guest, uint32_t device_id
 	memcpy(net->bridge, asked->bridge, NET_NAME_MAX - 1);
 }
 
+/*
+ * queues_max - that the card can have. Backends were told that the host offers so many, and may have room for no more, whatever the frontend
+ * says; what they say themselves can make it fewer.
+ */
+static uint32_t queues_max(const struct net *net)
+{
+	uint32_t offered = net->layers[0].seen.queues, said = net->layers[0].properties.queues_max;
+
+	return said > 0 && said < offered ? said : offered;
+}
+
 void net_open(struct net *net, const struct guest *guest, uint32_t device_id,
 	      const struct message_net_open *asked, struct message_net_opened *answer)
 {
-	uint32_t queues_max;
-
 	assert(net->state == NET_FREE && asked->queues_max >= 1 && asked->queues_max <= NET_QUEUES_MAX);
 	begin(net, guest, device_id, asked);
 	answer->error = net_open_layers(net, guest, asked, answer->text);
@@ -38,10 +47,8 @@ void net_open(struct net *net, const struct guest *guest, uint32_t device_id,
 		return;
 	}
 	net->state = NET_OPEN;
-	queues_max = net->layers[0].properties.queues_max;
 	answer->takes = net->layers[0].properties.flags;
-	answer->queues_max = queues_max > 0 && queues_max < asked->queues_max ? queues_max
-									      : asked->queues_max;
+	answer->queues_max = queues_max(net);
 	answer->link = net->link_told = net->link;
 	log_info("%s: opened %s", net->name, asked->target);
 }
@@ -273,8 +280,7 @@ fail_rings:
 static int connect_queues(struct net *net, struct guest *guest, const struct message_net_connect *asked,
 			  char text[ERROR_TEXT_MAX])
 {
-	uint32_t most = net->layers[0].properties.queues_max > 0 ? net->layers[0].properties.queues_max
-								 : NET_QUEUES_MAX;
+	uint32_t most = queues_max(net);
 	bool cached = false;
 	int error;
 

@@ -210,6 +210,32 @@ START_TEST(stacks)
 }
 END_TEST
 
+/* A frontend that has more queues than it was offered is refused, though the backends would have any number: they were told of so many. */
+START_TEST(more_queues_than_offered)
+{
+	struct message_net_open open = {.mtu = 1500, .queues_max = 2};
+	struct netif_frontend_options options = all_taken;
+	struct sim_net card = {.device_id = CARD};
+	char text[ERROR_TEXT_MAX];
+
+	start(_i);
+	snprintf(open.target, sizeof(open.target), "pcap:path=%s/0,target=echo", directory);
+	ck_assert_int_eq(worker_thread_net_open(worker, CARD, &open, &card.opened), 0);
+	ck_assert_uint_eq(card.opened.queues_max, 2);
+	card.opened.queues_max = NET_QUEUES_MAX;
+	options.queues = 3;
+	sim_net_create(&card, &options);
+	ck_assert_int_eq(worker_thread_net_connect(worker, card.frontend, false, text), -EINVAL);
+	ck_assert_str_eq(text, "the frontend has 3 queues, the card can have 2");
+	ck_assert_uint_eq(netif_frontend_destroy(card.frontend), 0);
+	card.frontend = NULL;
+	options.queues = 2;
+	sim_net_connect(&card, &options);
+	sim_net_close(&card);
+	stop();
+}
+END_TEST
+
 /* link_backend - one of those that are made for tests, where another worker finds it. */
 static void link_backend(const char *name)
 {
@@ -327,6 +353,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, fast, 0, 2);
 	tcase_add_loop_test(test_case, comes_and_goes, 0, 2);
 	tcase_add_loop_test(test_case, limit, 0, 2);
+	tcase_add_loop_test(test_case, more_queues_than_offered, 0, 2);
 	tcase_add_loop_test(test_case, stacks, 0, 2);
 	tcase_add_loop_test(test_case, steered, 0, 2);
 	tcase_add_test(test_case, takes_too_much);
