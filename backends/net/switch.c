@@ -131,6 +131,8 @@ static void switch_io_done(struct xvhost_net_queue *queue, uint32_t number, int3
 
 	if (own == SWITCH_TIME)
 		switch_receive_time(port);
+	else if (own == SWITCH_AGAIN)
+		switch_receive_again(port);
 	else if (own >= SWITCH_RING)
 		switch_peer_rung(port, &port->peers[own - SWITCH_RING], result);
 	else if (switch_peer_read(port, &port->peers[own], result))

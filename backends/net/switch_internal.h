@@ -65,6 +65,8 @@ struct switch_receive {
 	bool timing;
 	uint32_t refusals;	/* wraps */
 	uint32_t refusals_seen; /* when the time began that is under way */
+	uint32_t discarded;	/* packets that the guest can't have, in this call of switch_receive */
+	bool again;		/* it is to be called once more, in the loop's next turn */
 	void *buffers;
 	struct switch_segment segment;
 	struct switch_packet packets[SWITCH_RECEIVED_MAX];
@@ -88,6 +90,7 @@ enum {
 	SWITCH_READ = 0, /* and the peer's number */
 	SWITCH_RING = SWITCH_PEERS_MAX,
 	SWITCH_TIME = 2 * SWITCH_PEERS_MAX,
+	SWITCH_AGAIN,
 	SWITCH_OPERATIONS
 };
 
@@ -149,6 +152,9 @@ void switch_receive(struct switch_port *port);
 
 /* switch_receive_forget - packets of this peer that the guest does not have. */
 void switch_receive_forget(struct switch_port *port, const struct switch_peer *peer);
+
+/* switch_receive_again - the loop has begun another turn. */
+void switch_receive_again(struct switch_port *port);
 
 /* switch_receive_time - in which the guest was to give room has passed. */
 void switch_receive_time(struct switch_port *port);

@@ -19,8 +19,9 @@
 
 #define PACKETS_AT_ONCE 16u		       /* of one peer, before the next one */
 #define NO_ROOM_NS (UINT64_C(10) * 1000000000) /* so long a packet waits; at most twice as long */
-#define BUFFER_BYTES 65536u		       /* of each packet */
-#define SOURCE 6u			       /* where in a packet its source's MAC is */
+#define DISCARDED_MAX 1024u /* in one turn: peers whose packets nobody can have must not hold up the loop */
+#define BUFFER_BYTES 65536u /* of each packet */
+#define SOURCE 6u	    /* where in a packet its source's MAC is */
 #define CHECKSUMS (XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6)
 
 _Static_assert(BUFFER_BYTES >= XVHOST_NET_BYTES_MAX, "a packet fits");
@@ -133,6 +134,8 @@ static bool prepare(struct switch_port *port, struct switch_peer *peer, struct s
 		if (suit(port, packet))
 			return true;
 		port->net->host->dropped(port->queue, 1);
+		if (++port->receive.discarded == DISCARDED_MAX)
+			return false;
 	}
 }
 
@@ -172,7 +175,8 @@ static bool offer(struct switch_port *port)
 /* can_give - the guest takes more, and there is a packet to describe it by. */
 static bool can_give(const struct switch_receive *receive)
 {
-	return !receive->no_room && receive->next - receive->first < SWITCH_RECEIVED_MAX;
+	return !receive->no_room && receive->discarded < DISCARDED_MAX &&
+	       receive->next - receive->first < SWITCH_RECEIVED_MAX;
 }
 
 /* give_some - of one peer. False: it has nothing more. */
@@ -254,10 +258,25 @@ static bool sleep_all(struct switch_port *port)
 	return asleep;
 }
 
+/* go_on_later - in the next turn: the loop has others to serve. The peers stay busy. */
+static void go_on_later(struct switch_port *port)
+{
+	if (!port->receive.again)
+		port->net->host->wait(port->queue, port->queue->packets_max + SWITCH_AGAIN, 1);
+	port->receive.again = true;
+}
+
+void switch_receive_again(struct switch_port *port)
+{
+	port->receive.again = false;
+	switch_receive(port);
+}
+
 void switch_receive(struct switch_port *port)
 {
 	struct switch_receive *receive = &port->receive;
 
+	receive->discarded = 0;
 	while (receive->first == receive->next) {
 		give_back(port);
 		if (receive->no_room || switch_is_stopping(port))
@@ -267,6 +286,10 @@ void switch_receive(struct switch_port *port)
 			return;
 		/* What nobody could have was taken, too. A full ring from which nothing comes any more would wake nobody. */
 		give_back(port);
+		if (receive->discarded >= DISCARDED_MAX) {
+			go_on_later(port);
+			return;
+		}
 		if (sleep_all(port))
 			return;
 	}

@@ -585,6 +585,37 @@ static struct switch_port *port_of(uint32_t card)
 	return fake_net_queues[card].queue.state;
 }
 
+/* Many packets that the guest can't have: so many in a turn, and the others in the next ones, though nobody wakes the port any more. */
+START_TEST(discarded_in_turns)
+{
+	const uint32_t count = 3000, in_a_turn = 1024;
+	struct xvhost_packet shape = make_tcp(frame, LENGTH, false, 50);
+
+	start_port(0);
+	open_port(1);
+	fake_net_start(1, XVHOST_NET_CHECKSUM_IPV4);
+	fake_net_run();
+	frame[14] = 0x46;
+	for (uint32_t i = 0; i < count; i++)
+		send_packet(0, FAKE_NET_QUEUES, LENGTH, &shape);
+	ck_assert_uint_eq(fake_net_queues[1].dropped, 0);
+	port_of(1)->peers[0].busy = true;
+	switch_receive(port_of(1));
+	ck_assert_uint_eq(fake_net_queues[1].dropped, in_a_turn);
+	/* It was woken by the first of them, too. */
+	fake_net_run();
+	ck_assert_uint_eq(fake_net_queues[1].dropped, 2 * in_a_turn);
+	fake_net_time(1);
+	ck_assert_uint_eq(fake_net_queues[1].dropped, count);
+	ck_assert(!fake_net_queues[1].waiting);
+	frame[14] = 0x45;
+	send_to_all(0);
+	ck_assert_uint_eq(received(1), 1);
+	stop_port(0);
+	stop_port(1);
+}
+END_TEST
+
 /* A peer's record or position is nonsense: it is cut off, said once, and the others go on; its own side finds it gone. */
 START_TEST(lies)
 {
@@ -826,6 +857,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, checksums, 0, 2);
 	tcase_add_loop_test(test_case, segments, 0, 2);
 	tcase_add_test(test_case, cut);
+	tcase_add_test(test_case, discarded_in_turns);
 	tcase_add_loop_test(test_case, lies, 0, 3);
 	tcase_add_test(test_case, lost_with_packets);
 	tcase_add_test(test_case, dies);
