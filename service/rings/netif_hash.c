@@ -40,6 +40,7 @@ uint32_t netif_hash_set_algorithm(struct netif_hash *hash, uint32_t algorithm)
 	    algorithm != XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ)
 		return XEN_NETIF_CTRL_STATUS_INVALID_PARAMETER;
 	hash->algorithm = algorithm;
+	hash->changes++;
 	return XEN_NETIF_CTRL_STATUS_SUCCESS;
 }
 
@@ -58,6 +59,7 @@ uint32_t netif_hash_set_flags(struct netif_hash *hash, uint32_t flags)
 	if (flags & ~(uint32_t)FLAGS_ALL)
 		return XEN_NETIF_CTRL_STATUS_INVALID_PARAMETER;
 	hash->flags = flags;
+	hash->changes++;
 	return XEN_NETIF_CTRL_STATUS_SUCCESS;
 }
 
@@ -70,6 +72,7 @@ uint32_t netif_hash_check_key(uint32_t key_bytes)
 void netif_hash_set_key(struct netif_hash *hash, const uint8_t *key, uint32_t key_bytes)
 {
 	netif_toeplitz_set_key(&hash->toeplitz, key, key_bytes);
+	hash->changes++;
 }
 
 uint32_t netif_hash_set_mapping_size(struct netif_hash *hash, uint32_t size)
@@ -78,6 +81,7 @@ uint32_t netif_hash_set_mapping_size(struct netif_hash *hash, uint32_t size)
 		return XEN_NETIF_CTRL_STATUS_INVALID_PARAMETER;
 	hash->mapping_size = size;
 	memset(hash->mapping, 0, sizeof(hash->mapping));
+	hash->changes++;
 	return XEN_NETIF_CTRL_STATUS_SUCCESS;
 }
 
@@ -100,6 +104,7 @@ uint32_t netif_hash_set_mapping(struct netif_hash *hash, const uint32_t *entries
 			return XEN_NETIF_CTRL_STATUS_INVALID_PARAMETER;
 	for (uint32_t i = 0; i < count; i++)
 		hash->mapping[offset + i] = (uint8_t)entries[i];
+	hash->changes++;
 	return XEN_NETIF_CTRL_STATUS_SUCCESS;
 }
 

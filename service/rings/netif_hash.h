@@ -24,6 +24,7 @@
 struct netif_queue;
 
 struct netif_hash {
+	uint32_t changes; /* of what follows; wraps */
 	uint32_t queue_count;
 	uint32_t algorithm;    /* XEN_NETIF_CTRL_HASH_ALGORITHM_... */
 	uint32_t flags;	       /* XEN_NETIF_CTRL_HASH_TYPE_... */

@@ -130,7 +130,8 @@ struct netif_queue {
 	bool room_asked;	/* to be notified of more slots */
 	bool room_due;		/* netif_start is to tell the backend */
 	uint32_t room_producer; /* ... since this was all that the guest had given ... */
-	struct ring *room_ring; /* ... in this ring: its own, or with a hash another queue's */
+	struct ring *room_ring; /* ... in this ring: its own, or with a hash another queue's ... */
+	uint32_t room_changes;	/* ... and the hash was this; the packet may go to another one by now */
 	bool silent;		/* the guest does not notify of slots */
 	uint32_t rx_known;	/* slots are there to be taken up to here */
 	uint16_t headroom;

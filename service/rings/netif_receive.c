@@ -88,6 +88,7 @@ static bool want_room(struct netif_queue *from, struct netif_queue *queue, bool 
 	from->room_asked = false;
 	from->room_producer = queue->rx_known;
 	from->room_ring = &queue->rx;
+	from->room_changes = from->hash ? from->hash->changes : 0;
 	return false;
 }
 
@@ -214,8 +215,9 @@ void netif_dropped(struct xvhost_net_queue *queue, uint32_t count)
 bool netif_room_due(const struct netif_queue *queue)
 {
 	return queue->room_wanted &&
-	       (queue->room_at_once || __atomic_load_n(&queue->room_ring->header->request_producer,
-						       __ATOMIC_ACQUIRE) != queue->room_producer);
+	       (queue->room_at_once || (queue->hash && queue->hash->changes != queue->room_changes) ||
+		__atomic_load_n(&queue->room_ring->header->request_producer, __ATOMIC_ACQUIRE) !=
+			queue->room_producer);
 }
 
 bool netif_ask_room(struct netif_queue *queue)

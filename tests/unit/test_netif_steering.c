@@ -352,6 +352,30 @@ START_TEST(room)
 }
 END_TEST
 
+/* The guest stops a queue, and maps the hash to another one: who waits for the first one's room is told. */
+START_TEST(room_elsewhere)
+{
+	static const uint32_t entries[] = {0, 0};
+
+	begin(_i, NULL);
+	card_post_pages(0, 20);
+	turn();
+	ck_assert(!give(0, card, 60, 1));
+	turn();
+	ck_assert_uint_eq(card_rooms, 0);
+	ck_assert(!netif_queue_ready(card));
+	ck_assert_uint_eq(netif_hash_set_mapping(hash, entries, 2, 0), 0);
+	ck_assert(netif_queue_ready(card));
+	turn();
+	ck_assert_uint_eq(card_rooms, 1);
+	ck_assert(give(0, card, 60, 1));
+	turn();
+	expect(card, 0, 0, 60, 1);
+	expect_nothing();
+	end();
+}
+END_TEST
+
 /* A queue takes as many in a turn as it would without, and goes on in the next one, without an event. */
 START_TEST(as_many_as_in_a_turn)
 {
@@ -496,6 +520,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, given_while_given_back, 0, ROUNDS);
 	tcase_add_loop_test(test_case, with_gso, 0, ROUNDS);
 	tcase_add_loop_test(test_case, room, 0, ROUNDS);
+	tcase_add_loop_test(test_case, room_elsewhere, 0, ROUNDS);
 	tcase_add_loop_test(test_case, as_many_as_in_a_turn, 0, ROUNDS);
 	tcase_add_loop_test(test_case, other_queue_breaks, 0, ROUNDS);
 	tcase_add_loop_test(test_case, other_queue_stops, 0, ROUNDS);
