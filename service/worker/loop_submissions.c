@@ -9,7 +9,7 @@
 #define WATCHES_CHANGED_MAX (3 * BLKIF_LAYERS_MAX * XVHOST_WATCHES_MAX)
 /* Operations that can be under way: those of requests, of packets, watches, waits for rates, writes that unmask, and what is read of ports, commands and
  * memory's bell. */
-#define PORTS_MAX (LOOP_QUEUES_MAX + 2 * LOOP_NETS_MAX)
+#define PORTS_MAX (LOOP_QUEUES_MAX + 3 * LOOP_NETS_MAX)
 #define ASIDE_MAX                                                                                            \
 	(2 * CONFIG_LOOP_REQUESTS_IN_FLIGHT + WATCHES_CHANGED_MAX * LOOP_QUEUES_MAX +                        \
 	 (3 * NETIF_NUMBERS_MAX + 3 * NETIF_LAYERS_MAX * XVHOST_WATCHES_MAX + 2) * LOOP_NETS_MAX +           \
