@@ -298,14 +298,9 @@ const struct xvhost_net_host cable_host = {
 /* find_backend - the target's, with its parameters. */
 static int find_backend(struct cable_end *end, const struct cable_options *options, char text[ERROR_TEXT_MAX])
 {
-	const char *target = options->targets[end->index];
-	char name[BACKEND_NAME_MAX];
-	int error = target_backend_name(target, name, text);
+	int error = target_find_net(options->backend_directory, options->targets[end->index], &end->backend,
+				    &end->config, text);
 
-	if (error == 0)
-		error = backends_find_net(options->backend_directory, name, &end->backend, text);
-	if (error == 0)
-		error = target_configure(target, head_of_net(end->backend), &end->config, text);
 	if (error == 0 && target_of_inner(head_of_net(end->backend), end->config)) {
 		snprintf(text, ERROR_TEXT_MAX, "backend %s is a wrapper, which can't be an end of a cable",
 			 end->backend->name);

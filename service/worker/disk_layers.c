@@ -118,7 +118,6 @@ static int configure_layer(struct disk *disk, const char *backend_directory, uin
 			   const char *target, const char **inner, char text[ERROR_TEXT_MAX])
 {
 	struct disk_layer *layer = &disk->layers[disk->layer_count];
-	char name[BACKEND_NAME_MAX];
 	int error;
 
 	if (disk->layer_count == BLKIF_LAYERS_MAX) {
@@ -130,11 +129,7 @@ static int configure_layer(struct disk *disk, const char *backend_directory, uin
 		.disk = disk,
 		.seen = {.size = sizeof(layer->seen), .flags = flags, .host = &host, .name = disk->name},
 	};
-	error = target_backend_name(target, name, text);
-	if (error == 0)
-		error = backends_find(backend_directory, name, &layer->backend, text);
-	if (error == 0)
-		error = target_configure(target, head_of_disk(layer->backend), &layer->config, text);
+	error = target_find(backend_directory, target, &layer->backend, &layer->config, text);
 	if (error < 0)
 		return error;
 	disk->layer_count++;

@@ -128,13 +128,8 @@ static void begin_layer(struct net *net, struct net_layer *layer, const struct g
 static int configure_layer(struct net *net, struct net_layer *layer, const char *backend_directory,
 			   const char *target, const char **inner, char text[ERROR_TEXT_MAX])
 {
-	char name[BACKEND_NAME_MAX];
-	int error = target_backend_name(target, name, text);
+	int error = target_find_net(backend_directory, target, &layer->backend, &layer->config, text);
 
-	if (error == 0)
-		error = backends_find_net(backend_directory, name, &layer->backend, text);
-	if (error == 0)
-		error = target_configure(target, head_of_net(layer->backend), &layer->config, text);
 	if (error < 0)
 		return error;
 	net->layer_count++;

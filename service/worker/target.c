@@ -327,3 +327,25 @@ int target_configure(const char *target, const struct backend_head *backend, voi
 	*config = made;
 	return 0;
 }
+
+int target_find(const char *directory, const char *target, const struct xvhost_disk_backend **backend,
+		void **config, char text[ERROR_TEXT_MAX])
+{
+	char name[BACKEND_NAME_MAX];
+	int error = target_backend_name(target, name, text);
+
+	if (error == 0)
+		error = backends_find(directory, name, backend, text);
+	return error == 0 ? target_configure(target, head_of_disk(*backend), config, text) : error;
+}
+
+int target_find_net(const char *directory, const char *target, const struct xvhost_net_backend **backend,
+		    void **config, char text[ERROR_TEXT_MAX])
+{
+	char name[BACKEND_NAME_MAX];
+	int error = target_backend_name(target, name, text);
+
+	if (error == 0)
+		error = backends_find_net(directory, name, backend, text);
+	return error == 0 ? target_configure(target, head_of_net(*backend), config, text) : error;
+}

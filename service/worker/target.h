@@ -38,6 +38,15 @@ int target_configure(const char *target, const struct backend_head *backend, voi
 		     char text[ERROR_TEXT_MAX]);
 
 /*
+ * target_find, _net - all of that: the backend that a target names, and its parameters. Returns as target_backend_name, backends_find and
+ * target_configure do. Control thread.
+ */
+int target_find(const char *directory, const char *target, const struct xvhost_disk_backend **backend,
+		void **config, char text[ERROR_TEXT_MAX]);
+int target_find_net(const char *directory, const char *target, const struct xvhost_net_backend **backend,
+		    void **config, char text[ERROR_TEXT_MAX]);
+
+/*
  * target_store - parse one parameter's value into the configuration structure, which keeps texts by pointer. Returns 0
  * or -EINVAL.
  */

@@ -67,19 +67,6 @@ void conform_card_link(struct xvhost_net *net, bool up)
 
 /* ---- open and close ---- */
 
-/* configure - find the target's backend and parse its parameters. */
-static int configure(struct conform_card *card, const char *directory, const char *target)
-{
-	char name[BACKEND_NAME_MAX];
-	int error = target_backend_name(target, name, card->fail_text);
-
-	if (error == 0)
-		error = backends_find_net(directory, name, &card->backend, card->fail_text);
-	if (error == 0)
-		error = target_configure(target, head_of_net(card->backend), &card->config, card->fail_text);
-	return error;
-}
-
 /* make_below - the card below a wrapper whose parameters are parsed. */
 static int make_below(struct conform_card *card, const char *directory)
 {
@@ -126,7 +113,7 @@ int conform_card_make(struct conform_card *card, const char *directory, const ch
 			 .domid = 1,
 			 .attend_fd = -1},
 	};
-	error = configure(card, directory, target);
+	error = target_find_net(directory, target, &card->backend, &card->config, card->fail_text);
 	if (error < 0)
 		return error;
 	error = make_below(card, directory);

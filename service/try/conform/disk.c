@@ -62,7 +62,6 @@ static int configure(struct conform_disk *disk, const char *directory, uint32_t 
 		     const char **inner)
 {
 	struct conform_layer *layer = &disk->layers[disk->layer_count];
-	char name[BACKEND_NAME_MAX];
 	int error;
 
 	if (disk->layer_count == BLKIF_LAYERS_MAX) {
@@ -78,12 +77,7 @@ static int configure(struct conform_disk *disk, const char *directory, uint32_t 
 			 .host = &conform_host,
 			 .name = "conformance"},
 	};
-	error = target_backend_name(target, name, disk->fail_text);
-	if (error == 0)
-		error = backends_find(directory, name, &layer->backend, disk->fail_text);
-	if (error == 0)
-		error = target_configure(target, head_of_disk(layer->backend), &layer->config,
-					 disk->fail_text);
+	error = target_find(directory, target, &layer->backend, &layer->config, disk->fail_text);
 	if (error < 0)
 		return error;
 	disk->layer_count++;
