@@ -61,21 +61,40 @@ void sim_net_close(struct sim_net *net)
 	ck_assert_int_eq(worker_thread_net_close(worker, net->device_id), 0);
 }
 
+struct net_content_options sim_net_content(uint32_t minimum, uint32_t maximum, uint64_t seed)
+{
+	return (struct net_content_options){
+		.minimum = minimum, .maximum = maximum, .takes = SIM_NET_ALL_TAKEN, .seed = seed};
+}
+
+struct net_load *sim_net_begin(const struct net_load_options *options)
+{
+	struct net_load *load;
+
+	ck_assert_int_eq(net_load_create(options, &load), 0);
+	ck_assert_int_eq(net_load_start(load), 0);
+	return load;
+}
+
+void sim_net_finish(struct net_load *load, struct net_load_result *result)
+{
+	net_load_finish(load, result);
+	net_load_destroy(load);
+	ck_assert_msg(result->error == 0, "%s", result->text);
+	ck_assert_msg(result->lost == 0, "%lu of %lu packets are lost after %lu ms",
+		      (unsigned long)result->lost, (unsigned long)result->sent,
+		      (unsigned long)(result->elapsed_ns / 1000000));
+	ck_assert_uint_eq(result->refused + result->failed, 0);
+	ck_assert_uint_eq(result->received, result->sent);
+	ck_assert_uint_eq(result->received_bytes, result->sent_bytes);
+}
+
 const struct net_load_result *sim_net_load(struct sim_net *net, const struct net_load_options *options)
 {
 	static struct net_load_result result;
 	struct net_load_options all = *options;
-	struct net_load *load;
 
 	all.from = all.to = net->frontend;
-	ck_assert_int_eq(net_load_create(&all, &load), 0);
-	ck_assert_int_eq(net_load_start(load), 0);
-	net_load_finish(load, &result);
-	net_load_destroy(load);
-	ck_assert_msg(result.error == 0, "%s", result.text);
-	ck_assert_uint_eq(result.lost, 0);
-	ck_assert_uint_eq(result.refused + result.failed, 0);
-	ck_assert_uint_eq(result.received, result.sent);
-	ck_assert_uint_eq(result.received_bytes, result.sent_bytes);
+	sim_net_finish(sim_net_begin(&all), &result);
 	return &result;
 }

@@ -30,6 +30,13 @@ void sim_net_disconnect(struct sim_net *net);
 /* sim_net_close - disconnected if it is connected. */
 void sim_net_close(struct sim_net *net);
 
+/* sim_net_content - packets of these sizes, of all kinds. */
+struct net_content_options sim_net_content(uint32_t minimum, uint32_t maximum, uint64_t seed);
+
+/* sim_net_begin - a load. sim_net_finish - its end: all that was sent has come, and nothing was refused or failed. */
+struct net_load *sim_net_begin(const struct net_load_options *options);
+void sim_net_finish(struct net_load *load, struct net_load_result *result);
+
 /* sim_net_load - there and back, without any error or loss. Returns the result. */
 const struct net_load_result *sim_net_load(struct sim_net *net, const struct net_load_options *options);
 

@@ -63,29 +63,17 @@ void sim_pairs_address(struct net_content_options *options, uint32_t pair, uint3
 
 struct net_load *sim_pairs_begin(uint32_t pair, uint32_t from, struct net_load_options options)
 {
-	struct net_load *load;
-
 	options.from = sim_pairs_cards[pair][from].frontend;
 	options.to = sim_pairs_cards[pair][1 - from].frontend;
 	sim_pairs_address(&options.content, pair, from);
-	ck_assert_int_eq(net_load_create(&options, &load), 0);
-	ck_assert_int_eq(net_load_start(load), 0);
-	return load;
+	return sim_net_begin(&options);
 }
 
 const struct net_load_result *sim_pairs_finish(uint32_t pair, struct net_load *load)
 {
 	struct net_load_result *result = &sim_pairs_results[pair];
 
-	net_load_finish(load, result);
-	net_load_destroy(load);
-	ck_assert_msg(result->error == 0, "%s", result->text);
-	ck_assert_msg(result->lost == 0, "pair %u: %lu of %lu packets are lost after %lu ms", pair,
-		      (unsigned long)result->lost, (unsigned long)result->sent,
-		      (unsigned long)(result->elapsed_ns / 1000000));
-	ck_assert_uint_eq(result->refused + result->failed, 0);
-	ck_assert_uint_eq(result->received, result->sent);
-	ck_assert_uint_eq(result->received_bytes, result->sent_bytes);
+	sim_net_finish(load, result);
 	return result;
 }
 
@@ -141,10 +129,4 @@ void sim_pairs_both_ways(struct net_load_options options)
 		loads[pair] = sim_pairs_begin(pair, pair % 2, options);
 	for (uint32_t pair = 0; pair < SIM_PAIRS; pair++)
 		ck_assert_uint_eq(sim_pairs_finish(pair, loads[pair])->received, options.packets);
-}
-
-struct net_content_options sim_pairs_content(uint32_t minimum, uint32_t maximum, uint64_t seed)
-{
-	return (struct net_content_options){
-		.minimum = minimum, .maximum = maximum, .takes = SIM_NET_ALL_TAKEN, .seed = seed};
 }

@@ -44,7 +44,4 @@ void sim_pairs_wait_until_joined(uint32_t pair);
 /* sim_pairs_both_ways - the same load by each pair, in the other direction, at the same time. */
 void sim_pairs_both_ways(struct net_load_options options);
 
-/* sim_pairs_content - packets of these sizes, of all kinds. */
-struct net_content_options sim_pairs_content(uint32_t minimum, uint32_t maximum, uint64_t seed);
-
 #endif

@@ -69,26 +69,11 @@ static struct net_content_options addressed(struct net_content_options content, 
 /* load - from one card to the other; all that was sent comes. */
 static void load(uint32_t from, struct net_load_options options)
 {
-	struct net_load *begun;
-
 	options.from = cards[from].frontend;
 	options.to = cards[1 - from].frontend;
 	options.content = addressed(options.content, from);
-	ck_assert_int_eq(net_load_create(&options, &begun), 0);
-	ck_assert_int_eq(net_load_start(begun), 0);
-	net_load_finish(begun, &result);
-	net_load_destroy(begun);
-	ck_assert_msg(result.error == 0, "%s", result.text);
-	ck_assert_uint_eq(result.lost, 0);
-	ck_assert_uint_eq(result.refused + result.failed, 0);
+	sim_net_finish(sim_net_begin(&options), &result);
 	ck_assert_uint_eq(result.received, options.packets);
-	ck_assert_uint_eq(result.received_bytes, result.sent_bytes);
-}
-
-static struct net_content_options content(uint32_t minimum, uint32_t maximum, uint64_t seed)
-{
-	return (struct net_content_options){
-		.minimum = minimum, .maximum = maximum, .takes = SIM_NET_ALL_TAKEN, .seed = seed};
 }
 
 static const struct {
@@ -100,12 +85,13 @@ START_TEST(mixed)
 {
 	start(ways[_i].access, ways[_i].mode, SIM_NET_ALL_TAKEN);
 	for (uint32_t from = 0; from < 2; from++) {
-		load(from, (struct net_load_options){.content = content(22, 65535, from),
+		load(from, (struct net_load_options){.content = sim_net_content(22, 65535, from),
 						     .depth = LARGE_DEPTH,
 						     .split = true,
 						     .packets = 1500});
-		load(from, (struct net_load_options){
-				   .content = content(22, 1514, 2 + from), .depth = 100, .packets = 5000});
+		load(from, (struct net_load_options){.content = sim_net_content(22, 1514, 2 + from),
+						     .depth = 100,
+						     .packets = 5000});
 	}
 	stop();
 }
@@ -115,7 +101,8 @@ END_TEST
 START_TEST(takes_nothing)
 {
 	start("foreign", "promiscuous", 0);
-	load(0, (struct net_load_options){.content = content(22, 1514, 7), .depth = 50, .packets = 2000});
+	load(0, (struct net_load_options){
+			.content = sim_net_content(22, 1514, 7), .depth = 50, .packets = 2000});
 	stop();
 }
 END_TEST
@@ -149,7 +136,7 @@ END_TEST
 START_TEST(behind_pcap)
 {
 	struct net_load_options options = {
-		.content = content(22, 1514, 9), .depth = LARGE_DEPTH, .packets = 100};
+		.content = sim_net_content(22, 1514, 9), .depth = LARGE_DEPTH, .packets = 100};
 	struct pcap_reader file;
 	char name[96];
 

@@ -59,12 +59,6 @@ static void read_again(void)
 	pcap_reader_read(&file, path);
 }
 
-static struct net_content_options content(uint32_t minimum, uint32_t maximum, uint64_t seed)
-{
-	return (struct net_content_options){
-		.minimum = minimum, .maximum = maximum, .takes = SIM_NET_ALL_TAKEN, .seed = seed};
-}
-
 /*
  * Loads that fit into the buffers whatever the disk does: all of it is there. Small packets and large ones, over one queue and over
  * several, which share the file.
@@ -74,8 +68,8 @@ START_TEST(all_is_there)
 	static const struct {
 		uint32_t queues, minimum, maximum, packets;
 	} rows[] = {{1, 14, 1514, 600}, {1, 14, 65535, 30}, {4, 14, 1514, 600}, {4, 14, 65535, 30}};
-	const struct net_load_options load = {.content = content(rows[_i / 2].minimum, rows[_i / 2].maximum,
-								 (uint64_t)_i),
+	const struct net_load_options load = {.content = sim_net_content(rows[_i / 2].minimum,
+									 rows[_i / 2].maximum, (uint64_t)_i),
 					      .depth = 10,
 					      .split = true,
 					      .packets = rows[_i / 2].packets};
@@ -105,7 +99,7 @@ END_TEST
 START_TEST(fast)
 {
 	const struct net_load_options load = {
-		.content = content(14, 65535, 9), .depth = 10, .split = true, .packets = 3000};
+		.content = sim_net_content(14, 65535, 9), .depth = 10, .split = true, .packets = 3000};
 	struct sim_net card;
 	uint32_t came;
 
@@ -126,7 +120,8 @@ END_TEST
 /* A card that is connected again and again, and is opened a second time. */
 START_TEST(comes_and_goes)
 {
-	const struct net_load_options load = {.content = content(14, 1000, 4), .depth = 20, .packets = 50};
+	const struct net_load_options load = {
+		.content = sim_net_content(14, 1000, 4), .depth = 20, .packets = 50};
 	struct sim_net card;
 
 	start(_i);
@@ -151,7 +146,8 @@ END_TEST
 /* The limit is reached under load: nobody but the file knows. */
 START_TEST(limit)
 {
-	const struct net_load_options load = {.content = content(14, 1514, 5), .depth = 50, .packets = 2000};
+	const struct net_load_options load = {
+		.content = sim_net_content(14, 1514, 5), .depth = 50, .packets = 2000};
 	struct sim_net card;
 	uint32_t came;
 
@@ -173,7 +169,8 @@ END_TEST
 /* As many as can be, one before the other. One more is refused, and so is one that nobody knows; nothing stays open then. */
 START_TEST(stacks)
 {
-	const struct net_load_options load = {.content = content(14, 5000, 6), .depth = 10, .packets = 200};
+	const struct net_load_options load = {
+		.content = sim_net_content(14, 5000, 6), .depth = 10, .packets = 200};
 	struct message_net_open open = {.mtu = 1500, .queues_max = 1};
 	struct message_net_opened opened;
 	char target[TARGET_MAX] = "";
@@ -319,7 +316,7 @@ END_TEST
 START_TEST(steered)
 {
 	const struct net_load_options load = {
-		.content = content(14, 1514, 8), .depth = 10, .scattered = true, .packets = 300};
+		.content = sim_net_content(14, 1514, 8), .depth = 10, .scattered = true, .packets = 300};
 	struct netif_frontend_options options = all_taken;
 	struct net_hash hash = {.flags = XEN_NETIF_CTRL_HASH_TYPE_IPV4 | XEN_NETIF_CTRL_HASH_TYPE_IPV4_TCP |
 					 XEN_NETIF_CTRL_HASH_TYPE_IPV6 | XEN_NETIF_CTRL_HASH_TYPE_IPV6_TCP,

@@ -42,7 +42,7 @@ START_TEST(sizes)
 	start(ways[_i]);
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
 		sim_pairs_both_ways(
-			(struct net_load_options){.content = sim_pairs_content(lengths[i], lengths[i], i),
+			(struct net_load_options){.content = sim_net_content(lengths[i], lengths[i], i),
 						  .depth = SIM_PAIRS_LARGE_DEPTH,
 						  .split = i % 2,
 						  .packets = 50});
@@ -54,14 +54,14 @@ END_TEST
 START_TEST(mixed)
 {
 	start(ways[_i]);
-	sim_pairs_both_ways((struct net_load_options){.content = sim_pairs_content(14, 65535, 1),
+	sim_pairs_both_ways((struct net_load_options){.content = sim_net_content(14, 65535, 1),
 						      .depth = SIM_PAIRS_LARGE_DEPTH,
 						      .split = true,
 						      .packets = 1500});
 	sim_pairs_both_ways((struct net_load_options){
-		.content = sim_pairs_content(22, 65535, 2), .depth = SIM_PAIRS_LARGE_DEPTH, .packets = 1500});
+		.content = sim_net_content(22, 65535, 2), .depth = SIM_PAIRS_LARGE_DEPTH, .packets = 1500});
 	sim_pairs_both_ways((struct net_load_options){
-		.content = sim_pairs_content(14, 1514, 3), .depth = 100, .packets = 5000});
+		.content = sim_net_content(14, 1514, 3), .depth = 100, .packets = 5000});
 	sim_pairs_stop();
 }
 END_TEST
@@ -74,7 +74,7 @@ START_TEST(comes_and_goes)
 		uint32_t goes = round % 2;
 		struct net_load *load = sim_pairs_begin(
 			0, 0,
-			(struct net_load_options){.content = sim_pairs_content(14, 65535, round),
+			(struct net_load_options){.content = sim_net_content(14, 65535, round),
 						  .depth = SIM_PAIRS_LARGE_DEPTH,
 						  .quiet_ms = 500,
 						  .timeout_ms = 500});
@@ -107,7 +107,7 @@ START_TEST(comes_and_goes)
 			sim_net_connect(&sim_pairs_cards[0][i], &sim_pairs_all_taken);
 		}
 		sim_pairs_wait_until_joined(0);
-		sim_pairs_both_ways((struct net_load_options){.content = sim_pairs_content(14, 65535, round),
+		sim_pairs_both_ways((struct net_load_options){.content = sim_net_content(14, 65535, round),
 							      .depth = SIM_PAIRS_LARGE_DEPTH,
 							      .packets = 100});
 	}
@@ -127,12 +127,11 @@ START_TEST(silent_guest)
 	sim_net_disconnect(&sim_pairs_cards[0][1]);
 	sim_net_connect(&sim_pairs_cards[0][1], &silent);
 	sim_pairs_wait_until_joined(0);
-	sim_pairs_finish(0,
-			 sim_pairs_begin(0, 0,
-					 (struct net_load_options){.content = sim_pairs_content(14, 9014, 1),
-								   .depth = 30,
-								   .packets = 400,
-								   .quiet_ms = 500}));
+	sim_pairs_finish(0, sim_pairs_begin(0, 0,
+					    (struct net_load_options){.content = sim_net_content(14, 9014, 1),
+								      .depth = 30,
+								      .packets = 400,
+								      .quiet_ms = 500}));
 	sim_pairs_stop();
 }
 END_TEST
@@ -232,7 +231,7 @@ START_TEST(liars)
 	start(ways[_i % 2]);
 	log_set_level(LOG_LEVEL_ERROR);
 	load = sim_pairs_begin(0, 0,
-			       (struct net_load_options){.content = sim_pairs_content(14, 65535, 5),
+			       (struct net_load_options){.content = sim_net_content(14, 65535, 5),
 							 .depth = SIM_PAIRS_LARGE_DEPTH,
 							 .split = true});
 	for (uint32_t round = 0; round < 8; round++) {
@@ -264,7 +263,7 @@ START_TEST(beside_each_other)
 
 	start(ways[_i % 2]);
 	load = sim_pairs_begin(0, 1,
-			       (struct net_load_options){.content = sim_pairs_content(14, 65535, 6),
+			       (struct net_load_options){.content = sim_net_content(14, 65535, 6),
 							 .depth = SIM_PAIRS_LARGE_DEPTH,
 							 .split = true});
 	for (uint32_t round = 0; round < 10; round++) {
@@ -287,7 +286,7 @@ END_TEST
 /* With pcap before a port, which other ports don't notice: each packet is in the file, in both directions. */
 START_TEST(is_written_down)
 {
-	struct net_load_options options = {.content = sim_pairs_content(22, 9000, 7),
+	struct net_load_options options = {.content = sim_net_content(22, 9000, 7),
 					   .depth = SIM_PAIRS_LARGE_DEPTH,
 					   .split = true,
 					   .packets = 100};

@@ -115,9 +115,9 @@ static void stop(uint32_t number, bool by_message)
 static void both_kinds(uint32_t minimum)
 {
 	sim_pairs_both_ways((struct net_load_options){
-		.content = sim_pairs_content(minimum, 1514, 3), .depth = 50, .split = true, .packets = 3000});
+		.content = sim_net_content(minimum, 1514, 3), .depth = 50, .split = true, .packets = 3000});
 	sim_pairs_both_ways((struct net_load_options){
-		.content = sim_pairs_content(22, 65535, 2), .depth = SIM_PAIRS_LARGE_DEPTH, .packets = 1500});
+		.content = sim_net_content(22, 65535, 2), .depth = SIM_PAIRS_LARGE_DEPTH, .packets = 1500});
 }
 
 /* back - as both_kinds, but the other way. */
@@ -126,7 +126,7 @@ static void back(void)
 	struct net_load *load;
 
 	load = sim_pairs_begin(0, 1,
-			       (struct net_load_options){.content = sim_pairs_content(22, 65535, 4),
+			       (struct net_load_options){.content = sim_net_content(22, 65535, 4),
 							 .depth = SIM_PAIRS_LARGE_DEPTH,
 							 .packets = 1500});
 	ck_assert_uint_eq(sim_pairs_finish(0, load)->received, 1500);
@@ -182,7 +182,7 @@ END_TEST
  * notice, nor does the other pair. */
 START_TEST(no_room)
 {
-	struct net_load_options options = {.content = sim_pairs_content(1000, 1514, 8), .depth = 200};
+	struct net_load_options options = {.content = sim_net_content(1000, 1514, 8), .depth = 200};
 	char far[TARGET_BYTES];
 	struct net_load *flood, *load;
 
@@ -194,7 +194,7 @@ START_TEST(no_room)
 	ck_assert_int_eq(net_load_create(&options, &flood), 0);
 	ck_assert_int_eq(net_load_start(flood), 0);
 	load = sim_pairs_begin(1, 0,
-			       (struct net_load_options){.content = sim_pairs_content(14, 1514, 9),
+			       (struct net_load_options){.content = sim_net_content(14, 1514, 9),
 							 .depth = 50,
 							 .packets = 20000});
 	ck_assert_uint_eq(sim_pairs_finish(1, load)->received, 20000);
@@ -265,11 +265,11 @@ START_TEST(killed)
 	start_pairs("foreign");
 	strcpy(far, port_of("far"));
 	load = sim_pairs_begin(0, 0,
-			       (struct net_load_options){.content = sim_pairs_content(22, 65535, 5),
+			       (struct net_load_options){.content = sim_net_content(22, 65535, 5),
 							 .depth = SIM_PAIRS_LARGE_DEPTH,
 							 .quiet_ms = 100});
 	other = sim_pairs_begin(1, 1,
-				(struct net_load_options){.content = sim_pairs_content(22, 65535, 6),
+				(struct net_load_options){.content = sim_net_content(22, 65535, 6),
 							  .depth = SIM_PAIRS_LARGE_DEPTH});
 	for (uint32_t i = 0; i < UPLINKS_MAX; i++) {
 		uint64_t before = net_load_received(load);
