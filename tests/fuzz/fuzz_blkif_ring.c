@@ -94,8 +94,8 @@ static uint64_t next_sector(struct input *input)
 	return (uint64_t)next_u32(input) << 32 | next_u32(input);
 }
 
-/* next_gref - of one of the pages, or one that is none. */
-static uint32_t next_gref(struct input *input)
+/* next_segment_gref - of one of the pages, the ring's among them, or one that is none. */
+static uint32_t next_segment_gref(struct input *input)
 {
 	uint8_t which = next_u8(input);
 
@@ -105,19 +105,6 @@ static uint32_t next_gref(struct input *input)
 }
 
 /* ---- the backend ---- */
-
-static int fuzz_open(struct xvhost_disk *disk, const void *config, struct xvhost_disk_properties *with)
-{
-	(void)disk;
-	(void)config;
-	(void)with;
-	return 0;
-}
-
-static void fuzz_close(struct xvhost_disk *disk)
-{
-	(void)disk;
-}
 
 /* check_memory - all of it may be used: a disk's data is written to it, or it is read. */
 static void check_memory(const struct xvhost_request *request)
@@ -181,8 +168,6 @@ static const struct xvhost_disk_backend backend = {
 	.abi = XVHOST_BACKEND_ABI,
 	.name = "fuzz",
 	.request_size = 8,
-	.open = fuzz_open,
-	.close = fuzz_close,
 	.submit = fuzz_submit,
 };
 
@@ -232,7 +217,7 @@ static void read_segments(struct input *input, uint32_t count, struct front_segm
 	for (uint32_t i = 0; i < count; i++) {
 		uint8_t sectors;
 
-		segments[i].gref = next_gref(input);
+		segments[i].gref = next_segment_gref(input);
 		sectors = next_u8(input);
 		segments[i].first_sector = sectors >> 4;
 		segments[i].last_sector = sectors & 15;
@@ -263,7 +248,7 @@ static void put_indirect(struct input *input)
 	wire.segment_count = next_u16(input);
 	wire.id = next_u8(input);
 	wire.sector = next_sector(input);
-	wire.indirect_grefs[0] = next_gref(input);
+	wire.indirect_grefs[0] = next_segment_gref(input);
 	/* The page keeps the segments of the request before. */
 	described = next_u8(input) % 32;
 	read_segments(input, described, (void *)world->base.pages[PAGE_INDIRECT]);
@@ -357,16 +342,6 @@ static void complete_one(uint32_t which, int error)
 	blkif_complete(request, error);
 }
 
-static void change_grant(struct input *input)
-{
-	uint16_t *entry = sim_grant_entry(world->base.guest, world->base.grefs[next_u8(input) % PAGE_RING]);
-	uint8_t what = next_u8(input);
-	uint16_t value = next_u16(input);
-
-	/* Of the flags, domain and frame. */
-	entry[what % 4] = value;
-}
-
 static void poke(struct input *input)
 {
 	uint8_t which = next_u8(input) % PAGES;
@@ -423,7 +398,7 @@ static void step(struct input *input)
 	}
 	case 9:
 		pages_changed = true;
-		change_grant(input);
+		change_grant(input, &world->base, PAGE_RING);
 		break;
 	case 10:
 		pages_changed = true;

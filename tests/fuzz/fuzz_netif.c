@@ -77,30 +77,7 @@ static bool posted[PAGES];
 static struct xvhost_net_properties properties;
 static uint32_t first_counter;
 
-/* ---- the input ---- */
-
-/* next_gref - of one of the pages, or one that is none. */
-static uint32_t next_gref(struct input *input)
-{
-	uint8_t which = next_u8(input);
-
-	return which < PAGES ? world->base.grefs[which] : which == 0xff ? next_u32(input) : which;
-}
-
 /* ---- the backend ---- */
-
-static int fuzz_open(struct xvhost_net *net, const void *config, struct xvhost_net_properties *with)
-{
-	(void)net;
-	(void)config;
-	(void)with;
-	return 0;
-}
-
-static void fuzz_close(struct xvhost_net *net)
-{
-	(void)net;
-}
 
 static int fuzz_start(struct xvhost_net_queue *seen)
 {
@@ -247,8 +224,6 @@ static const struct xvhost_net_backend backend = {
 	.size = sizeof(backend),
 	.abi = XVHOST_BACKEND_ABI,
 	.name = "fuzz",
-	.open = fuzz_open,
-	.close = fuzz_close,
 	.queue_start = fuzz_start,
 	.queue_stop = fuzz_stop,
 	.transmit = fuzz_transmit,
@@ -331,7 +306,7 @@ static void put_slot(struct input *input)
 {
 	struct netif_tx_request request;
 
-	request.gref = next_gref(input);
+	request.gref = next_gref(input, &world->base, PAGES);
 	request.offset = next_u16(input);
 	request.flags = next_u8(input) & 0xf;
 	request.id = next_u8(input);
@@ -358,7 +333,8 @@ static void put_packet(struct input *input)
 	struct netif_tx_request request;
 
 	for (uint32_t i = 0; i < count; i++) {
-		request = (struct netif_tx_request){.gref = next_gref(input), .id = (uint16_t)(i + 100)};
+		request = (struct netif_tx_request){.gref = next_gref(input, &world->base, PAGES),
+						    .id = (uint16_t)(i + 100)};
 		request.size = next_u16(input) % (PAGE_BYTES + 1);
 		request.offset = read_offset(input, request.size);
 		request.flags = (uint16_t)((i == 0 ? flags : 0) | (i + 1 < count ? NETTXF_more_data : 0));
@@ -460,18 +436,6 @@ static void change_counter(struct input *input)
 		counters[which % 4] = next_u32(input);
 }
 
-static void change_grant(struct input *input)
-{
-	uint16_t *entry = sim_grant_entry(world->base.guest,
-					  world->base.grefs[next_u8(input) % PAGES_GRANTED]);
-	uint8_t what = next_u8(input);
-	uint16_t value = next_u16(input);
-
-	pages_changed = true;
-	/* Of the flags, domain and frame. */
-	entry[what % 4] = value;
-}
-
 static void poke(struct input *input)
 {
 	uint8_t which = next_u8(input) % PAGES;
@@ -525,7 +489,8 @@ static void step(struct input *input)
 		change_counter(input);
 		break;
 	case 9:
-		change_grant(input);
+		pages_changed = true;
+		change_grant(input, &world->base, PAGES_GRANTED);
 		break;
 	case 10:
 		poke(input);

@@ -67,19 +67,6 @@ static bool counters_changed; /* by the program: answers are where nobody looks 
 
 /* ---- the backend ---- */
 
-static int fuzz_open(struct xvhost_net *net, const void *config, struct xvhost_net_properties *with)
-{
-	(void)net;
-	(void)config;
-	(void)with;
-	return 0;
-}
-
-static void fuzz_close(struct xvhost_net *net)
-{
-	(void)net;
-}
-
 static int fuzz_start(struct xvhost_net_queue *seen)
 {
 	(void)seen;
@@ -117,8 +104,6 @@ static const struct xvhost_net_backend backend = {
 	.size = sizeof(backend),
 	.abi = XVHOST_BACKEND_ABI,
 	.name = "fuzz",
-	.open = fuzz_open,
-	.close = fuzz_close,
 	.queue_start = fuzz_start,
 	.queue_stop = fuzz_stop,
 	.transmit = fuzz_transmit,
@@ -165,13 +150,6 @@ static void make_worlds(void)
 
 /* ---- the steps: requests ---- */
 
-static uint32_t next_gref(struct input *input)
-{
-	uint8_t which = next_u8(input);
-
-	return which < PAGES ? world->base.grefs[which] : which == 0xff ? next_u32(input) : which;
-}
-
 /* next_number - mostly a small one. */
 static uint32_t next_number(struct input *input)
 {
@@ -202,7 +180,7 @@ static void put_likely(struct input *input)
 {
 	uint16_t type = 1 + next_u8(input) % XEN_NETIF_CTRL_TYPE_SET_HASH_ALGORITHM;
 	bool page = type == XEN_NETIF_CTRL_TYPE_SET_HASH_KEY || type == XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING;
-	uint32_t first = page ? next_gref(input) : next_number(input);
+	uint32_t first = page ? next_gref(input, &world->base, PAGES) : next_number(input);
 	uint32_t second = page ? next_number(input) : 0;
 
 	put(type, first, second, type == XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING ? next_number(input) : 0);
@@ -244,15 +222,6 @@ static void fill_page(struct input *input)
 
 	for (uint32_t i = 0; i < count; i++)
 		page[i * (1 + step % 4)] = step & 0x80 ? next_u8(input) : i % QUEUES;
-}
-
-static void change_grant(struct input *input)
-{
-	uint16_t *entry = sim_grant_entry(world->base.guest, world->base.grefs[next_u8(input) % PAGES]);
-	uint8_t what = next_u8(input);
-
-	/* Of the flags, domain and frame. */
-	entry[what % 4] = next_u16(input);
 }
 
 /* ---- the steps: packets ---- */
@@ -416,7 +385,7 @@ static void step(struct input *input)
 		fill_page(input);
 		break;
 	case 7:
-		change_grant(input);
+		change_grant(input, &world->base, PAGES);
 		break;
 	case 8:
 		post(input);

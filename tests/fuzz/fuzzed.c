@@ -123,3 +123,19 @@ void fuzzed_make(struct fuzzed *made, const struct fuzzed_options *options)
 	}
 	open_memory(made);
 }
+
+uint32_t next_gref(struct input *input, const struct fuzzed *of, uint32_t pages)
+{
+	uint8_t which = next_u8(input);
+
+	return which < pages ? of->grefs[which] : which == 0xff ? next_u32(input) : which;
+}
+
+void change_grant(struct input *input, const struct fuzzed *of, uint32_t pages)
+{
+	uint16_t *entry = sim_grant_entry(of->guest, of->grefs[next_u8(input) % pages]);
+	uint8_t what = next_u8(input);
+
+	/* Of the flags, domain and frame. */
+	entry[what % 4] = next_u16(input);
+}

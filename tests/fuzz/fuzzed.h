@@ -66,6 +66,10 @@ extern int64_t fuzzed_mapped; /* grants, of all guests */
 /* fuzzed_make - never unmade. The first call makes the machine, too; nothing is logged from then on. */
 void fuzzed_make(struct fuzzed *made, const struct fuzzed_options *options);
 
+/* next_gref - of one of the first `pages`, or one that is none. change_grant - something of one of theirs, by the program. */
+uint32_t next_gref(struct input *input, const struct fuzzed *of, uint32_t pages);
+void change_grant(struct input *input, const struct fuzzed *of, uint32_t pages);
+
 /* fuzzed_restore - the grants, as they were before a program changed them. Nothing is mapped but rings. */
 void fuzzed_restore(struct fuzzed *fuzzed);
 
