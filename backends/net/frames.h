@@ -10,7 +10,7 @@
 
 #include <linux/virtio_net.h>
 
-#include "switch_segment.h"
+#include "segment.h"
 #include "xvhost/backend.h"
 
 #define FRAMES_READS 64u		       /* of a queue: packets that are read at a time */
@@ -43,9 +43,9 @@ struct frames_receive {
 	uint32_t kept_first, kept_next; /* packets that are kept, in their order; both wrap */
 	uint8_t free[FRAMES_BUFFERS];
 	uint8_t kept[FRAMES_READS];
-	bool cutting;		       /* the first of them, into segments ... */
-	struct frames_buffer *cut;     /* ... of which this one waits for room; NULL: none */
-	struct switch_segment segment; /* where that is */
+	bool cutting;		   /* the first of them, into segments ... */
+	struct frames_buffer *cut; /* ... of which this one waits for room; NULL: none */
+	struct segment segment;	   /* where that is */
 	struct frames_buffer buffers[FRAMES_BUFFERS];
 };
 

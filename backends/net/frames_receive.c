@@ -129,7 +129,7 @@ static bool cut_next(struct frames_receive *receive)
 	if (receive->free_count == 0)
 		return false;
 	buffer = &receive->buffers[receive->free[receive->free_count - 1]];
-	if (!switch_segment_next(&receive->segment, &buffer->packet)) {
+	if (!segment_next(&receive->segment, &buffer->packet)) {
 		receive->cutting = false;
 		return false;
 	}
@@ -144,7 +144,7 @@ static bool give_segments(struct frames *frames, struct frames_buffer *whole)
 	struct frames_receive *receive = &frames->receive;
 
 	if (!receive->cutting) {
-		receive->cutting = switch_segment_begin(&receive->segment, &whole->packet);
+		receive->cutting = segment_begin(&receive->segment, &whole->packet);
 		if (!receive->cutting)
 			frames->queue->net->host->dropped(frames->queue, 1);
 	}

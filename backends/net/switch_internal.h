@@ -9,7 +9,7 @@
 #include <sys/un.h>
 
 #include "switch_ring.h"
-#include "switch_segment.h"
+#include "segment.h"
 #include "switch_table.h"
 
 #define SWITCH_PORTS_MAX 64u
@@ -68,7 +68,7 @@ struct switch_receive {
 	uint32_t discarded;	/* packets that the guest can't have, in this call of switch_receive */
 	bool again;		/* it is to be called once more, in the loop's next turn */
 	void *buffers;
-	struct switch_segment segment;
+	struct segment segment;
 	struct switch_packet packets[SWITCH_RECEIVED_MAX];
 };
 

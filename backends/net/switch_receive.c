@@ -92,11 +92,11 @@ static bool suit(struct switch_port *port, struct switch_packet *packet)
 		if (takes &
 		    (packet->packet.gso == XVHOST_GSO_TCPV4 ? XVHOST_NET_GSO_TCPV4 : XVHOST_NET_GSO_TCPV6))
 			return true;
-		if (!switch_segment_begin(&receive->segment, &packet->packet))
+		if (!segment_begin(&receive->segment, &packet->packet))
 			return false;
 		receive->cut = packet->peer;
 		use_buffer(packet);
-		return switch_segment_next(&receive->segment, &packet->packet);
+		return segment_next(&receive->segment, &packet->packet);
 	}
 	if (!(packet->packet.flags & XVHOST_PACKET_CHECKSUM_BLANK) || (takes & CHECKSUMS) == CHECKSUMS)
 		return true;
@@ -112,7 +112,7 @@ static bool prepare_segment(struct switch_port *port, struct switch_packet *pack
 
 	packet->peer = receive->cut;
 	use_buffer(packet);
-	if (switch_segment_next(&receive->segment, &packet->packet))
+	if (segment_next(&receive->segment, &packet->packet))
 		return true;
 	receive->cut = NULL;
 	return false;

@@ -8,7 +8,7 @@
 #include "../../backends/net/switch_peers.c"
 #include "../../backends/net/switch_receive.c"
 #include "../../backends/net/switch_ring.c"
-#include "../../backends/net/switch_segment.c"
+#include "../../backends/net/segment.c"
 
 #include <pthread.h>
 #include <sys/wait.h>
@@ -508,14 +508,14 @@ START_TEST(segments)
 		struct iovec whole = {frame, length}, piece = {buffer, 0};
 		struct xvhost_packet packet = make_tcp(frame, length, ipv6, rows[row].gso_bytes);
 		struct xvhost_packet cut = {.iov = &piece};
-		struct switch_segment segment;
+		struct segment segment;
 		uint32_t at = 0, number = 0;
 
 		packet.iov = &whole;
 		packet.iov_count = 1;
 		packet.length = length;
-		ck_assert(switch_segment_begin(&segment, &packet));
-		while (switch_segment_next(&segment, &cut)) {
+		ck_assert(segment_begin(&segment, &packet));
+		while (segment_next(&segment, &cut)) {
 			ck_assert_uint_eq(cut.flags, XVHOST_PACKET_CHECKSUM_GOOD);
 			ck_assert_uint_eq(cut.gso, XVHOST_GSO_NONE);
 			ck_assert_uint_eq(cut.length, piece.iov_len);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * switch_segment.c - large TCP packets are cut into segments, for guests that do not take them
+ * segment.c - large TCP packets are cut into segments, for guests that do not take them
  */
-#include "switch_segment.h"
+#include "segment.h"
 
 #include <string.h>
 
@@ -57,7 +57,7 @@ static uint32_t fold(uint32_t sum)
 /* ---- beginning ---- */
 
 /* find_network - IP's header, behind VLAN tags if there are any. Returns the type. */
-static uint32_t find_network(struct switch_segment *segment)
+static uint32_t find_network(struct segment *segment)
 {
 	uint32_t type = get_16(segment->headers + ETHERNET_BYTES - 2);
 
@@ -71,7 +71,7 @@ static uint32_t find_network(struct switch_segment *segment)
 }
 
 /* are_right - do the copied headers say the same as the packet's description? */
-static bool are_right(struct switch_segment *segment)
+static bool are_right(struct segment *segment)
 {
 	uint32_t type = find_network(segment), transport = segment->transport;
 	const uint8_t *ip = segment->headers + segment->network;
@@ -86,7 +86,7 @@ static bool are_right(struct switch_segment *segment)
 	return segment->header_bytes == transport + (segment->headers[transport + 12] >> 4) * 4u;
 }
 
-bool switch_segment_begin(struct switch_segment *segment, const struct xvhost_packet *packet)
+bool segment_begin(struct segment *segment, const struct xvhost_packet *packet)
 {
 	const uint8_t *bytes = packet->iov->iov_base;
 
@@ -94,10 +94,9 @@ bool switch_segment_begin(struct switch_segment *segment, const struct xvhost_pa
 	segment->transport = packet->checksum_start;
 	segment->ipv6 = packet->gso == XVHOST_GSO_TCPV6;
 	segment->gso_bytes = packet->gso_bytes;
-	if (segment->header_bytes > SWITCH_SEGMENT_HEADERS_MAX || segment->header_bytes > packet->length ||
+	if (segment->header_bytes > SEGMENT_HEADERS_MAX || segment->header_bytes > packet->length ||
 	    segment->transport < ETHERNET_BYTES + VLAN_TAGS_MAX * VLAN_BYTES ||
-	    segment->transport + TCP_BYTES > segment->header_bytes ||
-	    segment->gso_bytes < SWITCH_SEGMENT_DATA_MIN ||
+	    segment->transport + TCP_BYTES > segment->header_bytes || segment->gso_bytes < SEGMENT_DATA_MIN ||
 	    segment->gso_bytes > XVHOST_NET_BYTES_MAX - segment->header_bytes)
 		return false;
 	memcpy(segment->headers, bytes, segment->header_bytes);
@@ -113,7 +112,7 @@ bool switch_segment_begin(struct switch_segment *segment, const struct xvhost_pa
 /* ---- each segment ---- */
 
 /* put_ip - the lengths, and IPv4's number and checksum. */
-static void put_ip(const struct switch_segment *segment, uint8_t *bytes, uint32_t length)
+static void put_ip(const struct segment *segment, uint8_t *bytes, uint32_t length)
 {
 	uint8_t *ip = bytes + segment->network;
 
@@ -128,7 +127,7 @@ static void put_ip(const struct switch_segment *segment, uint8_t *bytes, uint32_
 }
 
 /* put_tcp - the sequence number, flags, and the sum of the pseudo header, of which the checksum is made. */
-static void put_tcp(const struct switch_segment *segment, uint8_t *bytes, uint32_t length, bool last)
+static void put_tcp(const struct segment *segment, uint8_t *bytes, uint32_t length, bool last)
 {
 	const uint8_t *ip = bytes + segment->network;
 	uint8_t *tcp = bytes + segment->transport;
@@ -144,7 +143,7 @@ static void put_tcp(const struct switch_segment *segment, uint8_t *bytes, uint32
 	put_16(tcp + TCP_CHECKSUM, fold(addresses + PROTOCOL_TCP + length - segment->transport));
 }
 
-bool switch_segment_next(struct switch_segment *segment, struct xvhost_packet *packet)
+bool segment_next(struct segment *segment, struct xvhost_packet *packet)
 {
 	uint32_t bytes = segment->left < segment->gso_bytes ? segment->left : segment->gso_bytes;
 	uint8_t *to = packet->iov->iov_base;
