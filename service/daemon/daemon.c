@@ -306,6 +306,7 @@ static void take_end(struct daemon *daemon, struct worker *worker, int64_t now_m
 /* wait_for - how long the next poll may wait. */
 static int wait_for(struct daemon *daemon, int wait_ms, int64_t now_ms)
 {
+	int64_t uplinks_ms = uplinks_wake_ms(&daemon->uplinks, daemon->host.config);
 	int64_t wake_ms = wait_ms < 0 ? CLOCK_NEVER_MS : now_ms + wait_ms;
 
 	if (daemon->watches_left)
@@ -318,8 +319,8 @@ static int wait_for(struct daemon *daemon, int wait_ms, int64_t now_ms)
 		if (device->used && device->wake_ms < wake_ms)
 			wake_ms = device->wake_ms;
 	}
-	if (!daemon->stopping && uplinks_wake_ms(&daemon->uplinks, daemon->host.config) < wake_ms)
-		wake_ms = uplinks_wake_ms(&daemon->uplinks, daemon->host.config);
+	if (!daemon->stopping && uplinks_ms < wake_ms)
+		wake_ms = uplinks_ms;
 	for (uint32_t i = 0; i < daemon->workers.end; i++) {
 		const struct worker *worker = &daemon->workers.worker[i];
 

@@ -18,7 +18,7 @@
 static void begin(struct net *net, const struct guest *guest, uint32_t device_id,
 		  const struct message_net_open *asked)
 {
-	*net = (struct net){.device_id = device_id, .settings = asked->settings, .link = true};
+	*net = (struct net){.device_id = device_id, .settings = asked->settings};
 	snprintf(net->name, sizeof(net->name), "guest %u vif %" PRIu32, guest->domid, device_id);
 	memcpy(net->interface, asked->interface, NET_NAME_MAX - 1);
 	memcpy(net->bridge, asked->bridge, NET_NAME_MAX - 1);
@@ -35,6 +35,15 @@ static uint32_t queues_max(const struct net *net)
 	return said > 0 && said < offered ? said : offered;
 }
 
+/* has_link - packets pass if they pass each of the backends. */
+static bool has_link(const struct net *net)
+{
+	for (uint32_t i = 0; i < net->layer_count; i++)
+		if (!net->layers[i].link)
+			return false;
+	return true;
+}
+
 void net_open(struct net *net, const struct guest *guest, uint32_t device_id,
 	      const struct message_net_open *asked, struct message_net_opened *answer)
 {
@@ -49,7 +58,7 @@ void net_open(struct net *net, const struct guest *guest, uint32_t device_id,
 	net->state = NET_OPEN;
 	answer->takes = net->layers[0].properties.flags;
 	answer->queues_max = queues_max(net);
-	answer->link = net->link_told = net->link;
+	answer->link = net->link_told = has_link(net);
 	log_info("%s: opened %s", net->name, asked->target);
 }
 
@@ -70,9 +79,9 @@ void net_attend(struct net *net, uint32_t layer)
 
 bool net_link_changed(struct net *net)
 {
-	bool changed = net->state != NET_FREE && net->link != net->link_told;
+	bool link = has_link(net), changed = net->state != NET_FREE && link != net->link_told;
 
-	net->link_told = net->link;
+	net->link_told = link;
 	return changed;
 }
 

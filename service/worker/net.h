@@ -64,8 +64,7 @@ struct net {
 	uint32_t released;		/* of them, which loops have let go of */
 	uint32_t changed;		/* of them, whose loops have the settings that were asked for last */
 	bool broken;			/* since it was connected, and reported */
-	bool link;			/* all backends say that there is one */
-	bool link_told;			/* what xvhostd was told of it last */
+	bool link_told;			/* what xvhostd was told of its link last */
 	char fail_text[ERROR_TEXT_MAX]; /* what a backend said of its open() */
 	struct log_limit limit;
 };

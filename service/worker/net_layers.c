@@ -44,15 +44,9 @@ static void host_fail(struct xvhost_net *seen, const char *format, ...)
 	va_end(arguments);
 }
 
-/* host_link - packets pass if they pass each of the backends. */
 static void host_link(struct xvhost_net *seen, bool up)
 {
-	struct net *net = layer_of(seen)->net;
-
 	layer_of(seen)->link = up;
-	net->link = true;
-	for (uint32_t i = 0; i < net->layer_count; i++)
-		net->link &= net->layers[i].link;
 }
 
 static const struct xvhost_net_host host = {

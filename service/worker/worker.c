@@ -415,7 +415,7 @@ static void tell_links(struct worker *worker)
 
 		if (!net_link_changed(net))
 			continue;
-		message.net_link.up = net->link;
+		message.net_link.up = net->link_told;
 		answer(worker, &message);
 	}
 }
