@@ -215,12 +215,12 @@ static bool due(const struct peer_queue *queue)
 	       queue->taken % FAULT_EVERY == 0;
 }
 
-/* room - has the guest posted pages for a packet of any length? */
+/* room - has the guest posted pages for as many packets of any length as a turn may give: two, by a host that repeats or overtakes? */
 static bool room(const struct peer_queue *queue)
 {
 	uint32_t producer;
 
-	return ring_pending(&queue->rx, &producer) > (int)NET_FRONT_SLOTS_MAX + 1;
+	return ring_pending(&queue->rx, &producer) >= 2 * ((int)NET_FRONT_SLOTS_MAX + 1);
 }
 
 static bool pending(const struct peer_queue *queue)
