@@ -241,6 +241,7 @@ static const struct file_operations remap_operations = {
 	.get_unmapped_area = remap_get_unmapped_area,
 	.unlocked_ioctl = remap_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.uring_cmd = remap_command,
 };
 
 static struct miscdevice remap_device = {

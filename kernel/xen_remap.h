@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The parts of xen_remap: device.c has the device and its reservations, list.c takes a caller's list apart into blocks,
- * and pv.c (with table.c) or translated.c, whichever way this kernel runs in, carries a block out.
+ * and pv.c (with table.c) or translated.c, whichever way this kernel runs in, carries a block out. publish.c has what needs no
+ * reservation: the end of a turn.
  */
 #ifndef XEN_REMAP_H
 #define XEN_REMAP_H
@@ -92,5 +93,9 @@ long carry_out_list(struct file *file, enum list_kind kind, struct xvhost_remap_
 /* device.c */
 struct vm_area_struct *find_reservation(struct file *file, unsigned long start, unsigned long end);
 bool may_map(struct file *file, u32 domain);
+
+/* publish.c */
+struct io_uring_cmd;
+int remap_command(struct io_uring_cmd *command, unsigned int issue_flags);
 
 #endif

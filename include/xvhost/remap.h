@@ -89,4 +89,53 @@ struct xvhost_remap_restriction {
  */
 #define XVHOST_REMAP_RESTRICT _IOW('X', 0xe3, struct xvhost_remap_restriction)
 
+/*
+ * For a server of rings (xen/include/public/io/ring.h): the end of a turn, by one command of io_uring.
+ *
+ *     struct xvhost_remap_publication publication = {.domain = domid, ...};
+ *     sqe->opcode = IORING_OP_URING_CMD;
+ *     sqe->fd = fd;
+ *     sqe->cmd_op = XVHOST_REMAP_PUBLISH;
+ *     sqe->cmd, its first 8 bytes: the address of the publication
+ *
+ * First Xen is told which frames were written to, as by XEN_DMOP_modified_memory (hvm/dm_op.h). If that fails nothing more is
+ * done. Then for each ring the responses are shown, and the frontend is notified if it has asked for that; of rings that
+ * follow each other and have one port, once, by the last of them. All of it is done, and the answers are there, when io_uring_enter() has taken the entry; until then nothing of it may be changed.
+ * The completion's result is 0 or a negative errno: EINVAL, a number is too large, or the domain can't be a guest; EPERM,
+ * the descriptor does not map this domain's frames; EFAULT; ENOTTY, another command; or Xen's. With IOSQE_CQE_SKIP_SUCCESS only
+ * failures have a completion.
+ */
+#define XVHOST_REMAP_PUBLISH _IOWR('X', 0xe4, struct xvhost_remap_publication)
+
+/* Frames that follow each other. */
+struct xvhost_remap_extent {
+	__u32 frames;
+	__u32 reserved; /* 0 */
+	__u64 first;
+};
+
+/* A ring whose responses are shown. */
+struct xvhost_remap_ring {
+	__u64 producer; /* address of the ring's counter of responses, and ... */
+	__u64 event;	/* ... of the counter by which the frontend asks to be notified */
+	__u32 before;	/* what the first was ... */
+	__u32 now;	/* ... and is to be */
+	__u32 port;	/* to be notified */
+	__s32 result; /* answered: 1, it was notified; 0, it has not asked for it; or a negative errno, it could not be notified */
+};
+
+#define XVHOST_REMAP_MAX_EXTENTS 65536
+#define XVHOST_REMAP_MAX_RINGS 65536
+
+struct xvhost_remap_publication {
+	__u64 written;	      /* struct xvhost_remap_extent[written_count] */
+	__u64 rings;	      /* struct xvhost_remap_ring[ring_count] */
+	__u32 written_count;  /* 0 to XVHOST_REMAP_MAX_EXTENTS */
+	__u32 ring_count;     /* 0 to XVHOST_REMAP_MAX_RINGS */
+	__u32 domain;	      /* whose frames were written to */
+	__s32 event_channels; /* a descriptor of /dev/xen/evtchn whose ports are those of the rings */
+	__u32 reserved;	      /* 0 */
+	__s32 result;	      /* answered: as the completion's */
+};
+
 #endif

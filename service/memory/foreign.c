@@ -3,10 +3,11 @@
  * foreign.c - memory by the cache: from grants to frames, from frames to addresses
  *
  * In the steady state a page costs a look at its grant's entry, a look-up in the cache, and a count; there is no call.
- * What was written is reported by one call for all mappings that are given back together: whoever migrates a guest does
- * not see what we write.
+ * What was written is reported by one call for all mappings that are given back together, or left to who publishes the
+ * responses: whoever migrates a guest does not see what we write.
  */
 #include "memory/mapper.h"
+#include "platform/frame_extents.h"
 
 #include <errno.h>
 #include <string.h>
@@ -93,8 +94,30 @@ bool foreign_read(struct memory *memory, uint32_t gref, uint32_t offset, uint32_
 
 /* ---- what was written ---- */
 
-/* report - say it to Xen. */
-static int report(struct memory *memory)
+void memory_leave_reports(struct memory *memory, bool leave)
+{
+	memory->leaves_reports = leave;
+}
+
+uint32_t memory_hand_over_written(struct memory *memory,
+				  struct xvhost_remap_extent extents[MEMORY_EXTENTS_MAX])
+{
+	memory->dirty_handed_over = memory->dirty_count;
+	return frame_extents(memory->dirty, memory->dirty_count, extents);
+}
+
+void memory_written_reported(struct memory *memory)
+{
+	uint32_t reported = memory->dirty_handed_over;
+
+	memory->dirty_handed_over = 0;
+	memory->dirty_count -= reported;
+	if (memory->dirty_count > 0)
+		memmove(memory->dirty, memory->dirty + reported,
+			memory->dirty_count * sizeof(memory->dirty[0]));
+}
+
+int memory_report(struct memory *memory)
 {
 	struct guest_memory *guest = memory->guest;
 	int error;
@@ -102,7 +125,7 @@ static int report(struct memory *memory)
 	if (memory->dirty_count == 0)
 		return 0;
 	error = memory->platform->device_model_modified(guest->model, memory->dirty, memory->dirty_count);
-	memory->dirty_count = 0;
+	memory->dirty_count = memory->dirty_handed_over = 0;
 	if (error < 0)
 		guest_memory_fail(guest, "report what was written to its memory", error);
 	return error;
@@ -117,8 +140,8 @@ static int note_written(struct memory *memory, const struct memory_mapping *mapp
 	for (uint32_t i = 0; i < mapping->count; i++) {
 		const void *page = mapping->pages[i];
 
-		if (memory->dirty_count == DIRTY_FRAMES_MAX && error == 0)
-			error = report(memory);
+		if (memory->dirty_count == MEMORY_EXTENTS_MAX && error == 0)
+			error = memory_report(memory);
 		if (bounced)
 			page = bounce_origin(memory->bounce, page);
 		memory->dirty[memory->dirty_count++] = cache_frame(memory->cache, page);
@@ -141,7 +164,7 @@ static void report_written(struct memory *memory, struct memory_mapping **mappin
 	for (size_t i = 0; i < count; i++)
 		if (was_written(mappings[i]) && note_written(memory, mappings[i]) < 0)
 			error = -EIO;
-	if (report(memory) < 0)
+	if (!memory->leaves_reports && memory_report(memory) < 0)
 		error = -EIO;
 	/* The guest may be migrated at this moment, and then it would never see what it has asked for. */
 	for (size_t i = 0; error < 0 && i < count; i++)
@@ -151,7 +174,8 @@ static void report_written(struct memory *memory, struct memory_mapping **mappin
 
 void foreign_unmap(struct memory *memory, struct memory_mapping **mappings, size_t count)
 {
-	/* First: as long as a frame is mapped the guest that gives it away waits for us, so this is still the frame. */
+	/* First: as long as a frame is mapped the guest that gives it away waits for us, so this is still the frame. If it is another one
+	 * when it is reported, that is one more page for whoever migrates the guest. */
 	if (memory->guest->model)
 		report_written(memory, mappings, count);
 	for (size_t i = 0; i < count; i++) {

@@ -23,10 +23,9 @@ enum memory_way {
 	WAY_COPIED, /* the data is in pages of ours, and that is all */
 };
 
-#define MEMORY_REASON_MAX 120  /* bytes of a reason with the final 0 */
-#define GUEST_TICK_MS 1000     /* of the caches' clock */
-#define GUEST_PV_AGE_S 60      /* a PV guest's chunk is mapped anew after so long */
-#define DIRTY_FRAMES_MAX 4096u /* reported by one call */
+#define MEMORY_REASON_MAX 120 /* bytes of a reason with the final 0 */
+#define GUEST_TICK_MS 1000    /* of the caches' clock */
+#define GUEST_PV_AGE_S 60     /* a PV guest's chunk is mapped anew after so long */
 
 /* What all loops of a guest share. */
 struct guest_memory {
@@ -64,8 +63,10 @@ struct memory {
 	struct guest_memory *guest; /* NULL: grants only */
 	struct cache *cache;	    /* NULL: not yet; set by the control thread, then the loop's */
 	struct bounce *bounce;	    /* the same */
-	uint64_t *dirty;	    /* frames that were written and not reported yet: DIRTY_FRAMES_MAX */
+	uint64_t *dirty;	    /* frames that were written and not reported yet: MEMORY_EXTENTS_MAX */
 	uint32_t dirty_count;
+	uint32_t dirty_handed_over; /* the first of them, by memory_hand_over_written */
+	bool leaves_reports;
 	struct log_limit limit;
 
 	/* Between the loop and the keeper. */

@@ -70,7 +70,7 @@ static int open_cache(struct memory *memory)
 	struct cache *cache;
 	int error;
 
-	memory->dirty = calloc(DIRTY_FRAMES_MAX, sizeof(memory->dirty[0]));
+	memory->dirty = calloc(MEMORY_EXTENTS_MAX, sizeof(memory->dirty[0]));
 	if (!memory->dirty)
 		return -ENOMEM;
 	error = bounce_create(BOUNCE_PAGES, &memory->bounce);

@@ -27,6 +27,7 @@
 
 #include "memory/access.h"
 #include "platform/platform.h"
+#include "xvhost/remap.h"
 
 struct memory;
 struct guest_memory;
@@ -35,7 +36,8 @@ struct persistent;
 
 #define MEMORY_RING_PAGES_MAX 16
 #define MEMORY_SECTOR_BYTES 512u
-#define MEMORY_TEXT_MAX 256 /* bytes of a text about the way to a guest's memory, with the final 0 */
+#define MEMORY_EXTENTS_MAX 4096u /* frames that wait to be reported */
+#define MEMORY_TEXT_MAX 256	 /* bytes of a text about the way to a guest's memory, with the final 0 */
 
 /* A ring's pages, mapped one after the other: pages[0] is where it begins. */
 struct memory_ring {
@@ -98,7 +100,7 @@ bool memory_read(struct memory *memory, uint32_t gref, uint32_t offset, uint32_t
 
 /*
  * memory_unmap - the mappings of a list, which memory_map mapped without error, are not used any more. What was
- * written to them is known to whoever migrates the guest when this returns, and is in the guest's memory.
+ * written to them is in the guest's memory when this returns, and known to whoever migrates the guest; but see memory_leave_reports.
  * Returns how many mappings, of this list and of earlier ones, are not mapped any more now, and lists them in
  * `gone`, which has room for mappings_max. Loop thread.
  */
@@ -129,6 +131,22 @@ void memory_expect_direct(struct memory *memory);
  * thread.
  */
 struct iovec memory_to_register(const struct memory *memory);
+
+/*
+ * memory_leave_reports - from now on, or from now on no longer, memory_unmap leaves it to the caller to report what was written:
+ * before the guest can learn of it. Loop thread, as those that follow.
+ */
+void memory_leave_reports(struct memory *memory, bool leave);
+
+/*
+ * memory_hand_over_written - the frames that are still to be reported, as many as MEMORY_EXTENTS_MAX extents hold, which is all
+ * there can be. Then either memory_written_reported is called, before the next of these; or memory_report, which reports
+ * them, and returns 0 or a negative errno.
+ */
+uint32_t memory_hand_over_written(struct memory *memory,
+				  struct xvhost_remap_extent extents[MEMORY_EXTENTS_MAX]);
+void memory_written_reported(struct memory *memory);
+int memory_report(struct memory *memory);
 
 /* memory_bell - an eventfd that becomes readable when memory_attend is to be called; -1: never. */
 int memory_bell(const struct memory *memory);

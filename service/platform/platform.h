@@ -175,6 +175,12 @@ struct platform {
 	bool (*device_model_invalidated)(struct device_model *model);
 	/* ... That is done: what waited when device_model_invalidated was called last goes on. */
 	int (*device_model_answer)(struct device_model *model);
+
+	/*
+	 * Publisher, optional: a descriptor that takes XVHOST_REMAP_PUBLISH (xvhost/remap.h) by io_uring, for rings and written frames
+	 * of this domain. Closed by close(). Any thread.
+	 */
+	int (*publisher_open)(const struct platform *platform, uint16_t domid);
 };
 
 /* The platform of Debian's Xen libraries. */

@@ -256,4 +256,5 @@ const struct platform platform_xen = {
 	.device_model_fd = xen_device_model_fd,
 	.device_model_invalidated = xen_device_model_invalidated,
 	.device_model_answer = xen_device_model_answer,
+	.publisher_open = xen_publisher_open,
 };

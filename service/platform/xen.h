@@ -43,6 +43,9 @@ int xen_foreign_unmap(struct foreign *foreign, const struct foreign_run *runs, u
 int xen_foreign_map_grant_frames(struct foreign *foreign, uint16_t domid, void *address,
 				 enum grant_frames which, uint32_t first, uint32_t count);
 
+/* xen_foreign_remap.c */
+int xen_publisher_open(const struct platform *platform, uint16_t domid);
+
 /* xen_device_model.c */
 int xen_device_model_open(const struct platform *platform, uint16_t domid, struct device_model **model);
 int xen_device_model_possible(const struct platform *platform, uint16_t domid);

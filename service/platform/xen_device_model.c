@@ -10,10 +10,13 @@
  * else answers and destroys the server of a process that was killed.
  */
 #include "platform/server_record.h"
+#include "platform/frame_extents.h"
 #include "platform/xen.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -272,35 +275,27 @@ int xen_device_model_clean_up(const struct platform *platform, uint16_t domid)
 
 /* ---- what we have written ---- */
 
-/* report - runs of frames. */
-static int report(struct device_model *model, struct xen_dm_op_modified_memory_extent *extents,
-		  uint32_t count)
-{
-	int result = xendevicemodel_modified_memory_bulk(model->handle, model->domid, extents, count);
-
-	return result == 0 ? 0 : error_number();
-}
+static_assert(sizeof(struct xvhost_remap_extent) == sizeof(struct xen_dm_op_modified_memory_extent) &&
+		      offsetof(struct xvhost_remap_extent, first) ==
+			      offsetof(struct xen_dm_op_modified_memory_extent, first_pfn),
+	      "ours are Xen's");
 
 int xen_device_model_modified(struct device_model *model, const uint64_t *frames, uint32_t count)
 {
-	struct xen_dm_op_modified_memory_extent extents[EXTENTS_MAX];
-	uint32_t used = 0;
-	int error = 0;
+	struct xvhost_remap_extent extents[EXTENTS_MAX];
+	uint32_t here;
 
-	for (uint32_t i = 0; error == 0 && i < count; i++) {
-		if (used > 0 && frames[i] == extents[used - 1].first_pfn + extents[used - 1].nr) {
-			extents[used - 1].nr++;
-			continue;
-		}
-		if (used == EXTENTS_MAX) {
-			error = report(model, extents, used);
-			used = 0;
-		}
-		extents[used++] = (struct xen_dm_op_modified_memory_extent){.nr = 1, .first_pfn = frames[i]};
+	for (uint32_t i = 0; i < count; i += here) {
+		uint32_t used;
+
+		here = count - i < EXTENTS_MAX ? count - i : EXTENTS_MAX;
+		used = frame_extents(frames + i, here, extents);
+		if (xendevicemodel_modified_memory_bulk(model->handle, model->domid,
+							(struct xen_dm_op_modified_memory_extent *)extents,
+							used) < 0)
+			return error_number();
 	}
-	if (error == 0 && used > 0)
-		error = report(model, extents, used);
-	return error;
+	return 0;
 }
 
 /* ---- what the guest has given away ---- */

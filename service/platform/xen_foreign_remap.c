@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * xen_foreign_remap.c - frames mapped by the kernel module xen_remap, long lists at a time
+ * xen_foreign_remap.c - the kernel module xen_remap: frames mapped long lists at a time, and its descriptor for publishing
  */
 #include "platform/xen_foreign.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "xvhost/remap.h"
 
@@ -42,11 +44,16 @@ static void *reserve(struct foreign *foreign, size_t bytes, enum foreign_use use
 	return reserved == MAP_FAILED ? NULL : reserved;
 }
 
-static int restrict_to(struct foreign *foreign, uint16_t domid)
+static int restrict_device(int device, uint16_t domid)
 {
 	struct xvhost_remap_restriction restriction = {.domain = domid};
 
-	return ioctl(foreign->device, XVHOST_REMAP_RESTRICT, &restriction) == 0 ? 0 : error_number();
+	return ioctl(device, XVHOST_REMAP_RESTRICT, &restriction) == 0 ? 0 : error_number();
+}
+
+static int restrict_to(struct foreign *foreign, uint16_t domid)
+{
+	return restrict_device(foreign->device, domid);
 }
 
 static int unmap(struct foreign *foreign, const struct foreign_run *runs, uint32_t run_count)
@@ -67,6 +74,20 @@ static int map(struct foreign *foreign, uint16_t domid, const struct foreign_ran
 	(void)range;
 	if (error < 0 && list.done > 0)
 		unmap(foreign, runs, run_count);
+	return error;
+}
+
+int xen_publisher_open(const struct platform *platform, uint16_t domid)
+{
+	int error, device = open(XVHOST_REMAP_PATH, O_RDWR | O_CLOEXEC);
+
+	(void)platform;
+	if (device < 0)
+		return error_number();
+	error = restrict_device(device, domid);
+	if (error == 0)
+		return device;
+	close(device);
 	return error;
 }
 

@@ -267,14 +267,12 @@ void blkif_finish(struct blkif_turn *turn)
 	}
 }
 
-bool blkif_publish(struct blkif_queue *queue)
+bool blkif_hand_over(struct blkif_queue *queue, struct ring_publication *publication)
 {
-	bool notify;
-
 	if (!queue->unpublished)
 		return false;
 	queue->unpublished = false;
-	notify = ring_publish(&queue->ring);
-	queue->counters.notifications += notify;
-	return notify;
+	ring_hand_over(&queue->ring, publication);
+	publication->notifications = &queue->counters.notifications;
+	return true;
 }

@@ -10,7 +10,7 @@
  *			requests to their backends
  *	...		backends complete requests, now or in a later turn (blkif_complete)
  *	blkif_finish	gives back the memory of all that is complete, answers what is unmapped
- *	blkif_publish	shows one ring's responses to the frontend; says whether it is to be notified
+ *	blkif_hand_over	says what of one ring is to be shown to the frontend
  *
  * A request that fails its check is completed with an error without being started. A ring whose counters are
  * impossible is broken: nothing more is taken from it. What all queues together may have under way is limited, and
@@ -219,7 +219,7 @@ struct blkif_queue {
 	bool broken;	     /* nothing more is taken, for good */
 	bool asked;	     /* the frontend will notify of the next request */
 	bool ready; /* there may be requests to take; set by the loop, and here when a barrier is done */
-	bool unpublished;	    /* responses were written since the last blkif_publish */
+	bool unpublished;	    /* responses were written since the last blkif_hand_over */
 	bool watching;		    /* what its backends watch has changed */
 	uint16_t index;		    /* of the loop's table of queues, for completions */
 	struct blkif_slot *barrier; /* taken, and waits for the others; or under way */
@@ -308,8 +308,8 @@ void blkif_forward(struct xvhost_request *request, uint32_t operation, uint64_t 
 /* blkif_finish - go on with what completed: the next step, or unmap and answer. */
 void blkif_finish(struct blkif_turn *turn);
 
-/* blkif_publish - show the responses. Returns true if the frontend is to be notified. */
-bool blkif_publish(struct blkif_queue *queue);
+/* blkif_hand_over - the responses that were written, to be shown. False: there are none. */
+bool blkif_hand_over(struct blkif_queue *queue, struct ring_publication *publication);
 
 /* From what a backend sees to what it is part of. */
 static inline struct blkif_layer_request *blkif_of_seen(struct xvhost_request *seen)

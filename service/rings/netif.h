@@ -12,7 +12,7 @@
  *			later turn
  *	netif_finish	gives back the memory of all that was transmitted and answers it; brings all that is to be received to
  *			the guest by one call, and gives it back to the backend
- *	netif_publish	shows one queue's responses to the frontend; says which of its ports are to be notified
+ *	netif_hand_over	says what of one queue is to be shown to the frontend
  *	netif_ask	before the loop sleeps: the frontend is asked to notify of what comes next
  *
  * A packet that fails its check is answered with an error and goes no further. A ring whose counters are impossible, or in which it
@@ -156,8 +156,8 @@ void netif_take(struct netif_queue *queue);
 void netif_start(struct netif_turn *turn);
 void netif_finish(struct netif_turn *turn);
 
-/* netif_publish - show the responses. Sets which of its two ports are to be notified. */
-void netif_publish(struct netif_queue *queue, bool *notify_tx, bool *notify_rx);
+/* netif_hand_over - the responses that were written to one of its two rings, to be shown. False: there are none. */
+bool netif_hand_over(struct netif_queue *queue, bool tx, struct ring_publication *publication);
 
 /* netif_ask - true if something has come meanwhile, so that the queue needs another turn. */
 bool netif_ask(struct netif_queue *queue);

@@ -200,9 +200,9 @@ bool netif_control_broken(const struct netif_control *control)
 	return control->broken;
 }
 
-bool netif_control_publish(struct netif_control *control)
+bool netif_control_hand_over(struct netif_control *control, struct ring_publication *publication)
 {
-	return !control->broken && ring_publish(&control->ring);
+	return !control->broken && ring_hand_over(&control->ring, publication);
 }
 
 bool netif_control_ask(struct netif_control *control)

@@ -3,7 +3,7 @@
  * netif_control.h - the control ring of one network card, by which the guest says how packets for it are hashed (netif.h of Xen)
  *
  * Theory of operation: the loop that serves the card's queues calls, in each turn, netif_control_take, which carries out a bounded
- * number of requests and writes the answers, and netif_control_publish; before it sleeps, netif_control_ask. A request is copied out
+ * number of requests and writes the answers, and netif_control_hand_over; before it sleeps, netif_control_ask. A request is copied out
  * of the ring once, and so are the key and the mapping that its grant holds. What is wrong with a request is said in its answer, what
  * is wrong with the ring's counters makes the card broken.
  *
@@ -18,6 +18,7 @@
 #include "log.h"
 #include "memory/memory.h"
 #include "rings/netif_hash.h"
+#include "rings/ring.h"
 
 #define NETIF_CONTROL_PER_TURN 8u     /* requests that are carried out */
 #define NETIF_CONTROL_MAPPINGS_MAX 1u /* of all control rings of a loop, for memory_open */
@@ -50,8 +51,8 @@ bool netif_control_broken(const struct netif_control *control);
 /* netif_control_take - carry out what there is, up to NETIF_CONTROL_PER_TURN. */
 void netif_control_take(struct netif_control *control);
 
-/* netif_control_publish - show the answers. Returns true if the frontend is to be notified. */
-bool netif_control_publish(struct netif_control *control);
+/* netif_control_hand_over - the answers that were written, to be shown. False: there are none. */
+bool netif_control_hand_over(struct netif_control *control, struct ring_publication *publication);
 
 /* netif_control_ask - true if something has come meanwhile, so that another turn is needed. */
 bool netif_control_ask(struct netif_control *control);

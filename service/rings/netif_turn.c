@@ -152,9 +152,10 @@ void netif_finish(struct netif_turn *turn)
 		netif_receive_empty(queue);
 }
 
-void netif_publish(struct netif_queue *queue, bool *notify_tx, bool *notify_rx)
+bool netif_hand_over(struct netif_queue *queue, bool tx, struct ring_publication *publication)
 {
-	*notify_tx = !queue->broken && ring_publish(&queue->tx);
-	*notify_rx = !queue->broken && ring_publish(&queue->rx);
-	queue->counters.notifications += (uint32_t)*notify_tx + *notify_rx;
+	if (queue->broken || !ring_hand_over(tx ? &queue->tx : &queue->rx, publication))
+		return false;
+	publication->notifications = &queue->counters.notifications;
+	return true;
 }

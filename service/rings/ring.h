@@ -34,7 +34,15 @@ struct ring {
 	uint32_t entry_bytes;
 	uint32_t request_consumer;   /* requests taken */
 	uint32_t response_producer;  /* responses written */
-	uint32_t response_published; /* responses that the frontend has been shown */
+	uint32_t response_published; /* responses that were handed over to be shown to the frontend */
+};
+
+/* Responses of a ring that are to be shown. */
+struct ring_publication {
+	uint32_t *producer;	 /* the ring's counter, which shows them */
+	const uint32_t *event;	 /* the frontend's counter, by which it asks to be notified */
+	uint32_t before, now;	 /* what the first was, and is to be */
+	uint64_t *notifications; /* counts how often the frontend was notified; NULL: nobody counts */
 };
 
 /* ring_size - how many entries fit: the largest power of two. 0 if there is not even one. */
@@ -106,7 +114,7 @@ static inline void ring_take(struct ring *ring, void *copy)
 	ring_take_bytes(ring, copy, ring->entry_bytes);
 }
 
-/* ring_answer - write the next response; it is seen after ring_publish. */
+/* ring_answer - write the next response; it is seen when it was handed over and shown. */
 static inline void ring_answer(struct ring *ring, const void *response, uint32_t bytes)
 {
 	uint32_t at = ring->response_producer++ & (ring->size - 1);
@@ -114,19 +122,31 @@ static inline void ring_answer(struct ring *ring, const void *response, uint32_t
 	memcpy(ring->entries + (size_t)at * ring->entry_bytes, response, bytes);
 }
 
-/* ring_publish - show all written responses to the frontend. Returns true if it has asked to be notified of
- * one of them. */
-static inline bool ring_publish(struct ring *ring)
+/*
+ * ring_hand_over - all responses that were written and not yet shown: whoever gets the publication shows them, by ring_show or in
+ * another way, before the ring is unmapped. False: there are none.
+ */
+static inline bool ring_hand_over(struct ring *ring, struct ring_publication *publication)
 {
-	uint32_t before = ring->response_published, now = ring->response_producer, event;
+	*publication = (struct ring_publication){
+		.producer = &ring->header->response_producer,
+		.event = &ring->header->response_event,
+		.before = ring->response_published,
+		.now = ring->response_producer,
+	};
+	ring->response_published = ring->response_producer;
+	return publication->before != publication->now;
+}
 
-	if (before == now)
-		return false;
-	__atomic_store_n(&ring->header->response_producer, now, __ATOMIC_RELEASE);
-	ring->response_published = now;
+/* ring_show - show the responses to the frontend. Returns true if it has asked to be notified of one of them. */
+static inline bool ring_show(const struct ring_publication *publication)
+{
+	uint32_t before = publication->before, now = publication->now, event;
+
+	__atomic_store_n(publication->producer, now, __ATOMIC_RELEASE);
 	/* The frontend sets its event and then looks for responses; we do the same crosswise. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	event = __atomic_load_n(&ring->header->response_event, __ATOMIC_RELAXED);
+	event = __atomic_load_n(publication->event, __ATOMIC_RELAXED);
 	return now - event < now - before;
 }
 

@@ -36,7 +36,8 @@ static int open_loop(const struct guest *guest, struct guest_loop *loop, char te
 			 strerror(-error));
 		goto fail_channels;
 	}
-	error = loop_create(guest->platform, loop->channels, loop->memory, guest->wait_by_poll, &loop->loop);
+	error = loop_create(guest->platform, loop->channels, loop->memory, guest->domid, guest->wait_by_poll,
+			    &loop->loop);
 	if (error < 0) {
 		snprintf(text, ERROR_TEXT_MAX, "can't start a loop: %s", strerror(-error));
 		goto fail_memory;

@@ -285,6 +285,9 @@ static void complete_one(struct loop *loop, uint64_t data, int32_t result)
 	case COMPLETION_NET_ROOM:
 		loop_nets_room_done(loop, data);
 		break;
+	case COMPLETION_PUBLISHED:
+		loop_publisher_failed(loop, result);
+		break;
 	}
 }
 
@@ -323,15 +326,21 @@ static void take_requests(struct loop *loop)
 		loop->first = loop->first + 1 < loop->served_end ? loop->first + 1 : 0;
 }
 
-/* publish_responses - show them; notify each frontend that asked for it, once. */
-static void publish_responses(struct loop *loop)
+/* publish - show all responses, of disks and cards; notify each frontend that asked for it, once. */
+static void publish(struct loop *loop)
 {
+	struct ring_publication ring;
+
+	if (!loop_publisher_ready(loop))
+		return;
 	for (uint32_t place = 0; place < loop->served_end; place++) {
 		struct served *served = &loop->served[place];
 
-		if (served->queue && blkif_publish(served->queue))
-			loop->platform->event_channels_notify(loop->channels, served->port);
+		if (served->queue && blkif_hand_over(served->queue, &ring))
+			loop_publish(loop, &ring, served->port);
 	}
+	loop_nets_publish(loop);
+	loop_publisher_end_turn(loop);
 }
 
 /* leave - the queue has been drained: it is the control thread's again. */
@@ -339,6 +348,8 @@ static void leave(struct loop *loop, struct served *served)
 {
 	struct blkif_queue *queue = served->queue;
 
+	if (!loop_publisher_flush(loop))
+		return;
 	blkif_queue_stop(queue);
 	for (uint32_t i = 0; i < queue->layer_count; i++)
 		submissions_watch_nothing(&loop->io, queue->layers[i].watches, watch_place(queue, i));
@@ -418,6 +429,8 @@ static void turn(struct loop *loop, bool wait)
 {
 	submissions_submit(&loop->io, wait);
 	reap(loop);
+	if (loop->turn.completed.first)
+		loop_publisher_place(loop);
 	take_requests(loop);
 	loop_nets_take(loop);
 	do {
@@ -425,8 +438,7 @@ static void turn(struct loop *loop, bool wait)
 		blkif_finish(&loop->turn);
 		/* A barrier that waited for the last of the others begins at once. */
 	} while (loop->turn.taken.first || loop->turn.completed.first);
-	publish_responses(loop);
-	loop_nets_publish(loop);
+	publish(loop);
 	look_after_queues(loop);
 	loop_nets_look_after(loop);
 	unmask_ports(loop);
@@ -437,6 +449,8 @@ static void *loop_main(void *argument)
 	struct loop *loop = argument;
 
 	loop->start_error = loop_submissions_init(loop);
+	if (loop->start_error == 0)
+		loop->start_error = loop_publisher_open(loop, loop->domid);
 	sem_post(&loop->started);
 	if (loop->start_error < 0)
 		return NULL;
@@ -446,6 +460,7 @@ static void *loop_main(void *argument)
 	while (!loop->ending && !loop->io.failed)
 		turn(loop, can_wait(loop));
 	submissions_exit(&loop->io);
+	loop_publisher_close(loop);
 	if (loop->io.failed)
 		tell(loop, LOOP_FAILED, NULL, 0);
 	return NULL;
@@ -454,7 +469,7 @@ static void *loop_main(void *argument)
 /* ---- the control thread's side ---- */
 
 int loop_create(const struct platform *platform, struct event_channels *channels, struct memory *memory,
-		bool wait_by_poll, struct loop **created)
+		uint16_t domid, bool wait_by_poll, struct loop **created)
 {
 	struct loop *loop = calloc(1, sizeof(*loop));
 	int error = -ENOMEM;
@@ -463,6 +478,7 @@ int loop_create(const struct platform *platform, struct event_channels *channels
 		return -ENOMEM;
 	loop->platform = platform;
 	loop->channels = channels;
+	loop->domid = domid;
 	loop->io.wait_by_poll = wait_by_poll;
 	loop->channels_fd = platform->event_channels_fd(channels);
 	loop->turn.memory = memory;

@@ -45,12 +45,12 @@ struct loop_event {
 };
 
 /*
- * loop_create - start the thread. With `wait_by_poll` it waits in poll(), at the price of a system call, and never in
+ * loop_create - start the thread, which serves rings of this domain. With `wait_by_poll` it waits in poll(), at the price of a system call, and never in
  * io_uring_enter(): for valgrind, which lets no other thread run while one is there. Returns 0 or a negative errno.
  * Control thread, as all that follow.
  */
 int loop_create(const struct platform *platform, struct event_channels *channels, struct memory *memory,
-		bool wait_by_poll, struct loop **loop);
+		uint16_t domid, bool wait_by_poll, struct loop **loop);
 
 /* loop_destroy - end the thread; it serves no queue any more. */
 void loop_destroy(struct loop *loop);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * loop_internal.h - what the files of the loop have in common: loop.c, loop_net.c, loop_submissions.c
+ * loop_internal.h - what the files of the loop have in common: loop.c, loop_net.c, loop_publisher.c, loop_submissions.c
  */
 #ifndef LOOP_INTERNAL_H
 #define LOOP_INTERNAL_H
@@ -17,6 +17,7 @@
 #include "worker/submissions.h"
 
 #define PORTS_BATCH 64 /* event channels taken by one read */
+#define PORTS_MAX (LOOP_QUEUES_MAX + 3 * LOOP_NETS_MAX)
 
 enum loop_command {
 	COMMAND_SERVE = 1,
@@ -62,6 +63,25 @@ struct loop_net {
 	struct message_net_settings settings; /* of COMMAND_NET_SET, while that is under way */
 };
 
+/* A ring whose responses are shown at the end of a turn. */
+struct shown_ring {
+	struct ring_publication ring;
+	uint32_t port;
+};
+
+/* See loop_publisher.c. */
+struct publisher {
+	int device;	/* the module's, or -1: by hand */
+	bool placed;	/* its entry stands before those of this turn's requests, empty until the turn ends */
+	bool under_way; /* handed to the kernel; nothing of what follows may be changed */
+	bool skipped;	/* the last turn could not publish */
+	struct shown_ring shown[PORTS_MAX];
+	uint32_t shown_count;
+	struct xvhost_remap_publication publication;
+	struct xvhost_remap_ring rings[PORTS_MAX];
+	struct xvhost_remap_extent extents[MEMORY_EXTENTS_MAX];
+};
+
 struct loop {
 	struct blkif_turn turn; /* first: a queue finds its loop by it */
 	struct netif_turn net_turn;
@@ -69,15 +89,17 @@ struct loop {
 	struct event_channels *channels;
 	int channels_fd;
 	struct submissions io;
+	struct publisher *publisher;
+	uint16_t domid;
 	struct served served[LOOP_QUEUES_MAX];
 	uint32_t served_end; /* no place is used from here on */
 	struct loop_net *nets[LOOP_NETS_MAX];
 	uint32_t nets_end; /* the same */
 
-	uint32_t ports[PORTS_BATCH];			      /* where pending ports are read to */
-	uint32_t unmask[LOOP_QUEUES_MAX + 3 * LOOP_NETS_MAX]; /* what is being written to unmask */
-	uint64_t rung;					      /* where the mailbox's eventfd is read to */
-	uint64_t memory_rung;				      /* where memory's is */
+	uint32_t ports[PORTS_BATCH]; /* where pending ports are read to */
+	uint32_t unmask[PORTS_MAX];  /* what is being written to unmask */
+	uint64_t rung;		     /* where the mailbox's eventfd is read to */
+	uint64_t memory_rung;	     /* where memory's is */
 	bool ending;
 	uint32_t first; /* the place that is looked at first, another one each turn */
 	bool registered_tried;
@@ -119,6 +141,31 @@ void submissions_unmask(struct loop *loop, uint32_t count);
 
 /* submissions_end_wait - before its time. The backend gets the result as ever, by COMPLETION_WAIT. */
 void submissions_end_wait(struct loop *loop, struct blkif_layer_request *request);
+
+/* loop_publisher_open - by the loop's thread, before anything else is asked of its io_uring. Returns 0 or -ENOMEM. */
+int loop_publisher_open(struct loop *loop, uint16_t domid);
+void loop_publisher_close(struct loop *loop);
+
+/*
+ * loop_publisher_place - there will be something to publish in this turn: its entry goes before those of requests that are taken now, so
+ * that the guest need not wait for their sake.
+ */
+void loop_publisher_place(struct loop *loop);
+
+/*
+ * loop_publisher_ready - can this turn publish? Not as long as the kernel has not carried out what the last one has. Then loop_publish takes
+ * what is to be shown of a ring, and of which port's frontend; and loop_publisher_end_turn is called.
+ */
+bool loop_publisher_ready(struct loop *loop);
+void loop_publish(struct loop *loop, const struct ring_publication *ring, uint32_t port);
+void loop_publisher_end_turn(struct loop *loop);
+
+/* loop_publisher_flush - have the kernel carry out what is under way, before a ring is unmapped. False: it has not, for want of memory, or
+ * the turn could not publish. */
+bool loop_publisher_flush(struct loop *loop);
+
+/* loop_publisher_failed - COMPLETION_PUBLISHED. */
+void loop_publisher_failed(struct loop *loop, int error);
 
 /* loop_tell - an event for the control thread. */
 void loop_tell(struct loop *loop, struct mailbox_message message);

@@ -281,14 +281,16 @@ void loop_nets_publish(struct loop *loop)
 {
 	for (uint32_t place = 0; place < loop->nets_end; place++) {
 		const struct loop_net *net = loop->nets[place];
-		bool tx, rx;
+		struct ring_publication ring;
 
 		if (!net)
 			continue;
-		netif_publish(net->queue, &tx, &rx);
-		notify(loop, net, tx, rx);
-		if (net->control && netif_control_publish(net->control))
-			notify_control(loop, net);
+		if (netif_hand_over(net->queue, true, &ring))
+			loop_publish(loop, &ring, net->port_tx);
+		if (netif_hand_over(net->queue, false, &ring))
+			loop_publish(loop, &ring, net->port_rx);
+		if (net->control && netif_control_hand_over(net->control, &ring))
+			loop_publish(loop, &ring, net->port_control);
 	}
 }
 
@@ -330,7 +332,7 @@ static void leave(struct loop *loop, uint32_t place)
 	struct loop_net *net = loop->nets[place];
 
 	/* What is there to be submitted may point to it. */
-	if (loop->io.unsubmitted)
+	if (loop->io.unsubmitted || !loop_publisher_flush(loop))
 		return;
 	netif_queue_stop(net->queue);
 	for (uint32_t i = 0; i < netif_layers(net->queue); i++)

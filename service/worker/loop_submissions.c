@@ -7,13 +7,12 @@
 #define UNMASK_BATCH 1024 /* ports that are unmasked by one write: Linux's driver takes a page of them */
 /* Of one queue in one turn: each watch is ended and set again, and all are ended when the queue has stopped. */
 #define WATCHES_CHANGED_MAX (3 * BLKIF_LAYERS_MAX * XVHOST_WATCHES_MAX)
-/* Operations that can be under way: those of requests, of packets, watches, waits for rates, writes that unmask, and what is read of ports, commands and
- * memory's bell. */
-#define PORTS_MAX (LOOP_QUEUES_MAX + 3 * LOOP_NETS_MAX)
+/* Operations that can be under way: those of requests, of packets, watches, waits for rates, writes that unmask, what is read of ports, commands and
+ * memory's bell, and what is published. */
 #define ASIDE_MAX                                                                                            \
 	(2 * CONFIG_LOOP_REQUESTS_IN_FLIGHT + WATCHES_CHANGED_MAX * LOOP_QUEUES_MAX +                        \
 	 (3 * NETIF_NUMBERS_MAX + 3 * NETIF_LAYERS_MAX * XVHOST_WATCHES_MAX + 2) * LOOP_NETS_MAX +           \
-	 (PORTS_MAX + UNMASK_BATCH - 1) / UNMASK_BATCH + 3)
+	 (PORTS_MAX + UNMASK_BATCH - 1) / UNMASK_BATCH + 4)
 
 /* Room for everything that can be under way; of waits that end early there may be more. */
 #define COMPLETIONS (CONFIG_LOOP_REQUESTS_IN_FLIGHT + 16)

@@ -33,6 +33,7 @@ enum completion_type {
 	COMPLETION_NET_WATCH,	/* its descriptor is ready; the same, but the number is the watch's index */
 	COMPLETION_NET_RATE,	/* a queue that had used up its rate may go on: generation, queue */
 	COMPLETION_NET_ROOM,	/* a queue that waits for room is to be looked at: generation, queue */
+	COMPLETION_PUBLISHED,	/* responses could not be shown */
 };
 
 /* What has become of something. */

@@ -319,13 +319,16 @@ static void check_counts(void)
 /* take_turn - as the loop does it. */
 static void take_turn(uint32_t budget)
 {
+	struct ring_publication shown;
+
 	blkif_take(queue, budget);
 	do {
 		blkif_start(&turn);
 		blkif_finish(&turn);
 	} while (turn.taken.first || turn.completed.first);
 	for (uint32_t i = 0; i < DISKS; i++)
-		blkif_publish(disks[i].queue);
+		if (blkif_hand_over(disks[i].queue, &shown))
+			ring_show(&shown);
 	blkif_ask(queue);
 	check_counts();
 }

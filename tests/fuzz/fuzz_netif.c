@@ -381,13 +381,15 @@ static void put_pages(uint32_t count)
 /* take_turn - as the loop does it. */
 static void take_turn(void)
 {
-	bool notify_tx, notify_rx;
+	struct ring_publication shown;
 
 	netif_event(queue);
 	netif_take(queue);
 	netif_start(&world->turn);
 	netif_finish(&world->turn);
-	netif_publish(queue, &notify_tx, &notify_rx);
+	for (int tx = 0; tx < 2; tx++)
+		if (netif_hand_over(queue, tx, &shown))
+			ring_show(&shown);
 	netif_ask(queue);
 }
 

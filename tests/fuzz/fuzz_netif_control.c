@@ -339,7 +339,7 @@ static void read_key(void)
 
 static void take_turn(void)
 {
-	bool notify_tx, notify_rx;
+	struct ring_publication shown;
 
 	netif_control_event(control);
 	netif_control_take(control);
@@ -350,12 +350,15 @@ static void take_turn(void)
 	for (uint32_t i = 0; i < QUEUES; i++) {
 		struct net_ring *rx = &world->rings[i].rx;
 
-		netif_publish(queues[i], &notify_tx, &notify_rx);
+		for (int tx = 0; tx < 2; tx++)
+			if (netif_hand_over(queues[i], tx, &shown))
+				ring_show(&shown);
 		netif_ask(queues[i]);
 		posted[i] -= net_ring_header(rx)->response_producer - rx->response_consumer;
 		rx->response_consumer = net_ring_header(rx)->response_producer;
 	}
-	netif_control_publish(control);
+	if (netif_control_hand_over(control, &shown))
+		ring_show(&shown);
 	netif_control_ask(control);
 	take_answers();
 	check_hash();

@@ -34,6 +34,10 @@ static const struct {
 	{"abandoned", test_abandoned},
 	{"kept", test_kept},
 	{"clean-up", test_clean_up},
+	{"publish", test_publish},
+	{"publish-shared", test_publish_shared},
+	{"publish-refused", test_publish_refused},
+	{"publish-dirty", test_publish_dirty},
 };
 
 struct test_guest guest;

@@ -40,6 +40,11 @@ char *reserve(struct foreign *foreign, uint32_t pages, enum foreign_use use);
 int map(struct foreign *foreign, void *address, const uint64_t *frames, uint32_t count, int *errors);
 int unmap(struct foreign *foreign, void *address, uint32_t count);
 
+/* dirty_log_begin - Xen notes what is written from now on; dirty_log_has: this frame was. */
+void dirty_log_begin(void);
+bool dirty_log_has(uint64_t frame);
+void dirty_log_end(void);
+
 static inline char *page_at(char *range, uint32_t page)
 {
 	return range + (size_t)page * PAGE_BYTES;
@@ -65,5 +70,11 @@ void test_balloon(void);
 void test_abandoned(void);
 void test_kept(void);
 void test_clean_up(void);
+
+/* test_publisher.c */
+void test_publish(void);
+void test_publish_shared(void);
+void test_publish_refused(void);
+void test_publish_dirty(void);
 
 #endif

@@ -17,9 +17,6 @@
 #include <unistd.h>
 #include <xenctrl.h>
 
-/* Macros of xenctrl.h, which clang sees where they are used. */
-#pragma GCC diagnostic ignored "-Wpedantic"
-
 #define FIRST_WAIT_MS 30000 /* until the guest begins to give memory away */
 #define MODELS_AT_ONCE 150  /* opened and closed by each process */
 #define LAST_WAIT_MS 5000   /* after that it has ended */
@@ -98,55 +95,31 @@ void test_device_models_at_once(void)
 
 /* ---- live migration ---- */
 
-static bool is_dirty(xc_interface *xen, xc_hypercall_buffer_t *buffer, const unsigned long *bitmap,
-		     uint64_t frame)
-{
-	/* All up to the frame, rounded to whole words of the bitmap. */
-	unsigned long pages = (frame | 63) + 1;
-	long long seen;
-
-	seen = xc_logdirty_control(xen, guest.domid, XEN_DOMCTL_SHADOW_OP_PEEK, buffer, pages, 0, NULL);
-	check_equal(seen, (int64_t)pages);
-	return bitmap[frame / 64] >> frame % 64 & 1;
-}
-
 /* What is written through a mapping is dirty when it is reported, and not before. */
 void test_dirty(void)
 {
-	xc_interface *xen = xc_interface_open(NULL, NULL, 0);
 	struct foreign *foreign = open_foreign();
 	struct device_model *model = open_model();
 	char *range = reserve(foreign, 2, FOREIGN_WRITE);
-	unsigned long pages = (guest.frames[1] | 63) + 1;
 	int errors[2];
-	DECLARE_HYPERCALL_BUFFER(unsigned long, bitmap);
 
-	if (!xen)
-		err(2, "xc_interface_open");
-	bitmap = xc_hypercall_buffer_alloc(xen, bitmap, pages / 8);
-	if (!bitmap)
-		err(2, "a bitmap of %lu pages", pages);
 	check_equal(map(foreign, range, guest.frames, 2, errors), 0);
-	check_equal(xc_shadow_control(xen, guest.domid, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0), 0);
-	check(xc_logdirty_control(xen, guest.domid, XEN_DOMCTL_SHADOW_OP_CLEAN, HYPERCALL_BUFFER(bitmap),
-				  pages, 0, NULL) >= 0);
+	dirty_log_begin();
 	for (int i = 0; i < 2; i++) {
 		volatile char *byte = page_at(range, (uint32_t)i);
 
 		*byte = *byte;
 	}
-	check(!is_dirty(xen, HYPERCALL_BUFFER(bitmap), bitmap, guest.frames[0]));
+	check(!dirty_log_has(guest.frames[0]));
 	check_equal(platform->device_model_modified(model, &guest.frames[1], 1), 0);
-	check(!is_dirty(xen, HYPERCALL_BUFFER(bitmap), bitmap, guest.frames[0]));
-	check(is_dirty(xen, HYPERCALL_BUFFER(bitmap), bitmap, guest.frames[1]));
+	check(!dirty_log_has(guest.frames[0]));
+	check(dirty_log_has(guest.frames[1]));
 	check_equal(platform->device_model_modified(model, &(uint64_t){1ull << 40}, 1), -EINVAL);
-	check_equal(xc_shadow_control(xen, guest.domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0), 0);
+	dirty_log_end();
 	/* Without a migration nobody looks. */
 	check_equal(platform->device_model_modified(model, &(uint64_t){1ull << 40}, 1), 0);
-	xc_hypercall_buffer_free(xen, bitmap);
 	platform->device_model_close(model);
 	platform->foreign_close(foreign);
-	xc_interface_close(xen);
 }
 
 /* ---- ballooning ---- */

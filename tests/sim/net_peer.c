@@ -269,13 +269,14 @@ static bool stopped(const struct peer_queue *queue)
 
 static void turn(struct peer_queue *queue)
 {
+	struct ring_publication shown;
 	uint32_t count = 0;
 
 	while (!stopped(queue) && count++ < 8 && pending(queue) && room(queue))
 		take_next(queue);
-	if (ring_publish(&queue->tx))
+	if (ring_hand_over(&queue->tx, &shown) && ring_show(&shown))
 		notify(queue, queue->tx_port);
-	if (ring_publish(&queue->rx))
+	if (ring_hand_over(&queue->rx, &shown) && ring_show(&shown))
 		notify(queue, queue->rx_port);
 }
 

@@ -339,12 +339,20 @@ void card_stop(void)
 	sim_machine_destroy(machine);
 }
 
+void card_publish(struct netif_queue *of)
+{
+	struct ring_publication shown;
+
+	card_notify_tx = netif_hand_over(of, true, &shown) && ring_show(&shown);
+	card_notify_rx = netif_hand_over(of, false, &shown) && ring_show(&shown);
+}
+
 void card_take_turn(void)
 {
 	netif_take(card);
 	netif_start(&card_turn);
 	netif_finish(&card_turn);
-	netif_publish(card, &card_notify_tx, &card_notify_rx);
+	card_publish(card);
 }
 
 void card_fault(enum sim_call call, int error)

@@ -85,6 +85,9 @@ struct netif_queue *card_second(enum card_way way, uint32_t tx_page);
 /* card_stop - the queue is released, and idle. Nothing but the rings may be mapped, but in the cache. */
 void card_stop(void);
 
+/* card_publish - what a queue has answered; sets card_notify_tx and card_notify_rx. */
+void card_publish(struct netif_queue *of);
+
 /* card_take_turn - as the loop does it, once. */
 void card_take_turn(void);
 

@@ -65,12 +65,14 @@ void one_queue_stop(void)
 
 bool one_turn(void)
 {
+	struct ring_publication shown;
+
 	blkif_take(queue, 64);
 	do {
 		blkif_start(&turn);
 		blkif_finish(&turn);
 	} while (turn.taken.first || turn.completed.first);
-	return blkif_publish(queue);
+	return blkif_hand_over(queue, &shown) && ring_show(&shown);
 }
 
 void expect_answer(uint64_t id, uint8_t operation, int16_t status)

@@ -396,10 +396,13 @@ static void take_singly(void)
 /* answer - those of put_reads that were submitted as the first-th and on. */
 static void answer(uint32_t first, uint32_t count)
 {
+	struct ring_publication shown;
+
 	for (uint32_t i = first; i < first + count; i++)
 		blkif_complete(submitted[i], 0);
 	blkif_finish(&turn);
-	blkif_publish(queue);
+	if (blkif_hand_over(queue, &shown))
+		ring_show(&shown);
 	for (uint32_t i = first; i < first + count; i++)
 		expect_answer(i, BLKIF_OP_READ, BLKIF_RSP_OKAY);
 }

@@ -373,7 +373,6 @@ START_TEST(two_queues)
 	const enum card_way second_way = _i & 2 ? CARD_COPIED : CARD_CACHED;
 	struct netif_queue *second;
 	union netif_rx_sring_entry entry;
-	bool tx, rx;
 
 	card_start(first_way, NULL);
 	second = card_second(second_way, 100);
@@ -397,8 +396,8 @@ START_TEST(two_queues)
 	}
 	receive_two(second);
 	netif_finish(&card_turn);
-	netif_publish(card, &tx, &rx);
-	netif_publish(second, &tx, &rx);
+	card_publish(card);
+	card_publish(second);
 	card_expect(9, NETIF_RSP_OKAY);
 	card_expect_none();
 	ck_assert(card_take_rx(&entry));

@@ -105,11 +105,9 @@ static void end(void)
 /* turn - of both queues, as the loop takes it. */
 static void turn(void)
 {
-	bool tx, rx;
-
 	netif_take(second);
 	card_take_turn();
-	netif_publish(second, &tx, &rx);
+	card_publish(second);
 }
 
 /* describe - a packet of one of the queues, with an IPv4 address that ends so, whose last bit is the hash; or with no address. */

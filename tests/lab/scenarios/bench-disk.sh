@@ -7,7 +7,7 @@
 # lab: guest=pvh type=pvh memory=256M
 # lab: guest=pv type=pv memory=256M
 
-# What is to be done: BENCH_GUESTS, BENCH_DISKS, BENCH_PAIRS, BENCH_WAYS, BENCH_JOBS, BENCH_CALL_JOBS.
+# What is to be done: BENCH_GUESTS, BENCH_DISKS, BENCH_PAIRS, BENCH_WAYS, BENCH_JOBS, BENCH_CALL_JOBS, BENCH_MODULE.
 . /lab/bench-disk.settings
 WAYS_RESULT=/var/log/lab/disk.jsonl
 # Guests read the time by themselves, as they do on processors whose TSC can be relied on. The lab's processor does not say so of its
@@ -41,6 +41,7 @@ count_calls()
 	printf '{"guest": "%s", "job": "%s", "counters": {%s}}\n' "$name" "$job" "$(ways_counters | tr -d '\n')" >>/var/log/lab/counters.jsonl
 }
 
+[[ $BENCH_MODULE == no ]] || remap_load
 ways_images 64 "$BENCH_DISKS"
 xvhostd_start
 for guest in "${BENCH_GUESTS[@]}"; do

@@ -10,6 +10,7 @@
 
 FOREIGN='lists runs wrong-calls restricted close'
 GRANTS='grant-table granted-pages grant-copy'
+PUBLISH='publish publish-shared publish-refused'
 
 # platform_tests NAME WAY TEST...: while the guest is paused; the frames must be mapped in this way.
 platform_tests()
@@ -59,8 +60,8 @@ guest_wait_up pvh
 
 	step "by the kernel module"
 	remap_load
-	platform_tests pvh remap $FOREIGN $GRANTS
-	platform_tests pv remap $FOREIGN $GRANTS
+	platform_tests pvh remap $FOREIGN $GRANTS $PUBLISH publish-dirty
+	platform_tests pv remap $FOREIGN $GRANTS $PUBLISH
 }
 
 step "the guest gives memory away"

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * loop_publisher.c - the end of a turn: frames that were written are reported, responses are shown, frontends notified
+ *
+ * Theory of operation: each of the three is a call, and the second must come after the first. Where the kernel module
+ * xen_remap is there, all three are one entry of io_uring, which the kernel carries out when it is submitted, by the call that
+ * begins the next turn. Until then nothing more is published, and no ring is unmapped. Elsewhere, and after the module has
+ * failed, each is done by hand.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "worker/loop_internal.h"
+
+#define NOT_YET 1 /* the result of a publication that the kernel has not carried out */
+
+static void prepare(struct loop *loop, bool tell)
+{
+	struct publisher *publisher = loop->publisher;
+	struct io_uring_sqe *sqe = submissions_entry(&loop->io);
+	uint64_t address = (uintptr_t)&publisher->publication;
+
+	io_uring_prep_rw(IORING_OP_URING_CMD, sqe, publisher->device, NULL, 0, 0);
+	sqe->cmd_op = XVHOST_REMAP_PUBLISH;
+	memcpy(sqe->cmd, &address, sizeof(address));
+	io_uring_sqe_set_data64(sqe, submissions_tag(COMPLETION_PUBLISHED));
+	/* Success needs no completion: it would wake the loop up for nothing. */
+	io_uring_sqe_set_flags(sqe, tell ? 0 : IOSQE_CQE_SKIP_SUCCESS);
+	publisher->publication.result = NOT_YET;
+}
+
+/* try_device - does the module know this, does the kernel? Nothing else has been asked of the loop's io_uring yet. */
+static int try_device(struct loop *loop)
+{
+	struct io_uring_cqe *cqe;
+	int error;
+
+	prepare(loop, true);
+	error = io_uring_submit_and_wait(&loop->io.ring, 1);
+	if (error < 0)
+		return error;
+	error = io_uring_peek_cqe(&loop->io.ring, &cqe);
+	if (error < 0)
+		return error;
+	error = cqe->res;
+	io_uring_cqe_seen(&loop->io.ring, cqe);
+	return error;
+}
+
+static void close_device(struct loop *loop)
+{
+	close(loop->publisher->device);
+	loop->publisher->device = -1;
+	memory_leave_reports(loop->turn.memory, false);
+}
+
+int loop_publisher_open(struct loop *loop, uint16_t domid)
+{
+	struct publisher *publisher = calloc(1, sizeof(*publisher));
+	int error;
+
+	if (!publisher)
+		return -ENOMEM;
+	loop->publisher = publisher;
+	publisher->device = -1;
+	if (loop->platform->publisher_open)
+		publisher->device = loop->platform->publisher_open(loop->platform, domid);
+	if (publisher->device < 0)
+		return 0;
+	publisher->publication = (struct xvhost_remap_publication){
+		.written = (uintptr_t)publisher->extents,
+		.rings = (uintptr_t)publisher->rings,
+		.domain = domid,
+		.event_channels = loop->channels_fd,
+	};
+	error = try_device(loop);
+	if (error < 0) {
+		log_info(
+			"guest %u: responses are shown by calls of their own: the module xen_remap can't: %s",
+			domid, strerror(-error));
+		close_device(loop);
+		return 0;
+	}
+	log_info("guest %u: responses are shown by the module xen_remap", domid);
+	memory_leave_reports(loop->turn.memory, true);
+	return 0;
+}
+
+void loop_publisher_close(struct loop *loop)
+{
+	if (loop->publisher && loop->publisher->device >= 0)
+		close_device(loop);
+	free(loop->publisher);
+}
+
+/* ---- by hand ---- */
+
+/* notify - the frontend of one that was shown. */
+static void notify(struct loop *loop, const struct shown_ring *shown)
+{
+	loop->platform->event_channels_notify(loop->channels, shown->port);
+	if (shown->ring.notifications)
+		++*shown->ring.notifications;
+}
+
+/* by_hand - rings that follow each other and have one port are notified of together. */
+static void by_hand(struct loop *loop)
+{
+	struct publisher *publisher = loop->publisher;
+	const struct shown_ring *shown = publisher->shown, *end = shown + publisher->shown_count;
+	bool wanted = false;
+
+	for (; shown < end; shown++) {
+		wanted |= ring_show(&shown->ring);
+		if (wanted && (shown + 1 == end || shown[1].port != shown->port)) {
+			notify(loop, shown);
+			wanted = false;
+		}
+	}
+	publisher->shown_count = 0;
+}
+
+/* ---- by the module ---- */
+
+/* count - what the kernel has answered. */
+static void count(struct publisher *publisher)
+{
+	for (uint32_t i = 0; i < publisher->shown_count; i++)
+		if (publisher->rings[i].result == 1 && publisher->shown[i].ring.notifications)
+			++*publisher->shown[i].ring.notifications;
+	publisher->shown_count = 0;
+}
+
+void loop_publisher_failed(struct loop *loop, int error)
+{
+	struct publisher *publisher = loop->publisher;
+
+	log_error("the module xen_remap can't show responses any more: %s", strerror(-error));
+	publisher->under_way = false;
+	close_device(loop);
+	/* Without this a guest that is migrated would never see what it has asked for. */
+	if (memory_report(loop->turn.memory) < 0)
+		loop->io.failed = true;
+	else
+		by_hand(loop);
+}
+
+/* is_done - what was under way. Of a failure there will be a completion. */
+static bool is_done(struct loop *loop)
+{
+	struct publisher *publisher = loop->publisher;
+
+	if (publisher->under_way && publisher->publication.result != 0)
+		return false;
+	if (publisher->under_way) {
+		memory_written_reported(loop->turn.memory);
+		count(publisher);
+	}
+	publisher->under_way = false;
+	return true;
+}
+
+/* ---- a turn ---- */
+
+void loop_publisher_place(struct loop *loop)
+{
+	struct publisher *publisher = loop->publisher;
+
+	if (publisher->device < 0 || !is_done(loop))
+		return;
+	publisher->publication.ring_count = publisher->publication.written_count = 0;
+	prepare(loop, false);
+	publisher->placed = true;
+}
+
+bool loop_publisher_ready(struct loop *loop)
+{
+	loop->publisher->skipped = !is_done(loop);
+	return !loop->publisher->skipped;
+}
+
+void loop_publish(struct loop *loop, const struct ring_publication *ring, uint32_t port)
+{
+	struct publisher *publisher = loop->publisher;
+
+	assert(!publisher->under_way && publisher->shown_count < PORTS_MAX);
+	publisher->shown[publisher->shown_count++] = (struct shown_ring){*ring, port};
+}
+
+void loop_publisher_end_turn(struct loop *loop)
+{
+	struct publisher *publisher = loop->publisher;
+
+	bool placed = publisher->placed && publisher->publication.result == NOT_YET;
+
+	publisher->placed = false;
+	if (publisher->shown_count == 0)
+		return;
+	if (publisher->device < 0) {
+		by_hand(loop);
+		return;
+	}
+	for (uint32_t i = 0; i < publisher->shown_count; i++)
+		publisher->rings[i] = (struct xvhost_remap_ring){
+			.producer = (uintptr_t)publisher->shown[i].ring.producer,
+			.event = (uintptr_t)publisher->shown[i].ring.event,
+			.before = publisher->shown[i].ring.before,
+			.now = publisher->shown[i].ring.now,
+			.port = publisher->shown[i].port,
+		};
+	publisher->publication.ring_count = publisher->shown_count;
+	publisher->publication.written_count = memory_hand_over_written(loop->turn.memory,
+									publisher->extents);
+	publisher->under_way = true;
+	/* There are so many entries in a turn, now and then, that some are submitted before its end. */
+	if (!placed)
+		prepare(loop, false);
+}
+
+bool loop_publisher_flush(struct loop *loop)
+{
+	if (!is_done(loop))
+		submissions_submit(&loop->io, false);
+	return is_done(loop) && !loop->publisher->skipped;
+}
