@@ -87,7 +87,7 @@ static int show(const struct xvhost_remap_ring *ring)
 /* The last of some rings with one port notifies for all of them. */
 static int show_rings(struct file *channels, struct xvhost_remap_ring __user *rings, u32 count)
 {
-	int wanted = 0, error = 0;
+	int wanted = 0;
 	u32 i, port = 0;
 
 	for (i = 0; i < count; i++) {
@@ -97,11 +97,12 @@ static int show_rings(struct file *channels, struct xvhost_remap_ring __user *ri
 		if (copy_from_user(&ring, &rings[i], sizeof(ring)))
 			return -EFAULT;
 		if (wanted && ring.port != port) {
-			error = notify(channels, &rings[i - 1]);
+			if (notify(channels, &rings[i - 1]))
+				return -EFAULT;
 			wanted = 0;
 		}
 		asked = show(&ring);
-		if (error || asked < 0 || put_user(0, &rings[i].result))
+		if (asked < 0 || put_user(0, &rings[i].result))
 			return -EFAULT;
 		wanted |= asked;
 		port = ring.port;

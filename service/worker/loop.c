@@ -429,7 +429,7 @@ static void turn(struct loop *loop, bool wait)
 {
 	submissions_submit(&loop->io, wait);
 	reap(loop);
-	if (loop->turn.completed.first)
+	if (loop->turn.completed.first || loop->net_turn.finished)
 		loop_publisher_place(loop);
 	take_requests(loop);
 	loop_nets_take(loop);

@@ -139,7 +139,8 @@ void loop_publisher_failed(struct loop *loop, int error)
 
 	log_error("the module xen_remap can't show responses any more: %s", strerror(-error));
 	publisher->under_way = false;
-	close_device(loop);
+	if (publisher->device >= 0)
+		close_device(loop);
 	/* Without this a guest that is migrated would never see what it has asked for. */
 	if (memory_report(loop->turn.memory) < 0)
 		loop->io.failed = true;

@@ -140,14 +140,15 @@ def tables:
 	(.figures[] | (.name | left(52)) + (.value | fixed) + "   \(.spread[0] | fixed) to \(.spread[1] | fixed), to reach: \(.reach)"
 	 + (if .reached then "   reached" else "   not reached" end));
 
-# For gnuplot: the command, then a line for each job: its name and what all ways have by netback's, 0 for a way that does not have it.
+# For gnuplot: the command, then a line for each job: its name and what all ways have by netback's, 0 for a way that does not have it. Nothing
+# if netback was not run.
 def ways_plot(what):
 	if . then
-		"\"\(.command)\"",
-		(.runs as $runs | $runs | in_order({peer, job})[] as $which
+		[.runs as $runs | $runs | in_order({peer, job})[] as $which
 		 | [ways[] as $way | [$runs[] | select(.way == $way and .peer == $which.peer and .job == $which.job) | what]
 		    | if length == 0 then 0 else median end] as $all | select($all[0] > 0)
-		 | "\"\($which | job_name | gsub(" "; "\\n"))\" " + ([$all[] / $all[0]] | map(tostring) | join(" ")))
+		 | "\"\($which | job_name | gsub(" "; "\\n"))\" " + ([$all[] / $all[0]] | map(tostring) | join(" "))] as $lines
+		| if $lines == [] then empty else "\"\(.command)\"", $lines[] end
 	else empty end;
 def lab_plot: .lab | ways_plot(rate);
 def icount_plot: .icount | ways_plot(instructions);

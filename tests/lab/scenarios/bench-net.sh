@@ -7,7 +7,7 @@
 # lab: guest=pvh type=pvh memory=256M
 # lab: guest=other type=pvh memory=256M
 
-# What is to be done: BENCH_WAYS, BENCH_PAIRS, BENCH_HOST_JOBS, BENCH_GUEST_JOBS, BENCH_CALL_JOBS.
+# What is to be done: BENCH_WAYS, BENCH_PAIRS, BENCH_HOST_JOBS, BENCH_GUEST_JOBS, BENCH_CALL_JOBS, BENCH_MODULE.
 . /lab/bench-net.settings
 LOG=/var/log/lab
 TOOLS=/usr/libexec/xvhost/tests
@@ -99,6 +99,7 @@ for way in "${BENCH_WAYS[@]}"; do
 done
 if [[ ${BENCH_WAYS[*]} != netback ]]; then
 	net_config '[network xtap]' 'target = tap:bridge=xtap' '[network xswitch]' 'target = switch'
+	[[ $BENCH_MODULE == no ]] || remap_load
 	xvhostd_start
 fi
 

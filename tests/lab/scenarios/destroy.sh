@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # Guests are destroyed while their disks are under load; all of their memory returns to Xen, and the next guest
-# is served as the first was.
+# is served as the first was. With the kernel module.
 #
 # lab: timeout=700
 # lab: guest=pv type=pv
@@ -13,6 +13,7 @@ LOAD='fio --name=load --filename=/dev/xvda --direct=1 --ioengine=libaio --iodept
 
 step "start xvhostd"
 truncate -s 64M /srv/disk.img
+remap_load
 xvhostd_start
 
 for name in pv pvh pv pvh; do
@@ -35,4 +36,5 @@ xvhostd_start
 nap 2
 xvhostd_stop
 expect_clean
+remap_unload
 pass

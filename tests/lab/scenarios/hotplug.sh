@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# A disk is attached to a running guest and detached again, 20 times, while another disk of the guest is in use.
+# A disk is attached to a running guest and detached again, 20 times, while another disk of the guest is in use. With the kernel
+# module.
 #
 # lab: timeout=700
 # lab: guest=pvh type=pvh
 
 step "start xvhostd and the guest with one disk"
 truncate -s 64M /srv/first.img /srv/second.img
+remap_load
 xvhostd_start
 guest_create pvh "$(xvhost_disk xvda rw file:path=/srv/first.img)"
 load=$(guest_start pvh 'fio --name=load --filename=/dev/xvda --direct=1 --ioengine=libaio --iodepth=4 --rw=randwrite \
@@ -35,4 +37,5 @@ step "shut down, nothing is left"
 guest_shutdown pvh
 xvhostd_stop
 expect_clean
+remap_unload
 pass

@@ -86,8 +86,19 @@ migrate pvh
 end_well pvh
 memory_expect_way pvh 51728 'cached frames, by .*'
 
-step "pvh: migrate while nothing is reported, which is noticed"
+step "pvh: migrate, and what is written is reported by the kernel module"
 xvhostd_stop
+remap_load
+xvhostd_start
+begin pvh
+migrate pvh
+end_well pvh
+grep -q "guest $(guest_domid pvh): responses are shown by the module xen_remap" "$XVHOSTD_LOG" ||
+	fail "they are not shown by the module"
+xvhostd_stop
+remap_unload
+
+step "pvh: migrate while nothing is reported, which is noticed"
 LD_PRELOAD=/usr/libexec/xvhost/tests/unreported.so xvhostd_start
 memory_load pvh load_fill $FILL_MIB
 nap 2

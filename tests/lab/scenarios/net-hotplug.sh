@@ -3,7 +3,7 @@
 #
 # Network cards that come and go, under traffic of others, which loses no byte: a card is attached to a running guest and detached
 # again, 5 times; xvhostd is stopped and started, and connected guests stay connected; a guest with two cards reboots; guests are
-# destroyed.
+# destroyed. With the kernel module.
 #
 # lab: timeout=700
 # lab: guest=pv type=pv
@@ -45,6 +45,7 @@ step "two guests, the PVH guest with two cards"
 net_config '[network xenbr0]' 'target = tap:bridge=xenbr0' '[network xenbr1]' 'target = tap:bridge=xenbr1'
 net_bridge xenbr0 10.0.0.1/24
 net_bridge xenbr1 10.0.1.1/24
+remap_load
 xvhostd_start
 GUEST_VIFS=("$(net_vif xvhost xenbr0 00:16:3e:00:00:02)")
 guest_launch pv
@@ -102,4 +103,5 @@ xvhostd_stop
 net_bridge_remove xenbr0
 net_bridge_remove xenbr1
 expect_clean
+remap_unload
 pass

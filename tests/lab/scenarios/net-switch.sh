@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # Two guests, PV and PVH, whose cards are on xvhost's own switch, which nothing was configured for but its uplink: packets of all sizes,
-# streams and files between them, and between them and Dom0. Both are also on another network, which is apart.
+# streams and files between them, and between them and Dom0. Both are also on another network, which is apart. With the kernel module.
 #
 # lab: timeout=700 packages=net guest_packages=net
 # lab: guest=pv type=pv
@@ -11,6 +11,7 @@
 step "two guests with two cards each"
 net_config '[switch lan]' 'uplink = tap:bridge=xenbr0'
 net_bridge xenbr0 10.0.0.1/24
+remap_load
 xvhostd_start
 GUEST_VIFS=("$(net_vif xvhost lan 00:16:3e:00:00:02)" "$(net_vif xvhost other 00:16:3e:00:01:02)")
 guest_launch pv
@@ -69,4 +70,5 @@ xvhostd_stop
 [[ ! -e /sys/class/net/up.lan ]] || fail "the uplink's interface is still there"
 net_bridge_remove xenbr0
 expect_clean
+remap_unload
 pass
