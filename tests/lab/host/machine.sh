@@ -213,7 +213,7 @@ machine_boot()
 	xen="com1=115200,8n1 console=com1 dom0_mem=${SETTING[dom0_memory]},max:${SETTING[dom0_memory]} xsave=0"
 	xen+=" dom0_max_vcpus=${SETTING[dom0_vcpus]} dom0_vcpus_pin guest_loglvl=all loglvl=all bootscrub=0"
 	[[ ${SETTING[dom0_type]} == pv ]] || xen+=" dom0=pvh"
-	dom0="console=hvc0 quiet cryptomgr.notests=1"
+	dom0="console=hvc0 quiet cryptomgr.notests=1 norandmaps"
 	if [[ ${SETTING[mitigations]} == off ]]; then
 		xen+=" spec-ctrl=no"
 		dom0+=" mitigations=off init_on_alloc=0"
