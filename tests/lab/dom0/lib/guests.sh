@@ -39,7 +39,7 @@ guest_crashed()
 # GUEST_VIFS (an array of vif entries) and GUEST_CONFIG (text).
 guest_config()
 {
-	local name=$1 entry cpu initrd=initrd cmdline='console=hvc0 quiet panic=1 cryptomgr.notests=1 norandmaps'
+	local name=$1 entry cpu initrd=initrd cmdline='console=hvc0 quiet panic=1 cryptomgr.notests=1 norandmaps pci=noearly'
 
 	shift
 	printf 'name = "%s"\ntype = "%s"\n' "$name" "${GUEST[$name.type]}"
