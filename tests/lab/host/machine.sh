@@ -60,13 +60,10 @@ copy_into()
 # Dies if a program that is brought in needs a library that Dom0 does not have.
 check_libraries()
 {
-	local tree=$1 name lists=("${IMAGE[dom0]}/files") missing=()
+	local tree=$1 name missing=()
 
-	for name in ${SETTING[packages]//,/ }; do
-		lists+=("${IMAGE[$name]}/files")
-	done
 	while read -r name; do
-		grep -qhF "/$name" "${lists[@]}" || [[ -n $(find "$tree" -name "$name" -print -quit) ]] ||
+		grep -qF "/$name" "${IMAGE[dom0]}/files" || [[ -n $(find "$tree" -name "$name" -print -quit) ]] ||
 			missing+=("$name")
 	done < <(wanted_libraries "$tree")
 	[[ ${#missing[@]} -eq 0 ]] ||
@@ -76,10 +73,13 @@ check_libraries()
 # machine_run_disk RUN MODE SCENARIO INSTALL FILE_IN...: writes RUN/run.img, a tar that Dom0 unpacks at its root.
 machine_run_disk()
 {
-	local run=$1 mode=$2 scenario=$3 install=$4 tree=$1/stage rows columns
+	local run=$1 mode=$2 scenario=$3 install=$4 tree=$1/stage name rows columns
 
 	shift 4
 	merged_tree "$tree"
+	for name in ${SETTING[packages]//,/ }; do
+		(cd "$tree" && cpio --quiet -i -d -u) <"${IMAGE[$name]}/image.cpio" || die "cannot unpack the image $name"
+	done
 	mkdir -p "$tree/lab/scenarios"
 	cp -r "$LAB_DIR"/dom0/{lab-lib.sh,lib,run-scenario,scenario-shell,shellrc} "$tree/lab/"
 	settings_for_dom0 "$mode" "$scenario" >"$tree/lab/settings"
@@ -160,7 +160,7 @@ machine_disks()
 # machine_initrd FILE: Dom0's initramfs, which is the same for all runs.
 machine_initrd()
 {
-	local tree=$1.tree name pieces
+	local tree=$1.tree
 
 	merged_tree "$tree"
 	mkdir -p "$tree"/{proc,sys,dev,run,tmp,root,mnt,srv,lab/lib}
@@ -170,11 +170,7 @@ machine_initrd()
 	cp "$LAB_DIR/dom0/xl" "$tree/usr/local/bin/xl"
 	cp "${IMAGE[xen]}/pvh-start.so" "$tree/lab/pvh-start.so"
 	pack "$tree" "$1.cpio"
-	pieces=("${IMAGE[dom0]}/image.cpio" "${IMAGE[kernel-${SETTING[dom0_kernel]}]}/dom0.cpio")
-	for name in ${SETTING[packages]//,/ }; do
-		pieces+=("${IMAGE[$name]}/image.cpio")
-	done
-	cat "${pieces[@]}" "$1.cpio" >"$1"
+	cat "${IMAGE[dom0]}/image.cpio" "${IMAGE[kernel-${SETTING[dom0_kernel]}]}/dom0.cpio" "$1.cpio" >"$1"
 	rm -rf "$tree" "$1.cpio"
 }
 

@@ -108,7 +108,7 @@ settings_read()
 	assign_processors
 }
 
-# Rounds up so that most scenarios share one machine, and with it one saved state.
+# Rounds up so that scenarios share one machine, and with it one saved state.
 round_up()
 {
 	echo $((($1 + $2 - 1) / $2 * $2))
@@ -132,8 +132,7 @@ assign_processors()
 			fi
 		done
 	done
-	[[ $PROCESSORS -ge 4 ]] || PROCESSORS=4
-	PROCESSORS=$(round_up "$PROCESSORS" 2)
+	PROCESSORS=$(round_up "$PROCESSORS" 8)
 	[[ ${SETTING[icount]} == no ]] || PROCESSORS=1
 }
 
@@ -146,7 +145,7 @@ machine_memory()
 	for guest in "${GUESTS[@]}"; do
 		sum=$((sum + ${GUEST[$guest.memory]} + 32))
 	done
-	round_up "$sum" 1024
+	round_up "$sum" 2048
 }
 
 # Kernel versions that the guests use, each once.

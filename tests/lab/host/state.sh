@@ -11,9 +11,6 @@ state_key()
 {
 	{
 		printf '%s\n' "${IMAGE[xen]}" "${IMAGE[dom0]}" "${IMAGE[kernel-${SETTING[dom0_kernel]}]}"
-		for name in ${SETTING[packages]//,/ }; do
-			echo "${IMAGE[$name]}"
-		done
 		machine_command DISKS
 		machine_boot INITRD
 		printf '%s\n' "${QEMU[@]}"
