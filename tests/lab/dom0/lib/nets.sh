@@ -283,10 +283,10 @@ net_converse()
 
 	net_ping "$from" "$address" 1 56 1000 1472 1473 4096 16384 32768 $NET_PING_MAX
 	net_transfer "$from" "$to" "$address" 4
-	there=$(net_iperf "$from" "$to" "$address" 2)
-	back=$(net_iperf "$from" "$to" "$address" 2 -R)
-	udp_there=$(net_iperf "$from" "$to" "$address" 2 -u -b 2M -l 1400)
-	udp_back=$(net_iperf "$from" "$to" "$address" 2 -u -b 2M -l 1400 -R)
+	there=$(net_iperf "$from" "$to" "$address" 1)
+	back=$(net_iperf "$from" "$to" "$address" 1 -R)
+	udp_there=$(net_iperf "$from" "$to" "$address" 1 -u -b 2M -l 1400)
+	udp_back=$(net_iperf "$from" "$to" "$address" 1 -u -b 2M -l 1400 -R)
 	note "$from to $to: TCP $there Mbit/s and $back back, UDP $udp_there and $udp_back"
 	printf '{"from": "%s", "to": "%s", "tcp": %s, "tcp_back": %s, "udp": %s, "udp_back": %s}\n' "$from" "$to" "$there" "$back" \
 		"$udp_there" "$udp_back"
