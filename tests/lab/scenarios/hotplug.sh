@@ -19,11 +19,10 @@ load=$(guest_start pvh 'fio --name=load --filename=/dev/xvda --direct=1 --ioengi
 for round in {1..20}; do
 	step "round $round: attach, write, read, detach"
 	xl_attach pvh xvdb file:path=/srv/second.img
-	guest_run pvh 'for i in $(seq 100); do [ -b /dev/xvdb ] && exit 0; sleep 0.1; done; exit 1' ||
-		fail "the disk did not appear in the guest"
-	guest_run pvh "seq $round 100000 | head -c 256K >/tmp/data &&
-		dd if=/tmp/data of=/dev/xvdb bs=64k oflag=direct status=none"
-	expect_equal "checksum" "$(guest_run pvh 'sha256sum </tmp/data')" "$(head -c 256K /srv/second.img | sha256sum)"
+	sum=$(guest_run pvh "for i in \$(seq 100); do [ -b /dev/xvdb ] && break; sleep 0.1; done; [ -b /dev/xvdb ] || exit 1
+		seq $round 100000 | head -c 256K >/tmp/data && dd if=/tmp/data of=/dev/xvdb bs=64k oflag=direct status=none &&
+		sha256sum </tmp/data") || fail "the disk did not appear in the guest, or can't be written: $sum"
+	expect_equal "checksum" "$sum" "$(head -c 256K /srv/second.img | sha256sum)"
 	xl_detach pvh xvdb
 	guest_run pvh 'for i in $(seq 100); do [ -b /dev/xvdb ] || exit 0; sleep 0.1; done; exit 1' ||
 		fail "the disk did not go away in the guest"
