@@ -6,7 +6,8 @@
  * packets; whoever receives one makes it once more and compares (net_content.h). In each stream the numbers must grow: a packet
  * that comes twice or is overtaken is an error, unless they may come by several queues, and numbers that never come are lost packets, which are counted, since only who
  * asked for the load knows how many the host may drop. At most `depth` packets of a stream are under way; when all of them were
- * answered and none comes for quiet_ms, they are lost.
+ * answered and none comes for quiet_ms, they are given up, and others are sent. One that comes all the same was slow, not lost: how long
+ * a machine may stand still nobody knows.
  *
  *	net_load_create, net_load_start, (net_load_stop, net_load_abandon), net_load_finish, net_load_destroy
  */
@@ -44,7 +45,7 @@ struct net_load_result {
 	uint64_t sent, sent_bytes;	   /* answered without error */
 	uint64_t refused;		   /* answered with an error */
 	uint64_t received, received_bytes; /* and right */
-	uint64_t lost;			   /* sent or refused, and not received */
+	uint64_t lost;			   /* sent or refused, and not received by the end */
 	uint64_t others;		   /* received, and none of these */
 	uint64_t failed;		   /* the host answered pages with an error instead */
 	uint64_t elapsed_ns;		   /* from the start to the last of what was received, or answered */

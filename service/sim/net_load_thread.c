@@ -232,9 +232,14 @@ static bool reap_all(struct net_load_thread *thread, uint64_t now)
 
 /* ---- receiving ---- */
 
-/* arrive_in_order - a packet that was sent, later than all that came before. */
+/* arrive_in_order - a packet that was sent, later than all that came before. One that was given up is not lost after all. */
 static void arrive_in_order(struct net_load_stream *stream, uint32_t number)
 {
+	stream->least = number + 1;
+	if ((int32_t)(number - stream->arrived) < 0) {
+		stream->lost--;
+		return;
+	}
 	stream->lost += number - stream->arrived;
 	__atomic_store_n(&stream->arrived, number + 1, __ATOMIC_RELEASE);
 }
@@ -242,27 +247,45 @@ static void arrive_in_order(struct net_load_stream *stream, uint32_t number)
 /* arrive_scattered - the same of one that others may have overtaken. Returns false if it comes a second time. */
 static bool arrive_scattered(struct net_load_stream *stream, uint32_t number)
 {
-	uint32_t arrived = stream->arrived;
+	uint32_t arrived = stream->arrived, place = number % NET_LOAD_DEPTH_MAX;
 
-	if (stream->came[number % NET_LOAD_DEPTH_MAX])
+	if ((int32_t)(number - arrived) < 0) {
+		if (!stream->late[place])
+			return false;
+		stream->late[place] = false;
+		stream->lost--;
+		return true;
+	}
+	if (stream->came[place])
 		return false;
-	stream->came[number % NET_LOAD_DEPTH_MAX] = true;
+	stream->came[place] = true;
 	for (; stream->came[arrived % NET_LOAD_DEPTH_MAX]; arrived++)
-		stream->came[arrived % NET_LOAD_DEPTH_MAX] = false;
+		stream->came[arrived % NET_LOAD_DEPTH_MAX] = stream->late[arrived % NET_LOAD_DEPTH_MAX] =
+			false;
 	__atomic_store_n(&stream->arrived, arrived, __ATOMIC_RELEASE);
 	return true;
 }
 
-/* give_up - what has not come is lost. */
+/* give_up - what has not come is lost, unless it comes later. */
 static void give_up(struct net_load_stream *stream)
 {
 	uint32_t arrived = stream->arrived;
 
 	for (; arrived != stream->put; arrived++) {
-		stream->lost += !stream->came[arrived % NET_LOAD_DEPTH_MAX];
-		stream->came[arrived % NET_LOAD_DEPTH_MAX] = false;
+		uint32_t place = arrived % NET_LOAD_DEPTH_MAX;
+
+		stream->late[place] = !stream->came[place];
+		stream->lost += stream->late[place];
+		stream->came[place] = false;
 	}
 	__atomic_store_n(&stream->arrived, arrived, __ATOMIC_RELEASE);
+}
+
+/* is_sent - was this number sent? One that was given up so long ago that the sender may give its place to another one counts as never. */
+static bool is_sent(const struct net_load *load, struct net_load_stream *stream, uint32_t number)
+{
+	return (int32_t)(__atomic_load_n(&stream->put, __ATOMIC_ACQUIRE) - number) > 0 &&
+	       stream->arrived + load->options.depth - number <= NET_LOAD_DEPTH_MAX;
 }
 
 /* arrive - a packet of this number: it must not have come before, and be in its order. Returns false if not; else when it began. */
@@ -272,12 +295,13 @@ static bool arrive(const struct net_load *load, struct net_load_stream *stream, 
 	bool right;
 
 	pthread_mutex_lock(&stream->lock);
-	right = (int32_t)(number - stream->arrived) >= 0 &&
-		(int32_t)(__atomic_load_n(&stream->put, __ATOMIC_ACQUIRE) - number) > 0;
+	right = is_sent(load, stream, number);
 	if (right) {
 		*began_ns = stream->began_ns[number % NET_LOAD_DEPTH_MAX];
 		if (load->options.scattered)
 			right = arrive_scattered(stream, number);
+		else if ((int32_t)(number - stream->least) < 0)
+			right = false;
 		else
 			arrive_in_order(stream, number);
 	}

@@ -17,7 +17,9 @@ struct net_load_stream {
 	struct net_load_thread *sender;
 	uint32_t put;		       /* packets put into the ring: the number of the next one */
 	uint32_t arrived;	       /* numbers below this have come, or are lost */
+	uint32_t least;		       /* without `scattered`: the lowest number that may come */
 	bool came[NET_LOAD_DEPTH_MAX]; /* with `scattered`: by number, of those from `arrived` on */
+	bool late[NET_LOAD_DEPTH_MAX]; /* with `scattered`: by number, of those below: it was given up */
 	uint64_t lost;
 	uint64_t began_ns[NET_LOAD_DEPTH_MAX]; /* by number */
 	bool over;			       /* nothing more is sent, and all has come or is lost */

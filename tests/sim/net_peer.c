@@ -230,6 +230,21 @@ static bool pending(const struct peer_queue *queue)
 	return ring_pending(&queue->tx, &producer) > 0;
 }
 
+static void notify(const struct peer_queue *queue, uint32_t port)
+{
+	ck_assert_int_eq(queue->peer->options.platform->event_channels_notify(queue->channels, port), 0);
+}
+
+/* linger - the guest has the answer for what it sent, and nothing comes back. */
+static void linger(struct peer_queue *queue)
+{
+	struct ring_publication shown;
+
+	if (ring_hand_over(&queue->tx, &shown) && ring_show(&shown))
+		notify(queue, queue->tx_port);
+	usleep(PEER_LINGERS_MS * 1000);
+}
+
 /* take_next - a packet there and back. */
 static void take_next(struct peer_queue *queue)
 {
@@ -243,6 +258,8 @@ static void take_next(struct peer_queue *queue)
 		*kept = *packet;
 		return;
 	}
+	if (wrong && fault == PEER_LINGERS)
+		linger(queue);
 	if (wrong && !spoil(packet, fault))
 		queue->taken--;
 	if (packet->flags & NETTXF_csum_blank && queue->peer->options.fill && packet->gso_bytes == 0)
@@ -255,11 +272,6 @@ static void take_next(struct peer_queue *queue)
 	if (kept->length > 0)
 		give_packet(queue, kept);
 	kept->length = 0;
-}
-
-static void notify(const struct peer_queue *queue, uint32_t port)
-{
-	ck_assert_int_eq(queue->peer->options.platform->event_channels_notify(queue->channels, port), 0);
 }
 
 static bool stopped(const struct peer_queue *queue)

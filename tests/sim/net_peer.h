@@ -23,8 +23,11 @@ enum net_peer_fault {
 	PEER_FORGETS_GSO,   /* a large packet comes as one without segments */
 	PEER_SAYS_GOOD,	    /* of a packet that nobody has looked at */
 	PEER_STOPS,	    /* nothing is answered any more */
+	PEER_LINGERS,	    /* that is right: a packet is answered, and comes PEER_LINGERS_MS later */
 	PEER_FAULTS,
 };
+
+#define PEER_LINGERS_MS 200
 
 struct net_peer_options {
 	const struct platform *platform;

@@ -38,7 +38,10 @@ struct net_load *sim_pairs_begin(uint32_t pair, uint32_t from, struct net_load_o
 /* sim_pairs_finish - all that was sent has come. */
 const struct net_load_result *sim_pairs_finish(uint32_t pair, struct net_load *load);
 
-/* sim_pairs_wait_until_joined - ports find each other when their guests are connected already: until then packets go nowhere. */
+/*
+ * sim_pairs_wait_until_joined - ports find each other when their guests are connected already: until then packets go nowhere. What other loads
+ * had sent before is not under way any more.
+ */
 void sim_pairs_wait_until_joined(uint32_t pair);
 
 /* sim_pairs_both_ways - the same load by each pair, in the other direction, at the same time. */

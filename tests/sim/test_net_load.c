@@ -184,6 +184,21 @@ START_TEST(ends)
 }
 END_TEST
 
+/* A packet that is given up and comes all the same, before those that were sent since, is neither lost nor an error. */
+START_TEST(late)
+{
+	start((struct netif_frontend_options){.takes = ALL_TAKEN},
+	      (struct net_peer_options){.fault = PEER_LINGERS});
+	run((struct net_load_options){
+		.to = card, .packets = 160, .depth = 1, .quiet_ms = PEER_LINGERS_MS / 10, .scattered = _i});
+	ck_assert_msg(result.error == 0, "%s", result.text);
+	ck_assert_uint_eq(result.received, 160);
+	ck_assert_uint_eq(result.lost, 0);
+	ck_assert_uint_ge(result.way_ns.maximum, PEER_LINGERS_MS * 1000000ul);
+	stop();
+}
+END_TEST
+
 /* What is lost is counted, and is no error of its own. */
 START_TEST(lost)
 {
@@ -220,7 +235,7 @@ START_TEST(wrong_hosts)
 	run((struct net_load_options){
 		.to = card,
 		.packets = 400,
-		.timeout_ms = 500,
+		.timeout_ms = rows[_i].fault == PEER_STOPS ? 500 : 0,
 		/* Small ones have nothing to cut, and raw ones no checksum that changes with a byte. */
 		.content = {.minimum = rows[_i].fault == PEER_CUTS ? 100 : 14,
 			    .maximum = XVHOST_NET_BYTES_MAX}});
@@ -240,7 +255,7 @@ START_TEST(scattered)
 
 	start((struct netif_frontend_options){.takes = ALL_TAKEN},
 	      (struct net_peer_options){.fault = faults[_i]});
-	run((struct net_load_options){.to = card, .packets = 310, .quiet_ms = 200, .scattered = true});
+	run((struct net_load_options){.to = card, .packets = 310, .quiet_ms = 1000, .scattered = true});
 	stop();
 	if (faults[_i] == PEER_REPEATS) {
 		ck_assert_int_eq(result.error, -EPROTO);
@@ -274,6 +289,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, filled, 0, 5);
 	tcase_add_test(test_case, unanswered);
 	tcase_add_loop_test(test_case, ends, 0, 2);
+	tcase_add_loop_test(test_case, late, 0, 2);
 	tcase_add_loop_test(test_case, lost, 0, 2);
 	tcase_add_loop_test(test_case, wrong_hosts, 0, 9);
 }

@@ -288,6 +288,7 @@ START_TEST(killed)
 	ck_assert_uint_gt(sim_pairs_results[0].lost, 0);
 	/* Nothing is lost where it is not on the way. */
 	sim_pairs_finish(1, other);
+	sim_pairs_wait_until_joined(0);
 	both_kinds(XVHOST_NET_BYTES_MIN);
 	back();
 	end(UPLINKS_MAX - 1, 0);
