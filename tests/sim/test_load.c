@@ -230,7 +230,7 @@ START_TEST(no_answer)
 	struct load_options options = write_all;
 
 	options.timeout_ms = 50;
-	start("delay:write-us=300000,disk=");
+	start("delay:write-us=60000000,disk=");
 	ck_assert_int_eq(load_create(disk.frontend, &options, &load, text), 0);
 	run();
 	ck_assert_int_eq(result.error, -ETIMEDOUT);

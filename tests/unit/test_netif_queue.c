@@ -1,10 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * One pair of rings: the rate, multicast addresses, the backend's operations, and rings that were served before.
+ * One pair of rings: the rate, with a clock of the test's, multicast addresses, the backend's operations, and rings that were served before.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
+
+static uint64_t clock_ns = UINT64_C(1000000000000);
+
+static int clock_of_test(clockid_t clock, struct timespec *time)
+{
+	(void)clock;
+	time->tv_sec = (time_t)(clock_ns / 1000000000);
+	time->tv_nsec = (long)(clock_ns % 1000000000);
+	return 0;
+}
+
+#define clock_gettime clock_of_test
+#include "../../service/rings/netif_rate.c"
+#undef clock_gettime
 
 #include "one_card.h"
 #include "rings/netif_multicast.h"
@@ -28,7 +43,6 @@ static void put_packets(uint32_t count, uint32_t bytes)
 START_TEST(rate_is_kept)
 {
 	const struct card_options options = {.settings = {.rate_bytes = 2500, .rate_interval_us = 250000}};
-	uint64_t left;
 
 	card_start(CARD_COPIED, &options);
 	card_on_transmit = end_at_once;
@@ -37,29 +51,29 @@ START_TEST(rate_is_kept)
 	card_take_turn();
 	/* The third has credit for half of it, and leaves a debt. */
 	ck_assert_uint_eq(card_transmitted, 3);
-	left = netif_rate_wait_ns(card);
-	ck_assert_uint_gt(left, 0);
-	ck_assert_uint_le(left, 250000000);
+	ck_assert_uint_eq(netif_rate_wait_ns(card), 250000000);
 	/* It is the clock that lets it go on, not another event. */
 	ck_assert(!netif_queue_ready(card));
 	ck_assert(!netif_ask(card));
 	netif_event(card);
 	card_take_turn();
 	ck_assert_uint_eq(card_transmitted, 3);
-	ck_assert_uint_gt(netif_rate_wait_ns(card), 0);
-	usleep((useconds_t)(netif_rate_wait_ns(card) / 1000) + 1000);
+	clock_ns += 249999999;
+	netif_rate_passed(card);
+	card_take_turn();
+	ck_assert_uint_eq(card_transmitted, 3);
+	ck_assert_uint_eq(netif_rate_wait_ns(card), 1);
+	clock_ns++;
 	netif_rate_passed(card);
 	ck_assert(netif_queue_ready(card));
 	card_take_turn();
-	/* 2500 for this interval, without 500 of debt. A machine that was busy meanwhile may have let more pass. */
-	ck_assert_uint_ge(card_transmitted, 5);
-	ck_assert_uint_le(card_transmitted, 6);
-	for (uint32_t i = 0; card_transmitted < 7; i++) {
-		ck_assert_uint_lt(i, 10);
-		usleep((useconds_t)(netif_rate_wait_ns(card) / 1000) + 1000);
-		netif_rate_passed(card);
-		card_take_turn();
-	}
+	/* 2500 for this interval, without 500 of debt, and then the same again. */
+	ck_assert_uint_eq(card_transmitted, 5);
+	ck_assert_uint_eq(netif_rate_wait_ns(card), 250000000);
+	clock_ns += 250000000;
+	netif_rate_passed(card);
+	card_take_turn();
+	ck_assert_uint_eq(card_transmitted, 7);
 	ck_assert_uint_eq(netif_rate_wait_ns(card), 0);
 	card_stop();
 }
@@ -78,10 +92,9 @@ START_TEST(rate_below_a_packet)
 		ck_assert_uint_eq(card_transmitted, i);
 		if (i == 3)
 			break;
-		/* A debt of 700 to 900 bytes, and there must be more than none. */
-		ck_assert_uint_gt(netif_rate_wait_ns(card), 0);
-		ck_assert_uint_le(netif_rate_wait_ns(card), 40000000);
-		usleep((useconds_t)(netif_rate_wait_ns(card) / 1000) + 1);
+		/* A debt of 700 bytes, and then of 800, and there must be more than none. */
+		ck_assert_uint_eq(netif_rate_wait_ns(card), 30000000);
+		clock_ns += 30000000;
 		netif_rate_passed(card);
 	}
 	card_stop();
@@ -95,7 +108,7 @@ START_TEST(rate_is_not_saved)
 
 	card_start(CARD_COPIED, &options);
 	card_on_transmit = end_at_once;
-	usleep(220000);
+	clock_ns += 220000000;
 	put_packets(10, 1000);
 	card_take_turn();
 	ck_assert_uint_eq(card_transmitted, 2);

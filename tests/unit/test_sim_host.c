@@ -124,7 +124,7 @@ START_TEST(test_detach_while_connected)
 	vm_connect(&vm, &shapes[0]);
 	/* The guest takes its time. */
 	ck_assert_int_eq(sim_block_detach(toolstack, &vm.block, false, 100), -ETIMEDOUT);
-	ck_assert_str_eq(vm_node(&vm, "state"), "5");
+	wait_for(strcmp(vm_node(&vm, "state"), "5") == 0);
 	vm_close(&vm);
 	vm_detach(&vm);
 }
