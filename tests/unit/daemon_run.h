@@ -17,7 +17,7 @@
 extern struct config daemon_run_config;
 extern char daemon_run_lock_path[96], daemon_run_sysfs_path[96];
 extern char daemon_run_record_path[96]; /* of what the workers write (FAKE_RECORD); not there before they do */
-extern int64_t daemon_run_ahead_ms;	/* xvhostd's clock goes ahead by this */
+extern int64_t daemon_run_ahead_ms;	/* xvhostd's clock: turns let it go on, and so does the test */
 
 /* daemon_run_set_up, _tear_down - fixtures: the defaults, an empty store in Dom0; an xvhostd that runs is stopped. */
 void daemon_run_set_up(void);
@@ -35,7 +35,7 @@ void daemon_run_turn(int wait_ms);
 /* daemon_run_until - until a node has this value; "(none)": is not there. */
 void daemon_run_until(const char *path, const char *value);
 
-/* daemon_run_for - for a while. */
+/* daemon_run_for - for a while, and for some turns, however slow the machine is: xvhostd has done what it can by itself. */
 void daemon_run_for(int64_t while_ms);
 
 /* daemon_run_children - how many workers there are; each is sent `signal_number` if that is not 0. */

@@ -639,7 +639,7 @@ START_TEST(test_worker_dies_before_use)
 	turn_until(4, "state", "2");
 	/* Both workers end; the disks are opened again by new ones. */
 	ck_assert_int_eq(daemon_run_children(SIGKILL), 2);
-	daemon_run_for(50);
+	daemon_run_until_children(0);
 	daemon_run_ahead_ms += OPEN_PAUSE_MS;
 	daemon_run_until_children(2);
 	make_ring(3);
@@ -719,8 +719,7 @@ static void attach_second(const char *target)
 		daemon_store_set(nodes[i][0], nodes[i][1]);
 	daemon_store_set(SECOND_BACKEND "/params", target);
 	daemon_store_set(SECOND_BACKEND "/state", "1");
-	daemon_run_for(100);
-	ck_assert_str_eq(daemon_store_get(SECOND_BACKEND "/state"), "4");
+	daemon_run_until(SECOND_BACKEND "/state", "4");
 }
 
 /* Storage that hangs keeps the disk that is on it, and none of the guest's others; when these have ended, so does the wait. */
@@ -743,8 +742,7 @@ START_TEST(test_disk_hangs_at_detach)
 	daemon_store_set(SECOND_BACKEND "/online", "0");
 	daemon_store_set(SECOND_BACKEND "/state", "5");
 	daemon_store_set(SECOND_FRONTEND "/state", "6");
-	daemon_run_for(50);
-	ck_assert_str_eq(daemon_store_get(SECOND_BACKEND "/state"), "6");
+	daemon_run_until(SECOND_BACKEND "/state", "6");
 	daemon_run_ahead_ms += DISCONNECT_TIMEOUT_MS;
 	turn_until(3, "state", "6");
 	daemon_run_until_children(0);
