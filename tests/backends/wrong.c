@@ -21,6 +21,8 @@
 #define MEMORY_BYTES (1u << 20) /* what the fault `memory-only` keeps in memory */
 #define SOMETIMES 40u		/* faults that are not in each request are in one of so many */
 #define BLOCK_US 150000
+#define MEETING_MS 40 /* no loop is held to be blocked by so little */
+#define MEETINGS_MISSED_MAX 25u
 
 enum fault {
 	FAULT_NONE = 0,
@@ -164,6 +166,7 @@ static int shared_fd = -1;
 static bool was_read_only;
 static unsigned int opens;
 static char shared_buffer[1u << 20];
+static atomic_uint buffer_uses, meetings_missed;
 
 static const struct xvhost_parameter parameters[] = {
 	{.name = "path",
@@ -474,12 +477,24 @@ static bool fault_before(struct wrong *wrong, struct xvhost_request *request, bo
 	case FAULT_OTHER_THREAD:
 		if (!sometimes || pthread_create(&thread, NULL, complete_on_thread, request) != 0)
 			return false;
-		pthread_detach(thread);
-		usleep(20000);
+		pthread_join(thread, NULL);
 		return true;
 	default:
 		return false;
 	}
+}
+
+/* meet - wait for another thread to use the shared buffer, too. One that is not there does not come however often it is waited for. */
+static void meet(void)
+{
+	unsigned int uses = atomic_fetch_add(&buffer_uses, 1) + 1;
+
+	if (atomic_load(&meetings_missed) == MEETINGS_MISSED_MAX)
+		return;
+	for (unsigned int ms = 0; ms < MEETING_MS && atomic_load(&buffer_uses) == uses; ms++)
+		usleep(1000);
+	if (atomic_load(&buffer_uses) == uses)
+		atomic_fetch_add(&meetings_missed, 1);
 }
 
 /* transfer_in_memory - for `memory-only`, `one-piece` and `first-piece` and `races`, which do it themselves, at once. */
@@ -497,11 +512,11 @@ static void transfer_in_memory(struct wrong *wrong, struct xvhost_request *reque
 			length = request->length;
 		if (wrong->fault == FAULT_RACES && write) {
 			memcpy(shared_buffer, data, length);
-			sched_yield();
+			meet();
 			done = pwrite(wrong->fd, shared_buffer, length, (off_t)at);
 		} else if (wrong->fault == FAULT_RACES) {
 			done = pread(wrong->fd, shared_buffer, length, (off_t)at);
-			sched_yield();
+			meet();
 			memcpy(data, shared_buffer, length);
 		} else if (wrong->memory && at + length <= MEMORY_BYTES) {
 			memcpy(write ? wrong->memory + at : data, write ? data : wrong->memory + at, length);

@@ -24,6 +24,7 @@
 #define RING_ENTRIES 1024
 #define DATA_BYTES (160u << 10) /* in which the pieces of a packet lie */
 #define STEP_MS 20		/* how long one turn waits while something is waited for */
+#define IDLE_TURNS 20		/* that may follow while things go on, for the machine may have stood still */
 
 void conform_net_packet_text(const struct conform_net_packet *packet, char *text, size_t size)
 {
@@ -160,11 +161,12 @@ void conform_net_finish(struct conform_net_queue *queue)
 void conform_net_idle(struct conform_net_loop *loop, uint32_t time_ms)
 {
 	uint64_t end_ms = now_ms() + time_ms;
-	uint64_t left_ms;
+	bool any = true;
 
-	for (uint64_t now = now_ms(); now < end_ms; now = now_ms()) {
-		left_ms = end_ms - now;
-		conform_net_turn(loop, left_ms < STEP_MS ? (uint32_t)left_ms : STEP_MS);
+	for (uint32_t turns = 0; now_ms() < end_ms || (any && turns < IDLE_TURNS); turns++) {
+		uint64_t now = now_ms(), left_ms = now < end_ms ? end_ms - now : STEP_MS;
+
+		any = conform_net_turn(loop, left_ms < STEP_MS ? (uint32_t)left_ms : STEP_MS);
 	}
 }
 
