@@ -21,7 +21,6 @@
 #define GUEST_PAGES 2048u	/* for all but the queues ... */
 #define GUEST_PAGES_QUEUE 1024u /* ... and for each: pages of two rings, and their frames */
 #define MTU 1500u
-#define PROBE_QUIET_MS 300
 #define PROBES_MAX 10 /* for packets to another guest */
 #define QUIET_MS 1000
 #define CHECKSUMS (XVHOST_NET_CHECKSUM_IPV4 | XVHOST_NET_CHECKSUM_IPV6)
@@ -149,7 +148,6 @@ static int probe_once(const struct run *run, struct run_net_result *result, uint
 	options.content.seed += 1 + number;
 	options.packets = options.depth;
 	options.time_ms = 0;
-	options.quiet_ms = PROBE_QUIET_MS;
 	error = net_load_create(&options, &load);
 	if (error < 0)
 		return run_fail(TRY_FAILED, "can't make the guest's load: %s", strerror(-error));

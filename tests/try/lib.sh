@@ -30,17 +30,32 @@ conform()
 	expect 0 --conform "$@" && has out ' 0 broken'
 }
 
-# under_load TARGET ARGUMENT...: begin a load that reports for machines; its end is waited for by loaded.
-under_load()
+# begun PROCESS: this xvhost-try has begun its load, since when it has a handler for SIGINT.
+begun()
 {
-	timeout 60 "$try" "$@" --json >out 2>err </dev/null &
-	child=$!
-	sleep 1
+	local caught
+
+	for _ in {1..500}; do
+		caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null)
+		[[ -z $caught || $((0x$caught & 2)) == 0 ]] || return 0
+		sleep 0.02
+	done
+	echo "the load did not begin"
+	return 1
 }
 
-# loaded FILTER: it has ended, and the report fulfils the condition.
+# under_load TARGET ARGUMENT...: begin a load that reports for machines, and let it go on for a second; its end is waited for by loaded.
+under_load()
+{
+	"$try" "$@" --json >out 2>err </dev/null &
+	child=$!
+	begun "$child" && sleep 1
+}
+
+# loaded FILTER: it has ended, within a minute, and the report fulfils the condition.
 loaded()
 {
+	timeout 60 tail --pid="$child" -s 0.1 -f /dev/null || kill -KILL "$child"
 	wait "$child"
 	json "$1"
 }
@@ -52,6 +67,16 @@ has()
 	echo "'$2' is not in what was printed:"
 	cat "$1"
 	return 1
+}
+
+# awaits FILE TEXT: the same of a file that is still being written.
+awaits()
+{
+	for _ in {1..500}; do
+		! grep -qF -e "$2" "$1" || return 0
+		sleep 0.02
+	done
+	has "$1" "$2"
 }
 
 # is_empty FILE
