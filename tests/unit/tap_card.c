@@ -14,6 +14,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/ethernet.h>
+#include <poll.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -162,7 +163,11 @@ void tap_card_got(uint32_t place, uint32_t number, size_t bytes)
 
 size_t tap_card_from_wire(uint8_t *bytes)
 {
-	ssize_t length = recv(tap_card_wire, bytes, PACKET_MAX, 0);
+	struct pollfd polled = {.fd = tap_card_wire, .events = POLLIN};
+	ssize_t length;
+
+	poll(&polled, 1, 5000);
+	length = recv(tap_card_wire, bytes, PACKET_MAX, 0);
 
 	return length < 0 ? 0 : (size_t)length;
 }

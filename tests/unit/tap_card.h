@@ -56,7 +56,7 @@ void tap_card_send(uint32_t number, size_t bytes);
 /* tap_card_got - the guest's packet at this place is that frame. */
 void tap_card_got(uint32_t place, uint32_t number, size_t bytes);
 
-/* tap_card_from_wire - what came there. Returns its bytes, or 0. */
+/* tap_card_from_wire - what came there, or comes soon. Returns its bytes, or 0. */
 size_t tap_card_from_wire(uint8_t *bytes);
 
 /* tap_card_remove - an interface, as somebody on the host may. */

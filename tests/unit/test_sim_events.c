@@ -308,8 +308,8 @@ END_TEST
 /* A host that only unmasks, and never reads, loses nothing either. */
 START_TEST(full)
 {
-	uint32_t remote = open_port(), port = bind_port(remote), read_port;
-	int bytes, count = 0;
+	uint32_t remote = open_port(), port = bind_port(remote);
+	int bytes;
 
 	for (int i = 0; i < 2000; i++) {
 		unmask(port);
@@ -320,12 +320,10 @@ START_TEST(full)
 	ck_assert_int_eq(poll(NULL, 0, NOTHING_MS), 0);
 	ck_assert_int_eq(ioctl(channels_fd, FIONREAD, &bytes), 0);
 	ck_assert_int_lt(bytes, 2000 * 4);
-	while ((read_port = next_port(200)) != 0) {
-		ck_assert_uint_eq(read_port, port);
-		count++;
-	}
 	/* One event more than there was room for. */
-	ck_assert_int_eq(count, bytes / 4 + 1);
+	for (int i = 0; i < bytes / 4 + 1; i++)
+		ck_assert_uint_eq(next_port(5000), port);
+	ck_assert_uint_eq(next_port(NOTHING_MS), 0);
 	unmask(port);
 	sim_port_notify(guest, remote);
 	ck_assert_uint_eq(next_port(5000), port);

@@ -13,6 +13,7 @@
 
 #define DOMID 5
 #define SLOW_US 60000
+#define LATE_US 1000000 /* longer than this process stands still between two calls */
 
 static struct sim_machine *machine;
 static struct sim_guest *guest;
@@ -185,15 +186,15 @@ START_TEST(late_event)
 	both[1] = (uint32_t)platform->event_channels_bind(channels, DOMID, second_remote);
 	ck_assert_int_eq(read(fd, ports, sizeof(ports)), sizeof(both));
 	ck_assert_int_eq(write(fd, both, sizeof(both)), sizeof(both));
-	sim_fault_set(machine, &(struct sim_fault){.call = SIM_EVENT, .times = 1, .delay_us = SLOW_US});
+	sim_fault_set(machine, &(struct sim_fault){.call = SIM_EVENT, .times = 1, .delay_us = LATE_US});
 	before = now_us();
 	ck_assert_int_eq(sim_port_notify(guest, remote), 0);
 	ck_assert_int_eq(sim_port_notify(guest, second_remote), 0);
 	/* The read gives fewer than have events. */
 	ck_assert_int_eq(read(fd, ports, sizeof(ports)), sizeof(ports[0]));
 	ck_assert_uint_eq(ports[0], both[1]);
-	ck_assert_int_eq(poll(&polled, 1, 5000), 1);
-	ck_assert_int_ge(now_us() - before, SLOW_US);
+	ck_assert_int_eq(poll(&polled, 1, 10000), 1);
+	ck_assert_int_ge(now_us() - before, LATE_US);
 	ck_assert_int_eq(read(fd, ports, sizeof(ports)), sizeof(ports[0]));
 	ck_assert_uint_eq(ports[0], both[0]);
 }
