@@ -78,7 +78,7 @@ static void moved_in_use(struct net_liar *liar)
 	liar_page_set_frame(liar->guest, &liar->fickle, version, liar->fickle.frame);
 }
 
-/* The slot is another one when it has been shown; grants and flags that mean nothing, since what the host may have seen or not must be
+/* The slot is another one when it has been shown; its size, and flags that mean nothing, since what the host may have seen or not must be
  * right both times, or the ring could break. */
 static void slot_changed(struct net_liar *liar)
 {
@@ -87,6 +87,8 @@ static void slot_changed(struct net_liar *liar)
 	struct netif_tx_request *shown;
 
 	net_liar_valid(liar, false, &packet);
+	/* What this slot does not have any more the first one has, which must not leave its page by that. */
+	packet.slots[0].request.offset = 0;
 	net_liar_put(liar, &packet, NET_LIAR_FALSE, -1);
 	shown = net_ring_entry(ring, ring->request_producer - 2);
 	net_liar_show(liar);
