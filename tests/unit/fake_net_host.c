@@ -324,7 +324,9 @@ static int open_card(uint32_t card, const char *target, uint16_t queues)
 	};
 	if (fake_net_uplink)
 		memset(net->mac, 0, sizeof(net->mac));
+	pthread_mutex_lock(&lock);
 	fake_net_link = true;
+	pthread_mutex_unlock(&lock);
 	error = backend->open(net, cards[card].config, &properties);
 	pthread_mutex_lock(&lock);
 	fake_net_properties = properties;
