@@ -339,12 +339,21 @@ void card_stop(void)
 	sim_machine_destroy(machine);
 }
 
-void card_publish(struct netif_queue *of)
+/* show - one of the rings, as the loop does. Returns whether the frontend is notified, which is counted. */
+static bool show(struct netif_queue *of, bool tx)
 {
 	struct ring_publication shown;
 
-	card_notify_tx = netif_hand_over(of, true, &shown) && ring_show(&shown);
-	card_notify_rx = netif_hand_over(of, false, &shown) && ring_show(&shown);
+	if (!netif_hand_over(of, tx, &shown) || !ring_show(&shown))
+		return false;
+	++*shown.notifications;
+	return true;
+}
+
+void card_publish(struct netif_queue *of)
+{
+	card_notify_tx = show(of, true);
+	card_notify_rx = show(of, false);
 }
 
 void card_take_turn(void)
