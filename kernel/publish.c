@@ -9,6 +9,9 @@
  */
 #include <asm/xen/hypercall.h>
 #include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/sched/signal.h>
+#include <linux/security.h>
 #include <linux/uaccess.h>
 #include <linux/version.h>
 #include <xen/evtchn.h>
@@ -16,14 +19,10 @@
 
 #include "xen_remap.h"
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
 #include <linux/io_uring/cmd.h>
 #else
 #include <linux/io_uring.h>
-#endif
-
-#ifndef IOCTL_EVTCHN_NOTIFY
-#include <uapi/xen/evtchn.h>
 #endif
 
 /* A call of the device model's that says what was written: xen/include/public/hvm/dm_op.h, XEN_DMOP_modified_memory. */
@@ -36,34 +35,58 @@ struct modified_memory {
 
 #define MODIFIED_MEMORY 11
 
-/* Xen reads the list where the caller has it. */
-static int report_written(const struct xvhost_remap_publication *publication)
+/* Extents that are told by one call: Xen is not interrupted by the scheduler meanwhile. */
+#define EXTENTS_AT_ONCE 64U
+
+static int report(u32 domain, struct xvhost_remap_extent *extents, u32 count)
 {
-	struct modified_memory call = {.operation = MODIFIED_MEMORY,
-				       .extent_count = publication->written_count};
-	void __user *extents = u64_to_user_ptr(publication->written);
-	size_t bytes = publication->written_count * sizeof(struct xvhost_remap_extent);
+	struct modified_memory call = {.operation = MODIFIED_MEMORY, .extent_count = count};
 	struct xen_dm_op_buf buffers[2];
 
-	if (publication->written_count == 0)
-		return 0;
-	if (!access_ok(extents, bytes))
-		return -EFAULT;
 	set_xen_guest_handle(buffers[0].h, &call);
 	buffers[0].size = sizeof(call);
-	set_xen_guest_handle(buffers[1].h, (void __force *)extents);
-	buffers[1].size = bytes;
-	return HYPERVISOR_dm_op(publication->domain, ARRAY_SIZE(buffers), buffers);
+	set_xen_guest_handle(buffers[1].h, extents);
+	buffers[1].size = count * sizeof(*extents);
+	return HYPERVISOR_dm_op(domain, ARRAY_SIZE(buffers), buffers);
 }
 
-/* Answers 1, or why the frontend could not be notified. */
+/* The list is copied: Xen does not bring in a page of it that is not there. */
+static int report_written(const struct xvhost_remap_publication *publication)
+{
+	const struct xvhost_remap_extent __user *from = u64_to_user_ptr(publication->written);
+	struct xvhost_remap_extent extents[EXTENTS_AT_ONCE];
+	u32 i, now, left = publication->written_count;
+	int error = 0;
+
+	for (; left > 0 && !error; left -= now, from += now) {
+		now = min(left, EXTENTS_AT_ONCE);
+		if (copy_from_user(extents, from, now * sizeof(*extents)))
+			return -EFAULT;
+		for (i = 0; i < now; i++)
+			if (extents[i].frames > XVHOST_REMAP_MAX_FRAMES)
+				return -EINVAL;
+		error = report(publication->domain, extents, now);
+		if (!error && fatal_signal_pending(current))
+			error = -EINTR;
+		cond_resched();
+	}
+	return error;
+}
+
+/*
+ * Answers 1, or why the frontend could not be notified. The event channels' descriptor is asked as by ioctl(), by whoever could do so
+ * itself; of another file this is refused.
+ */
 static int notify(struct file *channels, struct xvhost_remap_ring __user *ring)
 {
+	unsigned long argument = (unsigned long)&ring->port;
 	long result = -EBADF;
 
-	if (channels && channels->f_op->unlocked_ioctl)
-		result = channels->f_op->unlocked_ioctl(channels, IOCTL_EVTCHN_NOTIFY,
-							(unsigned long)&ring->port);
+	if (channels) {
+		result = security_file_ioctl(channels, IOCTL_EVTCHN_NOTIFY, argument);
+		if (!result)
+			result = vfs_ioctl(channels, IOCTL_EVTCHN_NOTIFY, argument);
+	}
 	return put_user(result < 0 ? (s32)result : 1, &ring->result);
 }
 
@@ -106,6 +129,9 @@ static int show_rings(struct file *channels, struct xvhost_remap_ring __user *ri
 			return -EFAULT;
 		wanted |= asked;
 		port = ring.port;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
 	}
 	return wanted ? notify(channels, &rings[count - 1]) : 0;
 }
@@ -132,7 +158,16 @@ static int publish(struct file *file, const struct xvhost_remap_publication *pub
 	return error;
 }
 
-/* Is carried out by whoever submits it, before that call returns. */
+/* -EAGAIN would have io_uring carry it out once more. */
+static int answer(int error)
+{
+	return error == -EAGAIN ? -EIO : error;
+}
+
+/*
+ * Is carried out by whoever submits it, before that call returns; if it waits for another entry, when that is over. User memory is that of a
+ * thread of the process in each case but one, which is refused: what a process that ends has left is given to a thread of the kernel's.
+ */
 int remap_command(struct io_uring_cmd *command, unsigned int issue_flags)
 {
 	struct xvhost_remap_publication __user *place;
@@ -142,15 +177,19 @@ int remap_command(struct io_uring_cmd *command, unsigned int issue_flags)
 
 	if (command->cmd_op != XVHOST_REMAP_PUBLISH)
 		return -ENOTTY;
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
-	address = io_uring_sqe_cmd(command->sqe);
+	if (issue_flags & IO_URING_F_IOPOLL)
+		return -EOPNOTSUPP;
+	if (current->flags & PF_KTHREAD)
+		return -EFAULT;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	address = (const u64 *)command->sqe->cmd;
 #else
 	address = command->cmd;
 #endif
 	place = u64_to_user_ptr(READ_ONCE(*address));
 	if (copy_from_user(&publication, place, sizeof(publication)))
 		return -EFAULT;
-	error = publish(command->file, &publication);
+	error = answer(publish(command->file, &publication));
 	if (put_user((s32)error, &place->result))
 		return -EFAULT;
 	return error;

@@ -84,7 +84,7 @@ struct xvhost_remap_restriction {
 #define XVHOST_REMAP_REPLACE_LIST _IOWR('X', 0xe2, struct xvhost_remap_list)
 
 /*
- * From now on this descriptor, and whatever was duplicated from it, maps frames of this domain only; others fail with
+ * From now on this descriptor, and whatever was duplicated from it, maps and reports frames of this domain only; others fail with
  * EPERM. It can't be taken back, and fails with EPERM if there is a restriction to another domain. What is mapped stays.
  */
 #define XVHOST_REMAP_RESTRICT _IOW('X', 0xe3, struct xvhost_remap_restriction)
@@ -100,16 +100,19 @@ struct xvhost_remap_restriction {
  *
  * First Xen is told which frames were written to, as by XEN_DMOP_modified_memory (hvm/dm_op.h). If that fails nothing more is
  * done. Then for each ring the responses are shown, and the frontend is notified if it has asked for that; of rings that
- * follow each other and have one port, once, by the last of them. All of it is done, and the answers are there, when io_uring_enter() has taken the entry; until then nothing of it may be changed.
+ * follow each other and have one port, once, by the last of them. An entry that waits for no other one is carried out, and its
+ * answers are there, when the call of io_uring_enter() that has taken it returns; until then nothing of it may be changed.
+ *
  * The completion's result is 0 or a negative errno: EINVAL, a number is too large, or the domain can't be a guest; EPERM,
- * the descriptor does not map this domain's frames; EFAULT; ENOTTY, another command; or Xen's. With IOSQE_CQE_SKIP_SUCCESS only
+ * the descriptor is restricted to another domain; EFAULT, by which some rings may have been shown; EINTR, the process is being
+ * killed; ENOTTY, another command; EOPNOTSUPP, an io_uring that polls for completions; or Xen's. With IOSQE_CQE_SKIP_SUCCESS only
  * failures have a completion.
  */
 #define XVHOST_REMAP_PUBLISH _IOWR('X', 0xe4, struct xvhost_remap_publication)
 
 /* Frames that follow each other. */
 struct xvhost_remap_extent {
-	__u32 frames;
+	__u32 frames;	/* 1 to XVHOST_REMAP_MAX_FRAMES */
 	__u32 reserved; /* 0 */
 	__u64 first;
 };
@@ -125,6 +128,7 @@ struct xvhost_remap_ring {
 };
 
 #define XVHOST_REMAP_MAX_EXTENTS 65536
+#define XVHOST_REMAP_MAX_FRAMES 4096 /* of an extent */
 #define XVHOST_REMAP_MAX_RINGS 65536
 
 struct xvhost_remap_publication {

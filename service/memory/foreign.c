@@ -7,10 +7,12 @@
  * responses: whoever migrates a guest does not see what we write.
  */
 #include "memory/mapper.h"
-#include "platform/frame_extents.h"
 
 #include <errno.h>
 #include <string.h>
+
+#include "log.h"
+#include "platform/frame_extents.h"
 
 void foreign_release(struct memory *memory, void *const *pages, uint32_t count)
 {
@@ -112,23 +114,67 @@ void memory_written_reported(struct memory *memory)
 
 	memory->dirty_handed_over = 0;
 	memory->dirty_count -= reported;
-	if (memory->dirty_count > 0)
-		memmove(memory->dirty, memory->dirty + reported,
-			memory->dirty_count * sizeof(memory->dirty[0]));
+	if (memory->dirty_count == 0)
+		return;
+	memmove(memory->dirty, memory->dirty + reported, memory->dirty_count * sizeof(memory->dirty[0]));
+	memmove(memory->dirty_grefs, memory->dirty_grefs + reported,
+		memory->dirty_count * sizeof(memory->dirty_grefs[0]));
+}
+
+/* mark_by_grant - Xen counts a page as written when a grant of it, mapped to be written, is unmapped. */
+static int mark_by_grant(struct memory *memory, uint32_t gref)
+{
+	const struct platform *platform = memory->platform;
+	void *page, *mapping;
+	int error = platform->grants_map(memory->grants, memory->domid, &gref, 1, true, false, &page,
+					 &mapping);
+
+	return error < 0 ? error : platform->grants_unmap(memory->grants, mapping, 1);
+}
+
+/*
+ * report_each - Xen 4.17 takes no report of the highest frame that a guest has, and refuses all that come with it. Any other
+ * error says that no more reports can be relied on.
+ */
+static int report_each(struct memory *memory)
+{
+	struct guest_memory *guest = memory->guest;
+	int unmarked = 0;
+
+	for (uint32_t i = 0; i < memory->dirty_count; i++) {
+		int error = memory->platform->device_model_modified(guest->model, &memory->dirty[i], 1);
+
+		if (error == 0)
+			continue;
+		if (error != -EINVAL)
+			guest_memory_fail(guest, "report what was written to its memory", error);
+		error = mark_by_grant(memory, memory->dirty_grefs[i]);
+		if (error < 0)
+			unmarked = error;
+	}
+	if (unmarked < 0)
+		log_limited(&memory->limit, LOG_LEVEL_ERROR,
+			    "guest %u: can't report what was written to its memory, nor by grants: %s",
+			    guest->domid, strerror(-unmarked));
+	return unmarked;
 }
 
 int memory_report(struct memory *memory)
 {
-	struct guest_memory *guest = memory->guest;
-	int error;
+	int error = 0;
 
-	if (memory->dirty_count == 0)
-		return 0;
-	error = memory->platform->device_model_modified(guest->model, memory->dirty, memory->dirty_count);
+	if (memory->dirty_count > 0 && memory->platform->device_model_modified(
+					       memory->guest->model, memory->dirty, memory->dirty_count) < 0)
+		error = report_each(memory);
 	memory->dirty_count = memory->dirty_handed_over = 0;
-	if (error < 0)
-		guest_memory_fail(guest, "report what was written to its memory", error);
+	/* Some frames may be those of responses that are written already. */
+	memory->unreported |= error < 0 && memory->leaves_reports;
 	return error;
+}
+
+bool memory_is_unreported(const struct memory *memory)
+{
+	return memory->unreported;
 }
 
 /* note_written - the frames of a mapping, to be reported. */
@@ -144,6 +190,7 @@ static int note_written(struct memory *memory, const struct memory_mapping *mapp
 			error = memory_report(memory);
 		if (bounced)
 			page = bounce_origin(memory->bounce, page);
+		memory->dirty_grefs[memory->dirty_count] = mapping->grefs[i];
 		memory->dirty[memory->dirty_count++] = cache_frame(memory->cache, page);
 	}
 	return error;

@@ -64,9 +64,11 @@ struct memory {
 	struct cache *cache;	    /* NULL: not yet; set by the control thread, then the loop's */
 	struct bounce *bounce;	    /* the same */
 	uint64_t *dirty;	    /* frames that were written and not reported yet: MEMORY_EXTENTS_MAX */
+	uint32_t *dirty_grefs;	    /* the grants that name them */
 	uint32_t dirty_count;
 	uint32_t dirty_handed_over; /* the first of them, by memory_hand_over_written */
 	bool leaves_reports;
+	bool unreported; /* see memory_is_unreported */
 	struct log_limit limit;
 
 	/* Between the loop and the keeper. */

@@ -71,8 +71,10 @@ static int open_cache(struct memory *memory)
 	int error;
 
 	memory->dirty = calloc(MEMORY_EXTENTS_MAX, sizeof(memory->dirty[0]));
-	if (!memory->dirty)
-		return -ENOMEM;
+	memory->dirty_grefs = calloc(MEMORY_EXTENTS_MAX, sizeof(memory->dirty_grefs[0]));
+	error = -ENOMEM;
+	if (!memory->dirty || !memory->dirty_grefs)
+		goto fail_dirty;
 	error = bounce_create(BOUNCE_PAGES, &memory->bounce);
 	if (error < 0)
 		goto fail_dirty;
@@ -85,6 +87,7 @@ fail_bounce:
 	bounce_destroy(memory->bounce);
 fail_dirty:
 	free(memory->dirty);
+	free(memory->dirty_grefs);
 	return error;
 }
 
@@ -103,6 +106,7 @@ static void close_cache(struct memory *memory)
 	guest_memory_leave(memory->guest, memory);
 	bounce_destroy(memory->bounce);
 	free(memory->dirty);
+	free(memory->dirty_grefs);
 }
 
 void memory_close(struct memory *memory)

@@ -148,6 +148,9 @@ uint32_t memory_hand_over_written(struct memory *memory,
 void memory_written_reported(struct memory *memory);
 int memory_report(struct memory *memory);
 
+/* memory_is_unreported - something could not be reported, perhaps of responses that are written already: no more may be shown. */
+bool memory_is_unreported(const struct memory *memory);
+
 /* memory_bell - an eventfd that becomes readable when memory_attend is to be called; -1: never. */
 int memory_bell(const struct memory *memory);
 

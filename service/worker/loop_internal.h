@@ -72,7 +72,6 @@ struct shown_ring {
 /* See loop_publisher.c. */
 struct publisher {
 	int device;	/* the module's, or -1: by hand */
-	bool placed;	/* its entry stands before those of this turn's requests, empty until the turn ends */
 	bool under_way; /* handed to the kernel; nothing of what follows may be changed */
 	bool skipped;	/* the last turn could not publish */
 	struct shown_ring shown[PORTS_MAX];
@@ -143,7 +142,9 @@ void submissions_unmask(struct loop *loop, uint32_t count);
 void submissions_end_wait(struct loop *loop, struct blkif_layer_request *request);
 
 /* loop_publisher_open - by the loop's thread, before anything else is asked of its io_uring. Returns 0 or -ENOMEM. */
-int loop_publisher_open(struct loop *loop, uint16_t domid);
+int loop_publisher_open(struct loop *loop);
+
+/* loop_publisher_close - when the io_uring has ended. What it has not carried out is done now. */
 void loop_publisher_close(struct loop *loop);
 
 /*

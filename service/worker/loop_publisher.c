@@ -16,6 +16,16 @@
 
 #define NOT_YET 1 /* the result of a publication that the kernel has not carried out */
 
+static_assert(PORTS_MAX <= XVHOST_REMAP_MAX_RINGS && MEMORY_EXTENTS_MAX <= XVHOST_REMAP_MAX_EXTENTS,
+	      "in one publication");
+
+/* empty - an entry that is carried out now does nothing. */
+static void empty(struct publisher *publisher)
+{
+	publisher->publication.ring_count = publisher->publication.written_count = 0;
+}
+
+/* prepare - the entry, of which there is one at a time. */
 static void prepare(struct loop *loop, bool tell)
 {
 	struct publisher *publisher = loop->publisher;
@@ -56,9 +66,10 @@ static void close_device(struct loop *loop)
 	memory_leave_reports(loop->turn.memory, false);
 }
 
-int loop_publisher_open(struct loop *loop, uint16_t domid)
+int loop_publisher_open(struct loop *loop)
 {
 	struct publisher *publisher = calloc(1, sizeof(*publisher));
+	uint16_t domid = loop->domid;
 	int error;
 
 	if (!publisher)
@@ -86,13 +97,6 @@ int loop_publisher_open(struct loop *loop, uint16_t domid)
 	log_info("guest %u: responses are shown by the module xen_remap", domid);
 	memory_leave_reports(loop->turn.memory, true);
 	return 0;
-}
-
-void loop_publisher_close(struct loop *loop)
-{
-	if (loop->publisher && loop->publisher->device >= 0)
-		close_device(loop);
-	free(loop->publisher);
 }
 
 /* ---- by hand ---- */
@@ -133,19 +137,28 @@ static void count(struct publisher *publisher)
 	publisher->shown_count = 0;
 }
 
-void loop_publisher_failed(struct loop *loop, int error)
+/* show_at_last - what the kernel has not. Without a report a guest that is migrated would never see what it has asked for. */
+static void show_at_last(struct loop *loop)
 {
-	struct publisher *publisher = loop->publisher;
-
-	log_error("the module xen_remap can't show responses any more: %s", strerror(-error));
-	publisher->under_way = false;
-	if (publisher->device >= 0)
-		close_device(loop);
-	/* Without this a guest that is migrated would never see what it has asked for. */
+	loop->publisher->under_way = false;
 	if (memory_report(loop->turn.memory) < 0)
 		loop->io.failed = true;
 	else
 		by_hand(loop);
+}
+
+void loop_publisher_failed(struct loop *loop, int error)
+{
+	struct publisher *publisher = loop->publisher;
+	/* The module has answered: Xen does not take the report, which can be made in another way. */
+	bool refused = publisher->publication.result == error && error != -EFAULT;
+
+	if (!refused && publisher->device >= 0) {
+		log_error("the module xen_remap can't show responses any more: %s", strerror(-error));
+		close_device(loop);
+	}
+	empty(publisher);
+	show_at_last(loop);
 }
 
 /* is_done - what was under way. Of a failure there will be a completion. */
@@ -153,13 +166,14 @@ static bool is_done(struct loop *loop)
 {
 	struct publisher *publisher = loop->publisher;
 
-	if (publisher->under_way && publisher->publication.result != 0)
+	if (!publisher->under_way)
+		return true;
+	if (publisher->publication.result != 0)
 		return false;
-	if (publisher->under_way) {
-		memory_written_reported(loop->turn.memory);
-		count(publisher);
-	}
 	publisher->under_way = false;
+	empty(publisher);
+	memory_written_reported(loop->turn.memory);
+	count(publisher);
 	return true;
 }
 
@@ -167,13 +181,10 @@ static bool is_done(struct loop *loop)
 
 void loop_publisher_place(struct loop *loop)
 {
-	struct publisher *publisher = loop->publisher;
+	const struct publisher *publisher = loop->publisher;
 
-	if (publisher->device < 0 || !is_done(loop))
-		return;
-	publisher->publication.ring_count = publisher->publication.written_count = 0;
-	prepare(loop, false);
-	publisher->placed = true;
+	if (publisher->device >= 0 && is_done(loop) && publisher->publication.result != NOT_YET)
+		prepare(loop, false);
 }
 
 bool loop_publisher_ready(struct loop *loop)
@@ -194,10 +205,9 @@ void loop_publisher_end_turn(struct loop *loop)
 {
 	struct publisher *publisher = loop->publisher;
 
-	bool placed = publisher->placed && publisher->publication.result == NOT_YET;
-
-	publisher->placed = false;
-	if (publisher->shown_count == 0)
+	if (memory_is_unreported(loop->turn.memory))
+		loop->io.failed = true;
+	if (publisher->shown_count == 0 || loop->io.failed)
 		return;
 	if (publisher->device < 0) {
 		by_hand(loop);
@@ -215,8 +225,8 @@ void loop_publisher_end_turn(struct loop *loop)
 	publisher->publication.written_count = memory_hand_over_written(loop->turn.memory,
 									publisher->extents);
 	publisher->under_way = true;
-	/* There are so many entries in a turn, now and then, that some are submitted before its end. */
-	if (!placed)
+	/* It may have been placed, and there are so many entries in a turn, now and then, that some are submitted before its end. */
+	if (publisher->publication.result != NOT_YET)
 		prepare(loop, false);
 }
 
@@ -225,4 +235,16 @@ bool loop_publisher_flush(struct loop *loop)
 	if (!is_done(loop))
 		submissions_submit(&loop->io, false);
 	return is_done(loop) && !loop->publisher->skipped;
+}
+
+void loop_publisher_close(struct loop *loop)
+{
+	struct publisher *publisher = loop->publisher;
+
+	if (publisher->device >= 0)
+		close_device(loop);
+	/* The io_uring has ended: what it has not carried out it never will. */
+	if (!is_done(loop) && !loop->io.failed)
+		show_at_last(loop);
+	free(publisher);
 }

@@ -366,8 +366,9 @@ void card_take_turn(void)
 
 void card_fault(enum sim_call call, int error)
 {
-	sim_faults_clear(machine);
-	if (error < 0)
+	if (error == 0)
+		sim_faults_clear(machine);
+	else
 		sim_fault_set(machine, &(struct sim_fault){.call = call, .error = error});
 }
 

@@ -91,7 +91,7 @@ void card_publish(struct netif_queue *of);
 /* card_take_turn - as the loop does it, once. */
 void card_take_turn(void);
 
-/* card_fault - from now on this call of the host's fails; 0: it does not any more. */
+/* card_fault - from now on this call of the host's fails, too; 0: none does any more. */
 void card_fault(enum sim_call call, int error);
 
 /* The guest's pages, and their grants. */

@@ -482,20 +482,76 @@ END_TEST
 
 /* ---- what fails ---- */
 
-/* What was written and can't be reported fails; from then on grants are the way, whose writing Xen sees. */
+/*
+ * What was written and can't be reported is marked by its grant; if that fails, too, the mapping does. A frame that Xen refuses by
+ * itself is the only one; after another error grants are the way from then on, whose writing Xen sees.
+ */
 START_TEST(report_fails)
 {
+	bool refused = _i & 1, grants_fail = _i & 2;
 	struct one one;
 	int64_t gref;
 
 	setup(false, 1, 10);
 	gref = sim_grant(guest, SIM_HOST_DOMID, frames[0], false);
 	ck_assert_int_eq(map_one(loops[0], &one, gref, true, false), 0);
-	sim_fault_set(mapped_machine, &(struct sim_fault){.call = SIM_DEVICE_MODEL_MODIFIED, .error = -EIO});
-	ck_assert_int_eq(unmap_one(loops[0], &one), -EIO);
+	ck_assert(in_cache(loops[0], one.page));
+	ck_assert_int_eq(sim_migration_begin(guest), 0);
+	*(volatile char *)one.page ^= 1;
+	sim_fault_set(mapped_machine, &(struct sim_fault){.call = SIM_DEVICE_MODEL_MODIFIED,
+							  .error = refused ? -EINVAL : -EIO});
+	if (grants_fail)
+		sim_fault_set(mapped_machine, &(struct sim_fault){.call = SIM_GRANTS_MAP, .error = -EFAULT});
+	ck_assert_int_eq(unmap_one(loops[0], &one), grants_fail ? -EIO : 0);
+	ck_assert(sim_migration_knows(guest, frames[0]) == !grants_fail);
+	sim_migration_end(guest);
+	sim_faults_clear(mapped_machine);
 	ck_assert_int_eq(map_one(loops[0], &one, gref, true, false), 0);
-	ck_assert(!in_cache(loops[0], one.page));
+	ck_assert(in_cache(loops[0], one.page) == refused);
 	ck_assert_int_eq(unmap_one(loops[0], &one), 0);
+	teardown();
+}
+END_TEST
+
+/* Who leaves reports to us hands frames over, and takes back those that came since; what can't be reported is not forgotten. */
+START_TEST(reports_left)
+{
+	static struct xvhost_remap_extent extents[MEMORY_EXTENTS_MAX];
+	struct one one, other;
+	int64_t gref, other_gref;
+
+	setup(false, 1, 10);
+	gref = sim_grant(guest, SIM_HOST_DOMID, frames[0], false);
+	other_gref = sim_grant(guest, SIM_HOST_DOMID, frames[5], false);
+	memory_leave_reports(loops[0], true);
+	ck_assert_int_eq(sim_migration_begin(guest), 0);
+	ck_assert_int_eq(map_one(loops[0], &one, gref, true, false), 0);
+	ck_assert_int_eq(map_one(loops[0], &other, other_gref, true, false), 0);
+	*(volatile char *)one.page ^= 1;
+	*(volatile char *)other.page ^= 1;
+	ck_assert_int_eq(unmap_one(loops[0], &one), 0);
+	ck_assert(!sim_migration_knows(guest, frames[0]));
+	ck_assert_uint_eq(memory_hand_over_written(loops[0], extents), 1);
+	ck_assert_uint_eq(extents[0].first, frames[0]);
+	ck_assert_uint_eq(extents[0].frames, 1);
+	ck_assert_int_eq(unmap_one(loops[0], &other), 0);
+	memory_written_reported(loops[0]);
+	ck_assert_uint_eq(memory_hand_over_written(loops[0], extents), 1);
+	ck_assert_uint_eq(extents[0].first, frames[5]);
+	ck_assert(!sim_migration_knows(guest, frames[5]));
+	ck_assert_int_eq(memory_report(loops[0]), 0);
+	ck_assert(sim_migration_knows(guest, frames[5]));
+	ck_assert_uint_eq(memory_hand_over_written(loops[0], extents), 0);
+	ck_assert(!memory_is_unreported(loops[0]));
+
+	ck_assert_int_eq(map_one(loops[0], &one, gref, true, false), 0);
+	sim_fault_set(mapped_machine, &(struct sim_fault){.call = SIM_DEVICE_MODEL_MODIFIED, .error = -EIO});
+	sim_fault_set(mapped_machine, &(struct sim_fault){.call = SIM_GRANTS_MAP, .error = -EFAULT});
+	ck_assert_int_eq(unmap_one(loops[0], &one), 0);
+	ck_assert_int_eq(memory_report(loops[0]), -EFAULT);
+	ck_assert(memory_is_unreported(loops[0]));
+	sim_faults_clear(mapped_machine);
+	sim_migration_end(guest);
 	teardown();
 }
 END_TEST
@@ -544,7 +600,8 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, direct, 0, 2);
 	tcase_add_loop_test(test_case, error_pages, 0, 4);
 	tcase_add_loop_test(test_case, as_the_model, 0, 12);
-	tcase_add_test(test_case, report_fails);
+	tcase_add_loop_test(test_case, report_fails, 0, 4);
+	tcase_add_test(test_case, reports_left);
 	tcase_add_loop_test(test_case, choose, 0, 2);
 }
 

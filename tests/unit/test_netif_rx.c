@@ -329,12 +329,13 @@ START_TEST(bad_grants)
 }
 END_TEST
 
-/* A guest that is migrated would not see what was written: it gets an error in its place. */
+/* A guest that is migrated would not see what was written, and what can't be marked by its grant, either: it gets an error in its place. */
 START_TEST(written_and_not_reported)
 {
 	start(CARD_CACHED, NULL);
 	card_post_pages(0, 3);
 	card_fault(SIM_DEVICE_MODEL_MODIFIED, -EFAULT);
+	card_fault(SIM_GRANTS_MAP, -EFAULT);
 	ck_assert(receive(describe(0, 5000, 1)));
 	card_take_turn();
 	expect_delivered(0, &packets[0], -EIO);

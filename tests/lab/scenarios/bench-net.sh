@@ -86,6 +86,8 @@ count_calls()
 	for job in "${BENCH_CALL_JOBS[@]}"; do
 		list+=("$1/$([[ $1 == switch ]] && echo guest || echo host)/$job")
 	done
+	# Once without counting: pages that the guests have not used yet are mapped then.
+	measure /dev/null 0 "${list[@]}"
 	ways_count_calls on
 	measure $LOG/calls.jsonl 0 "${list[@]}"
 	ways_count_calls off

@@ -75,6 +75,8 @@ remap_load()
 
 remap_unload()
 {
+	! grep -q "the module xen_remap can't show responses any more" "$XVHOSTD_LOG" 2>/dev/null ||
+		fail "a worker has given up to show responses by the module"
 	rmmod xen_remap
 	expect_equal "what the kernel complains of" '' "$(dmesg | grep -E "$REMAP_COMPLAINTS" || true)"
 }
