@@ -442,10 +442,13 @@ END_TEST
 /* A packet that the guest can't get, and one whose page can't be had. */
 START_TEST(errors)
 {
+	union netif_rx_sring_entry *ring;
+
 	begin(_i, &(struct card_options){.guest_takes = 0});
 	card_post_pages(0, 20);
-	second_rx->ring[0].req = (netif_rx_request_t){.gref = CARD_BAD_GREF, .id = 7};
-	second_rx->ring[1].req = (netif_rx_request_t){.gref = CARD_BAD_GREF, .id = 8};
+	ring = second_rx->ring;
+	ring[0].req = (netif_rx_request_t){.gref = CARD_BAD_GREF, .id = 7};
+	ring[1].req = (netif_rx_request_t){.gref = CARD_BAD_GREF, .id = 8};
 	second_producer = 2;
 	post_second(100, 0);
 	ck_assert(give(0, card, 60, 1));
