@@ -407,7 +407,7 @@ static bool can_wait(struct loop *loop)
 	bool more = false;
 
 	/* What could not be shown in this turn is shown by the next. */
-	if (loop->io.unsubmitted || loop->publisher->skipped)
+	if (loop->io.unsubmitted || loop->publisher.skipped)
 		return false;
 	for (uint32_t place = 0; place < loop->served_end; place++)
 		if (loop->served[place].queue && loop->served[place].queue->ready)
@@ -450,11 +450,8 @@ static void *loop_main(void *argument)
 	struct loop *loop = argument;
 
 	loop->start_error = loop_submissions_init(loop);
-	if (loop->start_error == 0) {
-		loop->start_error = loop_publisher_open(loop);
-		if (loop->start_error < 0)
-			submissions_exit(&loop->io);
-	}
+	if (loop->start_error == 0)
+		loop_publisher_open(loop);
 	sem_post(&loop->started);
 	if (loop->start_error < 0)
 		return NULL;

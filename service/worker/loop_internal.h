@@ -88,7 +88,7 @@ struct loop {
 	struct event_channels *channels;
 	int channels_fd;
 	struct submissions io;
-	struct publisher *publisher;
+	struct publisher publisher;
 	uint16_t domid;
 	struct served served[LOOP_QUEUES_MAX];
 	uint32_t served_end; /* no place is used from here on */
@@ -141,8 +141,8 @@ void submissions_unmask(struct loop *loop, uint32_t count);
 /* submissions_end_wait - before its time. The backend gets the result as ever, by COMPLETION_WAIT. */
 void submissions_end_wait(struct loop *loop, struct blkif_layer_request *request);
 
-/* loop_publisher_open - by the loop's thread, before anything else is asked of its io_uring. Returns 0 or -ENOMEM. */
-int loop_publisher_open(struct loop *loop);
+/* loop_publisher_open - by the loop's thread, before anything else is asked of its io_uring. */
+void loop_publisher_open(struct loop *loop);
 
 /* loop_publisher_close - when the io_uring has ended. What it has not carried out is done now. */
 void loop_publisher_close(struct loop *loop);

@@ -8,7 +8,6 @@
  * failed, each is done by hand.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,7 +27,7 @@ static void empty(struct publisher *publisher)
 /* prepare - the entry, of which there is one at a time. */
 static void prepare(struct loop *loop, bool tell)
 {
-	struct publisher *publisher = loop->publisher;
+	struct publisher *publisher = &loop->publisher;
 	struct io_uring_sqe *sqe = submissions_entry(&loop->io);
 	uint64_t address = (uintptr_t)&publisher->publication;
 
@@ -61,42 +60,37 @@ static int try_device(struct loop *loop)
 
 static void close_device(struct loop *loop)
 {
-	close(loop->publisher->device);
-	loop->publisher->device = -1;
+	close(loop->publisher.device);
+	loop->publisher.device = -1;
 	memory_leave_reports(loop->turn.memory, false);
 }
 
-int loop_publisher_open(struct loop *loop)
+void loop_publisher_open(struct loop *loop)
 {
-	struct publisher *publisher = calloc(1, sizeof(*publisher));
-	uint16_t domid = loop->domid;
+	struct publisher *publisher = &loop->publisher;
 	int error;
 
-	if (!publisher)
-		return -ENOMEM;
-	loop->publisher = publisher;
 	publisher->device = -1;
 	if (loop->platform->publisher_open)
-		publisher->device = loop->platform->publisher_open(loop->platform, domid);
+		publisher->device = loop->platform->publisher_open(loop->platform, loop->domid);
 	if (publisher->device < 0)
-		return 0;
+		return;
 	publisher->publication = (struct xvhost_remap_publication){
 		.written = (uintptr_t)publisher->extents,
 		.rings = (uintptr_t)publisher->rings,
-		.domain = domid,
+		.domain = loop->domid,
 		.event_channels = loop->channels_fd,
 	};
 	error = try_device(loop);
 	if (error < 0) {
 		log_info(
 			"guest %u: responses are shown by calls of their own: the module xen_remap can't: %s",
-			domid, strerror(-error));
+			loop->domid, strerror(-error));
 		close_device(loop);
-		return 0;
+		return;
 	}
-	log_info("guest %u: responses are shown by the module xen_remap", domid);
+	log_info("guest %u: responses are shown by the module xen_remap", loop->domid);
 	memory_leave_reports(loop->turn.memory, true);
-	return 0;
 }
 
 /* ---- by hand ---- */
@@ -112,7 +106,7 @@ static void notify(struct loop *loop, const struct shown_ring *shown)
 /* by_hand - rings that follow each other and have one port are notified of together. */
 static void by_hand(struct loop *loop)
 {
-	struct publisher *publisher = loop->publisher;
+	struct publisher *publisher = &loop->publisher;
 	const struct shown_ring *shown = publisher->shown, *end = shown + publisher->shown_count;
 	bool wanted = false;
 
@@ -140,7 +134,7 @@ static void count(struct publisher *publisher)
 /* show_at_last - what the kernel has not. Without a report a guest that is migrated would never see what it has asked for. */
 static void show_at_last(struct loop *loop)
 {
-	loop->publisher->under_way = false;
+	loop->publisher.under_way = false;
 	if (memory_report(loop->turn.memory) < 0)
 		loop->io.failed = true;
 	else
@@ -149,12 +143,13 @@ static void show_at_last(struct loop *loop)
 
 void loop_publisher_failed(struct loop *loop, int error)
 {
-	struct publisher *publisher = loop->publisher;
+	struct publisher *publisher = &loop->publisher;
 	/* The module has answered: Xen does not take the report, which can be made in another way. */
 	bool refused = publisher->publication.result == error && error != -EFAULT;
 
 	if (!refused && publisher->device >= 0) {
-		log_error("the module xen_remap can't show responses any more: %s", strerror(-error));
+		log_error("guest %u: the module xen_remap can't show responses any more: %s", loop->domid,
+			  strerror(-error));
 		close_device(loop);
 	}
 	empty(publisher);
@@ -164,7 +159,7 @@ void loop_publisher_failed(struct loop *loop, int error)
 /* is_done - what was under way. Of a failure there will be a completion. */
 static bool is_done(struct loop *loop)
 {
-	struct publisher *publisher = loop->publisher;
+	struct publisher *publisher = &loop->publisher;
 
 	if (!publisher->under_way)
 		return true;
@@ -181,7 +176,7 @@ static bool is_done(struct loop *loop)
 
 void loop_publisher_place(struct loop *loop)
 {
-	const struct publisher *publisher = loop->publisher;
+	const struct publisher *publisher = &loop->publisher;
 
 	if (publisher->device >= 0 && is_done(loop) && publisher->publication.result != NOT_YET)
 		prepare(loop, false);
@@ -189,13 +184,13 @@ void loop_publisher_place(struct loop *loop)
 
 bool loop_publisher_ready(struct loop *loop)
 {
-	loop->publisher->skipped = !is_done(loop);
-	return !loop->publisher->skipped;
+	loop->publisher.skipped = !is_done(loop);
+	return !loop->publisher.skipped;
 }
 
 void loop_publish(struct loop *loop, const struct ring_publication *ring, uint32_t port)
 {
-	struct publisher *publisher = loop->publisher;
+	struct publisher *publisher = &loop->publisher;
 
 	assert(!publisher->under_way && publisher->shown_count < PORTS_MAX);
 	publisher->shown[publisher->shown_count++] = (struct shown_ring){*ring, port};
@@ -203,7 +198,7 @@ void loop_publish(struct loop *loop, const struct ring_publication *ring, uint32
 
 void loop_publisher_end_turn(struct loop *loop)
 {
-	struct publisher *publisher = loop->publisher;
+	struct publisher *publisher = &loop->publisher;
 
 	if (memory_is_unreported(loop->turn.memory))
 		loop->io.failed = true;
@@ -234,17 +229,14 @@ bool loop_publisher_flush(struct loop *loop)
 {
 	if (!is_done(loop))
 		submissions_submit(&loop->io, false);
-	return is_done(loop) && !loop->publisher->skipped;
+	return is_done(loop) && !loop->publisher.skipped;
 }
 
 void loop_publisher_close(struct loop *loop)
 {
-	struct publisher *publisher = loop->publisher;
-
-	if (publisher->device >= 0)
+	if (loop->publisher.device >= 0)
 		close_device(loop);
 	/* The io_uring has ended: what it has not carried out it never will. */
 	if (!is_done(loop) && !loop->io.failed)
 		show_at_last(loop);
-	free(publisher);
 }

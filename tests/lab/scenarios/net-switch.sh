@@ -28,8 +28,7 @@ done
 
 step "guest and guest"
 net_converse pvh pv 10.0.0.2 >/run/lab/net.jsonl
-net_ping pv 10.0.0.3 1 56 1000 1472 1473 4096 16384 32768 $NET_PING_MAX
-net_transfer pv pvh 10.0.0.3 4
+net_exchange pv pvh 10.0.0.3
 
 step "Dom0, by the uplink"
 [[ -e /sys/class/net/xenbr0/brif/up.lan ]] || fail "up.lan is not in xenbr0"

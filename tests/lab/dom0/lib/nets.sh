@@ -275,14 +275,20 @@ net_transfer()
 	expect_equal "the checksum of the file that came from $from to $to" "$sum" "$came"
 }
 
+# net_exchange FROM TO ADDRESS: pings of all sizes, and a file.
+net_exchange()
+{
+	net_ping "$1" "$3" 1 56 1000 1472 1473 4096 16384 32768 $NET_PING_MAX
+	net_transfer "$1" "$2" "$3" 4
+}
+
 # net_converse FROM TO ADDRESS: all of that from one place to the other and back. Prints a line of JSON with what was measured.
 net_converse()
 {
 	local -; set +x
 	local from=$1 to=$2 address=$3 there back udp_there udp_back
 
-	net_ping "$from" "$address" 1 56 1000 1472 1473 4096 16384 32768 $NET_PING_MAX
-	net_transfer "$from" "$to" "$address" 4
+	net_exchange "$from" "$to" "$address"
 	there=$(net_iperf "$from" "$to" "$address" 1)
 	back=$(net_iperf "$from" "$to" "$address" 1 -R)
 	udp_there=$(net_iperf "$from" "$to" "$address" 1 -u -b 2M -l 1400)
