@@ -100,6 +100,9 @@ endif
 ifeq ($(CONFIG_DEBUG),y)
 optimise := -O0 -g3
 endif
+# Programs are optimised across all their files: a request passes a dozen. Their objects have plain code as well, of which tests are
+# made, for that takes a second for each program. clang has no such objects.
+whole := $(if $(findstring clang,$(CC))$(strip $(sanitize))$(filter y,$(CONFIG_DEBUG)),,-flto=auto)
 
 # Debian's names; one list for all programs, for --as-needed leaves out what a program does not use.
 packages := xenstore xenevtchn xengnttab xendevicemodel xenforeignmemory xentoollog liburing inih jansson
@@ -115,7 +118,7 @@ module-pic := -fPIC -fvisibility=hidden
 c-flags = -std=gnu11 -D_GNU_SOURCE= $(optimise) $(warnings) $(harden) $(sanitize) -pthread \
 	-include $(O)/config.h $(CPPFLAGS) $(CFLAGS)
 compile = $(CC) $(c-flags) $(pic) $(includes) $(defines) -MMD -MP -c -o $@ $<
-ld-flags = $(sanitize) -pthread -Wl,-z,relro,-z,now,--as-needed $(LDFLAGS)
+ld-flags = $(sanitize) $(or $(link-whole),-fno-lto) -pthread -Wl,-z,relro,-z,now,--as-needed $(LDFLAGS)
 link = $(CC) $(ld-flags) -pie -o $@ $(filter %.o %.a,$^) $(call pkg-libs,$(packages) $1) $(backend-libs) -ldl
 
 # Paths and version go only to the files that speak of them, so that another PREFIX or commit compiles only these.
@@ -187,7 +190,7 @@ include tests/tests.mk
 ifneq ($(build-goals),)
 $(foreach b,$(backend-y) $(backend-m),$(foreach p,$($b-packages),\
 	$(if $(shell pkg-config --exists $p && echo yes),,$(call missing-for-backend,$b,$p))))
-$(call remember,flags,$(c-flags) $(includes) $(pic) $(module-pic) $(ld-flags) $(shell $(CC) --version 2>&1))
+$(call remember,flags,$(c-flags) $(whole) $(includes) $(pic) $(module-pic) $(ld-flags) $(shell $(CC) --version 2>&1))
 $(call remember,paths,$(path-defines) $(fill-in))
 $(call remember,builtin,$(backend-y) without $(backend-m) net $(net-backend-y) without $(net-backend-m))
 $(foreach l,common daemon worker sim,$(call remember,lib$l,$($l-objects)))
@@ -210,6 +213,9 @@ $(O)/obj/%.o: %.c $(O)/settings/flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(compile)
 
+$(common-objects) $(worker-objects) $(sim-objects) $(builtin-objects): optimise += $(if $(whole),$(whole) -ffat-lto-objects)
+$(worker-objects) $(builtin-objects): optimise += $(if $(whole),-O3)
+$(programs): link-whole = $(whole)
 $(path-objects): $(O)/settings/paths
 $(path-objects): defines = $(path-defines)
 
