@@ -26,9 +26,9 @@ def worst($better; $jobs; of_job): [$jobs[] | [of_job] | select(.[0] | length > 
 	else (map(.[0]) | if $better == "higher" then min_by(median) else max_by(median) end) end;
 
 def figure($name; $unit; $better; $reach; $values):
-	if ($values | length) == 0 then empty
-	else {$name, value: ($values | median), $unit, $better, $reach, spread: [($values | min), ($values | max)]} end
-	| . + {reached: (if .better == "higher" then .value >= .reach else .value <= .reach end)};
+	if ($values | length) == 0 then {$name, value: null, $unit, $better, $reach, spread: null, reached: null}
+	else {$name, value: ($values | median), $unit, $better, $reach, spread: [($values | min), ($values | max)]}
+	| . + {reached: (if .better == "higher" then .value >= .reach else .value <= .reach end)} end;
 def ratio($name; $better; $reach; $runs; $way; $peer; $jobs; what):
 	figure($name; "ratio"; $better; $reach; worst($better; $jobs; ratios($runs; $way; "netback"; $peer; .; what)));
 
@@ -137,8 +137,9 @@ def native_table:
 
 def tables:
 	lab_table, icount_table, native_table,
-	(.figures[] | (.name | left(52)) + (.value | fixed) + "   \(.spread[0] | fixed) to \(.spread[1] | fixed), to reach: \(.reach)"
-	 + (if .reached then "   reached" else "   not reached" end));
+	(.figures[] | (.name | left(52)) + (if .value == null then "not measured, to reach: \(.reach)"
+	 else (.value | fixed) + "   \(.spread[0] | fixed) to \(.spread[1] | fixed), to reach: \(.reach)"
+	 + (if .reached then "   reached" else "   not reached" end) end));
 
 # For gnuplot: the command, then a line for each job: its name and what all ways have by netback's, 0 for a way that does not have it. Nothing
 # if netback was not run.
