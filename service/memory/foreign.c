@@ -96,6 +96,13 @@ bool foreign_read(struct memory *memory, uint32_t gref, uint32_t offset, uint32_
 
 /* ---- what was written ---- */
 
+/* count_report - one call was made. */
+static void count_report(struct memory *memory, uint32_t frames)
+{
+	memory->reports.calls++;
+	memory->reports.frames += frames;
+}
+
 void memory_leave_reports(struct memory *memory, bool leave)
 {
 	memory->leaves_reports = leave;
@@ -112,6 +119,8 @@ void memory_written_reported(struct memory *memory)
 {
 	uint32_t reported = memory->dirty_handed_over;
 
+	if (reported > 0)
+		count_report(memory, reported);
 	memory->dirty_handed_over = 0;
 	memory->dirty_count -= reported;
 	if (memory->dirty_count == 0)
@@ -144,6 +153,7 @@ static int report_each(struct memory *memory)
 	for (uint32_t i = 0; i < memory->dirty_count; i++) {
 		int error = memory->platform->device_model_modified(guest->model, &memory->dirty[i], 1);
 
+		count_report(memory, error == 0 ? 1 : 0);
 		if (error == 0)
 			continue;
 		if (error != -EINVAL)
@@ -163,9 +173,13 @@ int memory_report(struct memory *memory)
 {
 	int error = 0;
 
-	if (memory->dirty_count > 0 && memory->platform->device_model_modified(
-					       memory->guest->model, memory->dirty, memory->dirty_count) < 0)
-		error = report_each(memory);
+	if (memory->dirty_count > 0) {
+		error = memory->platform->device_model_modified(memory->guest->model, memory->dirty,
+								memory->dirty_count);
+		count_report(memory, error == 0 ? memory->dirty_count : 0);
+		if (error < 0)
+			error = report_each(memory);
+	}
 	memory->dirty_count = memory->dirty_handed_over = 0;
 	/* Some frames may be those of responses that are written already. */
 	memory->unreported |= error < 0 && memory->leaves_reports;

@@ -54,6 +54,12 @@ struct guest_memory {
 	pthread_t keeper;
 };
 
+/* What was written and reported to Xen, by ourselves or by who publishes the responses. */
+struct report_counters {
+	uint64_t frames;
+	uint64_t calls; /* the platform may make several hypercalls of one that has very many frames */
+};
+
 /* One loop's. */
 struct memory {
 	const struct platform *platform;
@@ -69,6 +75,7 @@ struct memory {
 	uint32_t dirty_handed_over; /* the first of them, by memory_hand_over_written */
 	bool leaves_reports;
 	bool unreported; /* see memory_is_unreported */
+	struct report_counters reports;
 	struct log_limit limit;
 
 	/* Between the loop and the keeper. */

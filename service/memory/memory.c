@@ -99,9 +99,9 @@ static void close_cache(struct memory *memory)
 	/* The numbers are those of this loop. */
 	log_info("guest %u: memory: %" PRIu64 " pages found in the cache, %" PRIu64
 		 " chunks mapped by %" PRIu64 " calls, %" PRIu64 " missed and not mapped, %" PRIu64
-		 " evicted, %" PRIu64 " times invalidated",
+		 " evicted, %" PRIu64 " times invalidated, %" PRIu64 " written frames in %" PRIu64 " reports",
 		 memory->domid, counters->hits, counters->chunks, counters->map_calls, counters->refused,
-		 counters->evictions, counters->invalidations);
+		 counters->evictions, counters->invalidations, memory->reports.frames, memory->reports.calls);
 	cache_destroy(memory->cache);
 	guest_memory_leave(memory->guest, memory);
 	bounce_destroy(memory->bounce);

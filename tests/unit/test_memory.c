@@ -504,6 +504,9 @@ START_TEST(report_fails)
 		sim_fault_set(mapped_machine, &(struct sim_fault){.call = SIM_GRANTS_MAP, .error = -EFAULT});
 	ck_assert_int_eq(unmap_one(loops[0], &one), grants_fail ? -EIO : 0);
 	ck_assert(sim_migration_knows(guest, frames[0]) == !grants_fail);
+	/* All together, then each by itself. */
+	ck_assert_uint_eq(loops[0]->reports.calls, 2);
+	ck_assert_uint_eq(loops[0]->reports.frames, 0);
 	sim_migration_end(guest);
 	sim_faults_clear(mapped_machine);
 	ck_assert_int_eq(map_one(loops[0], &one, gref, true, false), 0);
@@ -539,8 +542,12 @@ START_TEST(reports_left)
 	ck_assert_uint_eq(memory_hand_over_written(loops[0], extents), 1);
 	ck_assert_uint_eq(extents[0].first, frames[5]);
 	ck_assert(!sim_migration_knows(guest, frames[5]));
+	ck_assert_uint_eq(loops[0]->reports.calls, 1);
+	ck_assert_uint_eq(loops[0]->reports.frames, 1);
 	ck_assert_int_eq(memory_report(loops[0]), 0);
 	ck_assert(sim_migration_knows(guest, frames[5]));
+	ck_assert_uint_eq(loops[0]->reports.calls, 2);
+	ck_assert_uint_eq(loops[0]->reports.frames, 2);
 	ck_assert_uint_eq(memory_hand_over_written(loops[0], extents), 0);
 	ck_assert(!memory_is_unreported(loops[0]));
 
