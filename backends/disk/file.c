@@ -16,7 +16,8 @@
  *
  * A discard goes piece by piece, for the kernel or the device may take any time, and between two of them a disk that is
  * disconnected can leave the rest. How a piece is discarded is file_discard.h's. What turns out to be impossible is not tried again,
- * so that a guest that goes on asking costs nothing.
+ * so that a guest that goes on asking costs nothing. A device that can't erase securely after all may well take other discards, and
+ * the other way round.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -183,6 +184,12 @@ static int32_t trim(const struct xvhost_request *request)
 		       : 0;
 }
 
+/* not_possible - whether discards of this kind have turned out not to be. */
+static atomic_bool *not_possible(struct file *file, uint32_t operation)
+{
+	return operation == XVHOST_SECURE_DISCARD ? &file->erase_failed : &file->discard_failed;
+}
+
 /* start_piece - by the trimmer, the thread of the queue, or by io_uring. */
 static void start_piece(struct xvhost_request *request, const uint64_t range[2])
 {
@@ -202,12 +209,12 @@ static void start_piece(struct xvhost_request *request, const uint64_t range[2])
 static void start_discard(struct xvhost_request *request)
 {
 	const struct xvhost_host *host = request->queue->disk->host;
-	const struct file *file = request->queue->disk->state;
 	const struct file_request *mine = request->scratch;
+	const atomic_bool *failed = not_possible(request->queue->disk->state, request->operation);
 	uint64_t range[2];
 
 	next_piece(request, range);
-	if (atomic_load_explicit(&file->discard_failed, memory_order_relaxed))
+	if (atomic_load_explicit(failed, memory_order_relaxed))
 		host->complete(request, -EOPNOTSUPP);
 	else if (range[1] == 0)
 		host->complete(request, 0);
@@ -222,12 +229,13 @@ static void start_discard(struct xvhost_request *request)
 static void discard_done(struct xvhost_request *request, int32_t result)
 {
 	struct xvhost_disk *disk = request->queue->disk;
-	struct file *file = disk->state;
 	struct file_request *mine = request->scratch;
+	bool secure = request->operation == XVHOST_SECURE_DISCARD;
 
-	if (result == -EOPNOTSUPP && !atomic_exchange(&file->discard_failed, true))
+	if (result == -EOPNOTSUPP && !atomic_exchange(not_possible(disk->state, request->operation), true))
 		disk->host->log(disk, XVHOST_LOG_WARNING,
-				"what is discarded can't be given back after all: it is not tried again");
+				"what is discarded can't be %s after all: it is not tried again",
+				secure ? "erased" : "given back");
 	if (result < 0) {
 		disk->host->complete(request, result);
 		return;

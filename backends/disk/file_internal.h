@@ -29,6 +29,7 @@ struct file {
 	uint64_t size_bytes; /* when it was opened */
 	struct file_discard discard;
 	atomic_bool discard_failed; /* it can't after all */
+	atomic_bool erase_failed;   /* the same of secure discards */
 	struct file_threads threads;
 };
 

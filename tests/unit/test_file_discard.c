@@ -428,6 +428,32 @@ START_TEST(unsupported)
 }
 END_TEST
 
+/* Secure discards that can't be after all leave the others as they were, and the other way round. */
+START_TEST(unsupported_kind)
+{
+	uint32_t kinds[] = {XVHOST_SECURE_DISCARD, XVHOST_DISCARD};
+
+	become_device(FILE_DISCARD_IOCTL);
+	request.operation = kinds[_i];
+	device_error = EOPNOTSUPP;
+	submit(0, MIB);
+	wait_for_device();
+	ck_assert_int_eq(completed_with, -EOPNOTSUPP);
+	device_error = completed = 0;
+	request.operation = kinds[!_i];
+	submit(0, MIB);
+	wait_for_device();
+	ck_assert_int_eq(completed_with, 0);
+	request.operation = kinds[_i];
+	submit(0, MIB);
+	ck_assert_uint_eq(completed, 2);
+	ck_assert_int_eq(completed_with, -EOPNOTSUPP);
+	ck_assert_uint_eq(call_count, 2);
+	ck_assert_uint_eq(logged, 1);
+	file_queue_stop(&queue);
+}
+END_TEST
+
 /* An error of the moment is no reason not to try again. */
 START_TEST(failing_device)
 {
@@ -464,6 +490,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, holes_beside);
 	tcase_add_loop_test(test_case, stopping_thread, 0, 2);
 	tcase_add_loop_test(test_case, unsupported, 0, 2);
+	tcase_add_loop_test(test_case, unsupported_kind, 0, 2);
 	tcase_add_test(test_case, failing_device);
 	tcase_add_loop_test(test_case, erasing, 0, 2);
 	tcase_add_loop_test(test_case, device_limits, 0, sizeof(devices) / sizeof(devices[0]));
