@@ -12,10 +12,12 @@ def rate: .load.requests * 1e9 / .load.elapsed_ns;
 def host_ns: .cost.host_ns / .load.requests;
 def guest_ns: .cost.guest_ns / .load.requests;
 
+# One for which nothing was run has no value.
 def figure($name; $unit; $better; $reach; $values):
-	if ($values | length) == 0 then empty
-	else {$name, value: ($values | median), $unit, $better, $reach, spread: [($values | min), ($values | max)]} end
-	| . + {reached: (if .reach == null then null elif .better == "higher" then .value >= .reach else .value <= .reach end)};
+	if ($values | length) == 0 then {$name, value: null, $unit, $better, $reach, spread: null, rounds: 0, reached: null}
+	else ($values | median) as $value
+	| {$name, $value, $unit, $better, $reach, spread: [($values | min), ($values | max)], rounds: ($values | length),
+	   reached: (if $better == "higher" then $value >= $reach else $value <= $reach end)} end;
 
 # The rates of xvhost, each by the better one of the others in its pair.
 def vs_best($runs; $guest; $job):
@@ -24,7 +26,6 @@ def vs_best($runs; $guest; $job):
 def ratios($runs; $guest; $job; $other; cost):
 	of($runs; $guest; $job; "xvhost") as $mine | of($runs; $guest; $job; $other) as $theirs
 	| [range($mine | length) | ($mine[.] | cost) / ($theirs[.] | cost)];
-def to_null($runs; $guest; $job): ratios($runs; $guest; $job; "null"; rate);
 
 # Targets of each guest.
 def workloads:
@@ -41,6 +42,9 @@ def mapping_calls:
 	([.cost.ioctls[] | select(.number | maps) | .count] | add // 0)
 	+ ([.cost.system_calls[] | select(.number == 9 or .number == 11) | .count] | add // 0);
 def system_calls: [.cost.system_calls[].count] | add // 0;
+# Of what the worker's log has counted from connect to disconnect; null where it says nothing.
+def per_io($name): if .[$name] == null then null else .[$name] / .requests end;
+def hypercalls: if .reports == null then null else (.notifications + .reports + .map_calls) / .requests end;
 
 def figures($lab; $icount):
 	($lab.runs // []) as $runs | ($icount.runs // []) as $counted | ($lab.calls // []) as $calls
@@ -67,6 +71,7 @@ def pad($width): tostring | if length < $width then (" " * ($width - length)) + 
 def left($width): tostring | if length < $width then . + (" " * ($width - length)) else . end;
 def fixed: (. * 1000 | round) as $n | "\($n / 1000 | floor).\("00" + ($n % 1000 | tostring) | .[-3:])";
 def whole: round | tostring;
+def each_median: if length == 0 or any(. == null) then "-" else median | fixed end;
 
 def job_name: split(":") | .[0] + " " + .[1] + " qd" + .[2] + (if .[3] == "1" then "" else " x" + .[3] end);
 # In the order in which they came.
@@ -88,19 +93,26 @@ def lab_table:
 		      + ([map(.load.p50_ns), map(.load.p99_ns), map(host_ns), map(guest_ns)] | map(median / 1000 | whole | pad(12)) | add)))),
 		"",
 		(if ($lab.calls | length) > 0 then
-		 "For each I/O of xvhost" | left(30) | . + (["system calls", "mapping calls", "events", "notifications", "cache hits"] | map(pad(15)) | add) else empty end),
-		($lab.calls[] as $one | ($lab.counters[] | select(.guest == $one.guest and .job == $one.job) | .counters) as $counters
-		 | ($one.guest + ", " + ($one.job | job_name) | left(30)) + ([($one | system_calls / .load.requests), ($one | mapping_calls / .load.requests),
-		    ($counters | .events / .requests), ($counters | .notifications / .requests), ($counters | (.cache_hits // 0) / .requests)] | map(fixed | pad(15)) | add)),
+		 "For each I/O of xvhost" | left(26)
+		 | . + (["system calls", "mapping", "hypercalls", "events", "notifications", "reports", "pages found"] | map(pad(14)) | add) else empty end),
+		($lab.calls | in_order({guest, job})[] as $which
+		 | [$lab.calls[] | select({guest, job} == $which)] as $calls | [$lab.counters[] | select({guest, job} == $which) | .counters] as $counters
+		 | ($which.guest + ", " + ($which.job | job_name) | left(26))
+		   + ([($calls | map(system_calls / .load.requests)), ($calls | map(mapping_calls / .load.requests)), ($counters | map(hypercalls)),
+		       ($counters[0] | ("events", "notifications", "reports", "pages_found") as $name | $counters | map(per_io($name)))]
+		      | map(each_median | pad(14)) | add)
+		   + ($counters[0].memory // "" | if . == "" then "" else "  " + . end)),
 		""
 	else empty end;
 
 def icount_table:
 	.icount as $icount | if $icount then
 		"Instructions for each I/O. \($icount.command)",
-		("" | left(30)) + (["all", "host", "guest"] | map(pad(12)) | add),
-		($icount.runs | in_order([.guest, .job])[] as [$guest, $job] | ways[] as $way | $icount.runs[] | select(.guest == $guest and .job == $job and .way == $way)
-		 | (($guest + ", " + ($job | job_name)) | left(24)) + ($way | left(8)) + ([1e9 / rate, host_ns, guest_ns] | map(whole | pad(12)) | add)),
+		("" | left(32)) + (["all", "from", "to", "host", "guest"] | map(pad(12)) | add),
+		($icount.runs | in_order({guest, job})[] as $which | ways[] as $way
+		 | [$icount.runs[] | select({guest, job} == $which and .way == $way)] | select(length > 0)
+		 | (($which.guest + ", " + ($which.job | job_name)) | left(24)) + ($way | left(8))
+		   + ([map(1e9 / rate) | median, min, max] + [map(host_ns), map(guest_ns) | median] | map(whole | pad(12)) | add)),
 		""
 	else empty end;
 
@@ -112,16 +124,34 @@ def native_table:
 		""
 	else empty end;
 
+def verdict: if .value == null then "not measured" elif .reached then "reached" else "not reached" end;
 def tables:
 	lab_table, icount_table, native_table,
-	(.figures[] | (.name | left(36)) + (.value | fixed) + "   \(.spread[0] | fixed) to \(.spread[1] | fixed), to reach: \(.reach)"
-	 + (if .reached then "   reached" else "   not reached" end));
+	(.figures[] | (.name | left(36)) + (if .value == null then "    -" | left(36) else "\(.value | fixed)   \(.spread[0] | fixed) to \(.spread[1] | fixed), \(.rounds) rounds" | left(36) end)
+	 + "to reach: \(.reach)   " + verdict);
 
-# For gnuplot: a block for each guest and kind of blocks, with a line for each job: its name and the rates of all ways by blkback's.
-def plot:
-	.lab as $lab | if $lab then
-		(["pvh", "pv"][] as $guest | [$lab.runs[] | select(.guest == $guest)] | select(length > 0) | . as $runs
-		 | "# \($guest)", ($runs | in_order(.job)[] as $job | "\"\($job | job_name | gsub(" "; "\\n"))\" "
-		   + ([ways[] as $way | [$runs[] | select(.job == $job and .way == $way) | rate] | median] | map(. / 1) as $all | [$all[] / $all[1]] | map(tostring) | join(" "))),
-		 "", "")
+# For gnuplot: one file for each plot. It begins with its name, its unit and the command, a line each; then there is a line for each job: its
+# name, and what all ways have by blkback's, 0 for a way that does not have it. Nothing if there are no runs with blkback.
+def ways_plot($title; $unit; $command; $runs; what):
+	[$runs | in_order(.job)[] as $job
+	 | [ways[] as $way | [$runs[] | select(.job == $job and .way == $way) | what] | if length == 0 then 0 else median end] as $all
+	 | select($all[1] > 0) | "\"\($job | job_name | gsub(" "; "\\n"))\" " + ([$all[] / $all[1]] | map(tostring) | join(" "))] as $lines
+	| if $lines == [] then empty else $title, $unit, $command, $lines[] end;
+def guest_runs($guest): [.runs[] | select(.guest == $guest)];
+def lab_plot($guest; $unit; what): .lab | if . then ways_plot("\($guest | ascii_upcase) guest"; $unit; .command; guest_runs($guest); what) else empty end;
+def pvh_rate_plot: lab_plot("pvh"; "rate, blkback = 1"; rate);
+def pv_rate_plot: lab_plot("pv"; "rate, blkback = 1"; rate);
+def pvh_latency_plot: lab_plot("pvh"; "p99 latency, blkback = 1"; .load.p99_ns);
+def pvh_host_plot: lab_plot("pvh"; "host time of an I/O, blkback = 1"; host_ns);
+def pv_host_plot: lab_plot("pv"; "host time of an I/O, blkback = 1"; host_ns);
+def instructions_plot:
+	.icount | if . then
+		ways_plot("PVH and PV guests"; "instructions of an I/O, blkback = 1"; .command; [.runs[] | .job = (.guest | ascii_upcase) + " " + .job]; 1e9 / rate)
+	else empty end;
+# Processor time of the worker for each request, of null and file.
+def native_plot:
+	.native | if . then
+		"without Xen", "ns of the worker for a request", .command,
+		(.runs as $runs | $runs | in_order(.job)[] as $job
+		 | "\"\($job | gsub(":"; "\\n"))\" " + ([("file", "null") as $backend | $runs[] | select(.job == $job and .backend == $backend) | .cpu_ns_per_request | tostring] | join(" ")))
 	else empty end;

@@ -7,7 +7,7 @@
 # lab: guest=pvh type=pvh memory=256M
 # lab: guest=pv type=pv memory=256M
 
-# What is to be done: BENCH_GUESTS, BENCH_DISKS, BENCH_PAIRS, BENCH_WAYS, BENCH_JOBS, BENCH_CALL_JOBS, BENCH_MODULE.
+# What is to be done: BENCH_GUESTS, BENCH_DISKS, BENCH_PAIRS, BENCH_WAYS, BENCH_JOBS, BENCH_CALL_JOBS, BENCH_CALL_PAIRS, BENCH_MODULE.
 . /lab/bench-disk.settings
 WAYS_RESULT=/var/log/lab/disk.jsonl
 # Guests read the time by themselves, as they do on processors whose TSC can be relied on. The lab's processor does not say so of its
@@ -27,18 +27,20 @@ in_turn()
 	ways_load "$name" "$pair" "${list[@]}"
 }
 
-# count_calls NAME JOB: what xvhost says that it did for it, and what the kernel says.
+# count_calls NAME PAIR JOB: what xvhost says that it did for it, and what the kernel says.
 count_calls()
 {
-	local name=$1 job=$2
+	local name=$1 pair=$2 job=$3 since counters
 
+	since=$(wc -l <"$XVHOSTD_LOG")
 	xl_attach_disk "$name" "$(ways_entry xvhost xvda /srv/0.img)"
 	ways_wait "$name" xvda
 	ways_count_calls on
-	WAYS_RESULT=/var/log/lab/calls.jsonl ways_load "$name" 0 "xvhost:$job"
+	WAYS_RESULT=/var/log/lab/calls.jsonl ways_load "$name" "$pair" "xvhost:$job"
 	ways_count_calls off
 	xl_detach "$name" xvda
-	printf '{"guest": "%s", "job": "%s", "counters": {%s}}\n' "$name" "$job" "$(ways_counters | tr -d '\n')" >>/var/log/lab/counters.jsonl
+	counters=$(ways_counters "$(guest_domid "$name")" "$since" | tr -d '\n')
+	printf '{"guest": "%s", "pair": %s, "job": "%s", "counters": {%s}}\n' "$name" "$pair" "$job" "$counters" >>/var/log/lab/counters.jsonl
 }
 
 [[ $BENCH_MODULE == no ]] || remap_load
@@ -49,7 +51,9 @@ for guest in "${BENCH_GUESTS[@]}"; do
 	guest_create "$guest" "$WAYS_QEMU"
 	for job in "${BENCH_CALL_JOBS[@]}"; do
 		step "${guest^^} guest, calls of $job"
-		count_calls "$guest" "$job"
+		for ((pair = 1; pair <= BENCH_CALL_PAIRS; pair++)); do
+			count_calls "$guest" "$pair" "$job"
+		done
 	done
 	step "${guest^^} guest, disks"
 	ways_attach "$guest" "$BENCH_DISKS"

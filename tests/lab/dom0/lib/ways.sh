@@ -170,13 +170,30 @@ ways_count_calls()
 	echo "${undo}hist:keys=common_pid,cmd" >"$WAYS_EVENTS/syscalls/sys_enter_ioctl/trigger"
 }
 
-# ways_counters: what the worker's log says of the disk that was disconnected last, as JSON.
+# ways_log DOMID SINCE: what xvhostd's log says of a guest, after its first SINCE lines.
+ways_log()
+{
+	tail -n "+$(($2 + 1))" "$XVHOSTD_LOG" | grep -E "guest $1( |:)"
+}
+
+# ways_counters DOMID SINCE: what the log says, after its first SINCE lines, of the guest's only disk, which was detached, as members of
+# a JSON object. The disk's own lines come when it is disconnected, among them that of grants that a PV guest leaves in place; that of the
+# cache of frames, if the disk went by it, when the worker ends. The disk has one ring, so there is one of each.
 ways_counters()
 {
-	local numbers='[^0-9]*([0-9]+)'
+	local -; set +x
+	local text found members number='[^0-9]*([0-9]+)'
 
-	sed -nE "s/.*disconnected after$numbers requests$numbers failed$numbers bytes read,$numbers written,$numbers events,$numbers notifications.*/\"requests\": \1, \"events\": \5, \"notifications\": \6/p" \
-		"$XVHOSTD_LOG" | tail -n 1
-	sed -nE "s/.*memory:$numbers pages found in the cache,$numbers chunks mapped by$numbers calls.*/, \"cache_hits\": \1, \"chunks\": \2, \"map_calls\": \3/p" \
-		"$XVHOSTD_LOG" | tail -n 1
+	text=$(ways_log "$1" "$2")
+	found="persistent grants:$number pages found mapped,$number mapped by$number calls"
+	members='"memory": "persistent grants", "pages_found": \1, "map_calls": \3, "reported_frames": 0, "reports": 0'
+	if [[ $text == *'memory by cached frames'* ]]; then
+		wait_until 20 "ways_log $1 $2 | grep -q 'guest $1: memory: '"
+		text=$(ways_log "$1" "$2")
+		found="guest $1: memory:$number pages found in the cache,$number chunks mapped by$number calls.*[^0-9]$number written frames in$number reports"
+		members='"memory": "cache", "pages_found": \1, "map_calls": \3, "reported_frames": \4, "reports": \5'
+	fi
+	sed -nE "s/.*disconnected after$number requests$number failed$number bytes read,$number written,$number events,$number notifications.*/\"requests\": \1, \"events\": \5, \"notifications\": \6/p" \
+		<<<"$text"
+	sed -nE "s/.*$found.*/, $members/p" <<<"$text"
 }
