@@ -317,8 +317,6 @@ dev-pages := $(patsubst %.scd,$(O)/man/%,$(notdir $(wildcard service/try/*.scd b
 dev-installed := \
 	755:$(O)/bin/xvhost-try:$(BINDIR)/xvhost-try \
 	$(foreach f,$(modules),644:$f:$(BACKENDDIR)/$(f:$(O)/backends/%=%)) \
-	755:$(accel-command):$(BINDIR)/xvhost-accel \
-	644:$(accel-library):$(LIBDIR)/xvhost/$(notdir $(accel-library)) \
 	$(foreach f,$(wildcard include/xvhost/*.h),644:$f:$(INCLUDEDIR)/xvhost/$(notdir $f)) \
 	$(call page-entries,$(dev-pages)) \
 	644:$(pkg-config-file):$(LIBDIR)/pkgconfig/xvhost.pc \
@@ -327,6 +325,8 @@ dev-installed := \
 installed := $(dev-installed) \
 	755:$(O)/bin/xvhostd:$(SBINDIR)/xvhostd \
 	755:$(O)/bin/xvhost-worker:$(LIBEXECDIR)/xvhost-worker \
+	755:$(accel-command):$(BINDIR)/xvhost-accel \
+	644:$(accel-library):$(LIBDIR)/xvhost/$(notdir $(accel-library)) \
 	$(foreach f,block-xvhost vif-xvhost,755:service/daemon/$f:$(SYSCONFDIR)/xen/scripts/$f) \
 	$(call page-entries,$(filter-out $(dev-pages),$(pages))) \
 	$(foreach f,$(units),644:$f:$(UNITDIR)/$(notdir $f)) \
@@ -351,7 +351,7 @@ install: all ## install; a configuration file that is there stays
 	if [ -e "$(DESTDIR)$(sample-at)" ]; then echo "KEEP     $(DESTDIR)$(sample-at)"; \
 	else echo "INSTALL  $(DESTDIR)$(sample-at)"; install -D -m 644 $(sample) "$(DESTDIR)$(sample-at)"; fi
 
-install-dev: $(O)/bin/xvhost-try $(modules) $(accel-command) $(accel-library) $(dev-pages) $(pkg-config-file) ## install what backends are written with, below PREFIX only
+install-dev: $(O)/bin/xvhost-try $(modules) $(dev-pages) $(pkg-config-file) ## install what backends are written with, below PREFIX only
 	$(Q)$(call install-entries,$(dev-installed))
 
 uninstall: ## remove what install put there, but not the configuration file

@@ -15,7 +15,7 @@
  *
  * The control thread may block: it opens files and connects to servers. A loop thread serves rings and
  * must never block: no sleeping, no waiting for a lock that is held during I/O, no system call that can
- * wait. queue_start, submit, io_done, ready and queue_stop of one queue are always called on the same thread. Queues of
+ * wait. queue_start, submit, io_done, forwarded, ready and queue_stop of one queue are always called on the same thread. Queues of
  * one disk may be on different loop threads at the same time: what they share is the backend's to protect.
  * queue_stop comes when the queue has no request left; it may be followed by another queue_start. A guest
  * that goes away without connecting leads from open straight to close.
@@ -152,7 +152,7 @@ enum xvhost_log_level {
  *
  * read, write, sync, fallocate and wait start an operation on the loop's io_uring and return at once; its result arrives by
  * io_done. forward starts one of the disk below; its result arrives by forwarded. They are called on the loop
- * thread only, from submit, io_done or forwarded, for a request that is not yet complete, one at a time for each
+ * thread only, from submit, io_done, forwarded or ready, for a request that is not yet complete, one at a time for each
  * request. They can't fail: what goes wrong is the result. The iovecs and the memory must stay as they are until
  * then.
  */
@@ -451,8 +451,8 @@ struct xvhost_net_properties {
 };
 
 /*
- * What the host does for a net backend. Reached as net->host, valid from open to the end of close. All but log and fail are called on
- * the loop thread of the queue only, from any call for it; from queue_stop none of them.
+ * What the host does for a net backend. Reached as net->host, valid from open to the end of close. All but log, fail and link are
+ * called on the loop thread of the queue only, from any call for it; from queue_stop none of them.
  *
  * read, write and wait start an operation on the loop's io_uring and return at once; its result arrives by io_done. They have a
  * number, which is the backend's to choose: index of the transmitted packet that it is for, or queue->packets_max and more
@@ -585,6 +585,8 @@ struct xvhost_net_backend {
 	/* open, close - as those of disks. Control thread; may block. */
 	int (*open)(struct xvhost_net *net, const void *config, struct xvhost_net_properties *properties);
 	void (*close)(struct xvhost_net *net);
+
+	/* These five must be there, even if there is nothing to do. */
 
 	/* queue_start - set up queue->state. Returns 0 or a negative errno. Loop thread. */
 	int (*queue_start)(struct xvhost_net_queue *queue);
