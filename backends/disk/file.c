@@ -85,6 +85,10 @@ static void find_discard(struct xvhost_disk *disk, struct file *file,
 	if (discard->way == FILE_DISCARD_NONE)
 		return;
 	properties->flags |= XVHOST_DISK_DISCARD | (discard->secure ? XVHOST_DISK_SECURE_DISCARD : 0);
+	/* What is no multiple of the disk's blocks, no guest can keep to. */
+	if (discard->granularity % properties->block_bytes != 0 ||
+	    discard->alignment % properties->block_bytes != 0)
+		return;
 	disk->discard_granularity = discard->granularity;
 	disk->discard_alignment = discard->alignment;
 }

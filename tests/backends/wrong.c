@@ -18,7 +18,7 @@
 #include "xvhost/backend.h"
 
 #define BLOCK_BYTES 512u
-#define MEMORY_BYTES (1u << 20) /* what the fault `memory-only` keeps in memory */
+#define MEMORY_BYTES (1u << 20) /* what the faults `memory-only` and `forgets` keep in memory */
 #define SOMETIMES 40u		/* faults that are not in each request are in one of so many */
 #define BLOCK_US 150000
 #define MEETING_MS 40 /* no loop is held to be blocked by so little */
@@ -30,11 +30,13 @@ enum fault {
 	FAULT_ACCEPTS_SIZE,
 	FAULT_STARTS_OVER,
 	FAULT_BAD_SIZE,
+	FAULT_BAD_GRANULARITY,
 	FAULT_BLOCKS,
 	FAULT_CHANGES_DATA,
 	FAULT_CHANGES_OFFSET,
 	FAULT_CHANGING_SIZE,
 	FAULT_CLAIMS_FLUSH,
+	FAULT_CLAIMS_SECURE,
 	FAULT_COMPLETES_TWICE,
 	FAULT_CRASHES,
 	FAULT_DISCARDS_ALL,
@@ -43,9 +45,12 @@ enum fault {
 	FAULT_EXTRA_BLOCKS,
 	FAULT_FAILS_SHORT,
 	FAULT_FIRST_PIECE,
+	FAULT_FORGETS,
 	FAULT_HANGS,
+	FAULT_HIDES_DIRECT,
 	FAULT_IGNORES_OFFSET,
 	FAULT_IN_ORDER,
+	FAULT_KEEPS_SECRETS,
 	FAULT_LAST_BLOCK,
 	FAULT_LEAKS_BY_FAILING,
 	FAULT_LEAKS_FD_BY_FAILING,
@@ -64,19 +69,24 @@ enum fault {
 	FAULT_RACES,
 	FAULT_READS_BEHIND_IOVECS,
 	FAULT_SCRATCH,
+	FAULT_SECURE_ONLY,
+	FAULT_SHARES_BUFFER,
 	FAULT_SHARES_FD,
 	FAULT_SILENT,
 	FAULT_STAYS_READ_ONLY,
 	FAULT_STOPS_SHORT,
+	FAULT_SWALLOWS_DISCARDS,
 	FAULT_SWALLOWS_ERRORS,
 	FAULT_TAKES_ANY_FILE,
 	FAULT_TOUCHES_DATA,
 	FAULT_TOUCHES_REQUEST,
 	FAULT_TWO_AT_ONCE,
 	FAULT_WATCHES_BEYOND,
+	FAULT_WATCHES_AT_STOP,
 	FAULT_WATCHES_CLOSED,
 	FAULT_WATCHES_NOTHING,
 	FAULT_WRITABLE,
+	FAULT_WRONG_MEASURE,
 	FAULT_WRITES_READ_ONLY,
 	FAULTS
 };
@@ -87,11 +97,13 @@ static const char *const fault_names[FAULTS] = {
 	[FAULT_ACCEPTS_SIZE] = "accepts-size",
 	[FAULT_STARTS_OVER] = "starts-over",
 	[FAULT_BAD_SIZE] = "bad-size",
+	[FAULT_BAD_GRANULARITY] = "bad-granularity",
 	[FAULT_BLOCKS] = "blocks",
 	[FAULT_CHANGES_DATA] = "changes-data",
 	[FAULT_CHANGES_OFFSET] = "changes-offset",
 	[FAULT_CHANGING_SIZE] = "changing-size",
 	[FAULT_CLAIMS_FLUSH] = "claims-flush",
+	[FAULT_CLAIMS_SECURE] = "claims-secure",
 	[FAULT_COMPLETES_TWICE] = "completes-twice",
 	[FAULT_CRASHES] = "crashes",
 	[FAULT_DISCARDS_ALL] = "discards-all",
@@ -100,9 +112,12 @@ static const char *const fault_names[FAULTS] = {
 	[FAULT_EXTRA_BLOCKS] = "extra-blocks",
 	[FAULT_FAILS_SHORT] = "fails-short",
 	[FAULT_FIRST_PIECE] = "first-piece",
+	[FAULT_FORGETS] = "forgets",
 	[FAULT_HANGS] = "hangs",
+	[FAULT_HIDES_DIRECT] = "hides-direct",
 	[FAULT_IGNORES_OFFSET] = "ignores-offset",
 	[FAULT_IN_ORDER] = "in-order",
+	[FAULT_KEEPS_SECRETS] = "keeps-secrets",
 	[FAULT_LAST_BLOCK] = "last-block",
 	[FAULT_LEAKS_BY_FAILING] = "leaks-by-failing",
 	[FAULT_LEAKS_FD_BY_FAILING] = "leaks-fd-by-failing",
@@ -122,18 +137,23 @@ static const char *const fault_names[FAULTS] = {
 	[FAULT_RACES] = "races",
 	[FAULT_READS_BEHIND_IOVECS] = "reads-behind-iovecs",
 	[FAULT_SCRATCH] = "scratch",
+	[FAULT_SECURE_ONLY] = "secure-only",
+	[FAULT_SHARES_BUFFER] = "shares-buffer",
 	[FAULT_SHARES_FD] = "shares-fd",
 	[FAULT_SILENT] = "silent",
 	[FAULT_STAYS_READ_ONLY] = "stays-read-only",
 	[FAULT_STOPS_SHORT] = "stops-short",
+	[FAULT_SWALLOWS_DISCARDS] = "swallows-discards",
 	[FAULT_SWALLOWS_ERRORS] = "swallows-errors",
 	[FAULT_TOUCHES_DATA] = "touches-data",
 	[FAULT_TOUCHES_REQUEST] = "touches-request",
 	[FAULT_TWO_AT_ONCE] = "two-at-once",
 	[FAULT_WATCHES_BEYOND] = "watches-beyond",
+	[FAULT_WATCHES_AT_STOP] = "watches-at-stop",
 	[FAULT_WATCHES_CLOSED] = "watches-closed",
 	[FAULT_WATCHES_NOTHING] = "watches-nothing",
 	[FAULT_WRITABLE] = "writable",
+	[FAULT_WRONG_MEASURE] = "wrong-measure",
 	[FAULT_WRITES_READ_ONLY] = "writes-read-only",
 };
 
@@ -146,16 +166,17 @@ struct config {
 struct wrong {
 	enum fault fault;
 	int fd;
-	uint64_t size_bytes;
+	uint64_t size_bytes, told_bytes; /* of the file; as the properties have it */
 	atomic_uint requests;
 	struct xvhost_request *kept;	 /* `touches-request`: one that was complete */
 	struct xvhost_request *fifo[64]; /* `in-order`: what was submitted */
 	uint32_t fifo_first, fifo_end;
-	char *memory; /* `memory-only` */
+	char *memory; /* `memory-only`, `forgets` */
 	int pipe[2];  /* `watches-nothing` */
 };
 
 struct scratch {
+	struct iovec piece; /* `shares-buffer`: of the buffer */
 	uint32_t done_bytes;
 	bool sometimes; /* it is one of those that are treated wrong */
 			/* The size is no multiple of 16, so that there is something behind it. */
@@ -209,7 +230,7 @@ static void leak(enum fault fault)
 }
 
 /* set_properties - with the faults that are about them. */
-static int set_properties(struct xvhost_disk *disk, const struct wrong *wrong,
+static int set_properties(struct xvhost_disk *disk, struct wrong *wrong,
 			  struct xvhost_disk_properties *properties)
 {
 	bool read_only = disk->flags & XVHOST_DISK_READ_ONLY;
@@ -237,6 +258,22 @@ static int set_properties(struct xvhost_disk *disk, const struct wrong *wrong,
 	if ((read_only && wrong->fault != FAULT_WRITABLE) ||
 	    (was_read_only && wrong->fault == FAULT_STAYS_READ_ONLY))
 		properties->flags |= XVHOST_DISK_READ_ONLY;
+	if (wrong->fault == FAULT_BAD_GRANULARITY)
+		disk->discard_granularity = BLOCK_BYTES + 1;
+	if (wrong->fault == FAULT_CLAIMS_SECURE || wrong->fault == FAULT_KEEPS_SECRETS ||
+	    wrong->fault == FAULT_SECURE_ONLY)
+		properties->flags |= XVHOST_DISK_SECURE_DISCARD;
+	if (wrong->fault == FAULT_SECURE_ONLY)
+		properties->flags &= ~XVHOST_DISK_DISCARD;
+	wrong->told_bytes = properties->size_bytes;
+	return 0;
+}
+
+static int wrong_measure(struct xvhost_disk *disk, uint64_t *size_bytes)
+{
+	const struct wrong *wrong = disk->state;
+
+	*size_bytes = wrong->told_bytes + (wrong->fault == FAULT_WRONG_MEASURE ? BLOCK_BYTES : 0);
 	return 0;
 }
 
@@ -246,7 +283,8 @@ static int open_file(struct xvhost_disk *disk, struct wrong *wrong, const struct
 	bool read_only = (disk->flags & XVHOST_DISK_READ_ONLY) && wrong->fault != FAULT_WRITES_READ_ONLY;
 	struct stat status;
 
-	wrong->fd = open(config->path, O_CLOEXEC | (read_only ? O_RDONLY : O_RDWR));
+	wrong->fd = open(config->path, O_CLOEXEC | (read_only ? O_RDONLY : O_RDWR) |
+					       (wrong->fault == FAULT_HIDES_DIRECT ? O_DIRECT : 0));
 	if (wrong->fd < 0 || fstat(wrong->fd, &status) < 0) {
 		int error = -errno;
 
@@ -303,7 +341,7 @@ static int wrong_open(struct xvhost_disk *disk, const void *opaque, struct xvhos
 		error = open_file(disk, wrong, config);
 	if (error == 0)
 		error = set_properties(disk, wrong, properties);
-	if (error == 0 && wrong->fault == FAULT_MEMORY_ONLY) {
+	if (error == 0 && (wrong->fault == FAULT_MEMORY_ONLY || wrong->fault == FAULT_FORGETS)) {
 		wrong->memory = calloc(1, MEMORY_BYTES);
 		error = wrong->memory && pread(wrong->fd, wrong->memory, MEMORY_BYTES, 0) >= 0 ? 0 : -ENOMEM;
 	}
@@ -324,7 +362,7 @@ static void wrong_close(struct xvhost_disk *disk)
 	struct wrong *wrong = disk->state;
 
 	/* At last what is in memory goes to the file. */
-	if (wrong->memory && !(disk->flags & XVHOST_DISK_READ_ONLY) &&
+	if (wrong->fault == FAULT_MEMORY_ONLY && !(disk->flags & XVHOST_DISK_READ_ONLY) &&
 	    pwrite(wrong->fd, wrong->memory, MEMORY_BYTES, 0) < 0)
 		abort();
 	close(wrong->fd);
@@ -345,6 +383,14 @@ static int wrong_queue_start(struct xvhost_queue *queue)
 	if (wrong->fault == FAULT_WATCHES_NOTHING)
 		host->watch(queue, 0, wrong->pipe[0], POLLIN);
 	return wrong->fault == FAULT_ONE_QUEUE && queue->index > 0 ? -EBUSY : 0;
+}
+
+static void wrong_queue_stop(struct xvhost_queue *queue)
+{
+	const struct wrong *wrong = queue->disk->state;
+
+	if (wrong->fault == FAULT_WATCHES_AT_STOP)
+		queue->disk->host->watch(queue, 0, -1, 0);
 }
 
 static void wrong_ready(struct xvhost_queue *queue, uint32_t index, int32_t events)
@@ -386,6 +432,20 @@ static void *complete_on_thread(void *request)
 	return NULL;
 }
 
+/* write_from_buffer - for `shares-buffer`: the disk's one buffer has the data of the request that came last. */
+static void write_from_buffer(struct xvhost_request *request, int fd, uint64_t offset)
+{
+	struct scratch *scratch = request->scratch;
+	size_t at = 0;
+
+	for (uint32_t i = 0; i < request->iov_count; i++) {
+		memcpy(shared_buffer + at, request->iov[i].iov_base, request->iov[i].iov_len);
+		at += request->iov[i].iov_len;
+	}
+	scratch->piece = (struct iovec){shared_buffer, at};
+	request->queue->disk->host->write(request, fd, &scratch->piece, 1, offset);
+}
+
 /* start - begin, or go on with, what the request asks for. */
 static void start(struct xvhost_request *request)
 {
@@ -402,6 +462,10 @@ static void start(struct xvhost_request *request)
 		host->read(request, fd, request->iov, request->iov_count, offset);
 		break;
 	case XVHOST_WRITE:
+		if (wrong->fault == FAULT_SHARES_BUFFER) {
+			write_from_buffer(request, fd, offset);
+			return;
+		}
 		host->write(request, fd, request->iov, request->iov_count, offset);
 		break;
 	case XVHOST_FLUSH:
@@ -409,6 +473,9 @@ static void start(struct xvhost_request *request)
 			complete(request, 0);
 		else
 			host->sync(request, fd);
+		return;
+	case XVHOST_SECURE_DISCARD:
+		complete(request, wrong->fault == FAULT_KEEPS_SECRETS ? 0 : -EOPNOTSUPP);
 		return;
 	case XVHOST_DISCARD:
 		if (wrong->fault == FAULT_DISCARDS_ALL)
@@ -497,7 +564,7 @@ static void meet(void)
 		atomic_fetch_add(&meetings_missed, 1);
 }
 
-/* transfer_in_memory - for `memory-only`, `one-piece` and `first-piece` and `races`, which do it themselves, at once. */
+/* transfer_in_memory - for `memory-only`, `forgets`, `one-piece` and `first-piece` and `races`, which do it themselves, at once. */
 static void transfer_in_memory(struct wrong *wrong, struct xvhost_request *request)
 {
 	bool write = request->operation == XVHOST_WRITE;
@@ -542,7 +609,7 @@ static void wrong_submit(struct xvhost_request *request)
 	scratch->sometimes = sometimes;
 	if (fault_before(wrong, request, sometimes))
 		return;
-	if (transfers && (wrong->fault == FAULT_MEMORY_ONLY || wrong->fault == FAULT_ONE_PIECE ||
+	if (transfers && (wrong->memory || wrong->fault == FAULT_ONE_PIECE ||
 			  wrong->fault == FAULT_FIRST_PIECE || wrong->fault == FAULT_RACES)) {
 		transfer_in_memory(wrong, request);
 		return;
@@ -578,7 +645,10 @@ static void wrong_io_done(struct xvhost_request *request, int32_t result)
 	if (result < 0) {
 		if (wrong->fault == FAULT_POSITIVE_ERROR)
 			result = -result;
-		complete(request, wrong->fault == FAULT_SWALLOWS_ERRORS ? 0 : result);
+		if (wrong->fault == FAULT_SWALLOWS_ERRORS ||
+		    (wrong->fault == FAULT_SWALLOWS_DISCARDS && request->operation == XVHOST_DISCARD))
+			result = 0;
+		complete(request, result);
 	} else if (request->operation == XVHOST_FLUSH || request->operation == XVHOST_DISCARD) {
 		complete(request, 0);
 	} else if (result == 0 && wrong->fault != FAULT_ENDLESS) {
@@ -610,8 +680,10 @@ static const struct xvhost_disk_backend wrong_backend = {
 	.open = wrong_open,
 	.close = wrong_close,
 	.queue_start = wrong_queue_start,
+	.queue_stop = wrong_queue_stop,
 	.submit = wrong_submit,
 	.io_done = wrong_io_done,
+	.measure = wrong_measure,
 	.ready = wrong_ready,
 };
 

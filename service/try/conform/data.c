@@ -129,46 +129,47 @@ void conform_check_flush_after(struct conform_context *context)
 }
 
 /* discard - give up the middle third of an area. */
-static void discard(struct conform_image *image, struct conform_queue *queue, uint32_t area)
+static void discard(struct conform_image *image, struct conform_queue *queue, uint32_t operation,
+		    uint32_t area)
 {
-	struct conform_area *where = &image->areas[area];
-	uint32_t block = image->block_sectors, count = where->count / block / 3 * block, first = count;
-	struct conform_request *request = conform_request_make(queue, XVHOST_DISCARD, 0, NULL, 0, 0);
-	int error;
+	bool secure = operation == XVHOST_SECURE_DISCARD;
+	uint32_t block = image->block_sectors, count = image->areas[area].count / block / 3 * block;
+	int error = count > 0 ? conform_image_discard(image, queue, operation, area, count, count, secure)
+			      : 0;
 
-	request->parts[0].offset = (where->first_sector + first) * 512;
-	request->parts[0].length = (uint64_t)count * 512;
-	conform_submit(request);
-	error = conform_finish(request);
-	conform_request_open(request);
-	conform_request_give_back(request);
 	if (error < 0)
 		conform_broken(CONFORM_DISCARD,
-			       "a discard of %u sectors was completed with %s, but the disk says "
-			       "XVHOST_DISK_DISCARD",
-			       count, conform_error_name(error));
-	memset(where->generation + first, 0, count * sizeof(where->generation[0]));
+			       "a %s of %u sectors was completed with %s, but the disk says %s",
+			       secure ? "secure discard" : "discard", count, conform_error_name(error),
+			       secure ? "XVHOST_DISK_SECURE_DISCARD" : "XVHOST_DISK_DISCARD");
 }
 
-/* What is discarded may read as anything, and can be written again. */
+/* What is discarded may read as anything, and can be written again. What is discarded securely is not what it was. */
 void conform_check_discard(struct conform_context *context)
 {
 	struct conform_disk disk;
 	struct conform_queue queue, *queues[] = {&queue};
+	uint32_t flags, last;
 
 	conform_begin(context, &disk, &queue);
-	if (!(disk.layers[0].properties.flags & XVHOST_DISK_DISCARD))
+	flags = disk.layers[0].properties.flags;
+	if (!(flags & XVHOST_DISK_DISCARD))
 		conform_skip("the disk takes none");
 	conform_needs_data(context, &disk, CONFORM_DATA_NEVER);
 	if (context->image.areas[0].count < 3 * context->image.block_sectors)
 		conform_skip("the disk is too small");
-	conform_image_all(&context->image, &queue, XVHOST_WRITE);
-	for (uint32_t area = 0; area < context->image.area_count; area++)
-		discard(&context->image, &queue, area);
-	conform_image_all(&context->image, &queue, XVHOST_READ);
-	conform_image_load(&context->image, queues, 1, 300);
-	conform_image_all(&context->image, &queue, XVHOST_READ);
+	last = flags & XVHOST_DISK_SECURE_DISCARD ? XVHOST_SECURE_DISCARD : XVHOST_DISCARD;
+	for (uint32_t operation = XVHOST_DISCARD; operation <= last; operation++) {
+		conform_image_all(&context->image, &queue, XVHOST_WRITE);
+		for (uint32_t area = 0; area < context->image.area_count; area++)
+			discard(&context->image, &queue, operation, area);
+		conform_image_all(&context->image, &queue, XVHOST_READ);
+		conform_image_load(&context->image, queues, 1, 300);
+		conform_image_all(&context->image, &queue, XVHOST_READ);
+	}
 	conform_end(&disk, &queue);
+	if (last == XVHOST_SECURE_DISCARD)
+		conform_note("secure discards, too");
 }
 
 /* A disk that is opened for reading only says so, and what it holds stays as it is. */

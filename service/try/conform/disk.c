@@ -186,6 +186,19 @@ bool conform_disk_impossible(const struct conform_layer *layer, char text[ERROR_
 			 "physical_block_bytes is %" PRIu32
 			 ", it must be 0, or a power of 2 and at least block_bytes (%" PRIu32 ")",
 			 properties->physical_block_bytes, properties->block_bytes);
+	else if (layer->seen.discard_granularity % properties->block_bytes != 0 ||
+		 layer->seen.discard_alignment % properties->block_bytes != 0)
+		snprintf(text, ERROR_TEXT_MAX,
+			 "discard_granularity and discard_alignment are %" PRIu32 " and %" PRIu32
+			 ", they must be multiples of block_bytes (%" PRIu32 ")",
+			 layer->seen.discard_granularity, layer->seen.discard_alignment,
+			 properties->block_bytes);
+	else if ((properties->flags & XVHOST_DISK_SECURE_DISCARD) &&
+		 !(properties->flags & XVHOST_DISK_DISCARD))
+		snprintf(text, ERROR_TEXT_MAX,
+			 "flags is 0x%" PRIx32
+			 " with XVHOST_DISK_SECURE_DISCARD, but without XVHOST_DISK_DISCARD",
+			 properties->flags);
 	return text[0] != '\0';
 }
 

@@ -11,7 +11,7 @@
 #include "try/conform/context.h"
 #include "try/conform/promises.h"
 
-#define OPERATIONS_MAX 8 /* the first ones of a request are made to fail, one in each run */
+#define OPERATIONS_MAX 64 /* the first ones of a request are made to fail, one in each run */
 
 struct trial {
 	struct conform_context *context;
@@ -19,6 +19,7 @@ struct trial {
 	enum conform_promise_number promise;
 	uint32_t operation;
 	const char *name;
+	uint32_t without_fault; /* operations that a discard starts if none of them fails */
 	struct conform_fault fault;
 };
 
@@ -43,6 +44,15 @@ static int flush_once(const struct trial *trial)
 	return error;
 }
 
+/* discard_once - with the fault; all of the area, so that some of it is as large as the disk wants it. */
+static int discard_once(const struct trial *trial)
+{
+	struct conform_image *image = &trial->context->image;
+
+	return conform_image_discard(image, trial->queue, trial->operation, 0, 0, image->areas[0].count,
+				     false);
+}
+
 /* transfer_once - a read or write with the fault. What it did is verified if it says that it succeeded. */
 static int transfer_once(const struct trial *trial)
 {
@@ -57,6 +67,14 @@ static int transfer_once(const struct trial *trial)
 	if (error == 0 && trial->operation == XVHOST_WRITE)
 		conform_image_do(image, trial->queue, XVHOST_READ, 0, 0, pieces, PIECE_COUNT, 512);
 	return error;
+}
+
+/* request_once - of the trial's kind. */
+static int request_once(const struct trial *trial)
+{
+	if (trial->operation == XVHOST_FLUSH)
+		return flush_once(trial);
+	return trial->operation >= XVHOST_DISCARD ? discard_once(trial) : transfer_once(trial);
 }
 
 /* is_dirty - something was written and not made durable. */
@@ -80,7 +98,7 @@ static bool try_once(const struct trial *trial)
 	loop->operations = 0;
 	loop->faults = 0;
 	loop->fault = trial->fault;
-	error = trial->operation == XVHOST_FLUSH ? flush_once(trial) : transfer_once(trial);
+	error = request_once(trial);
 	memset(&loop->fault, 0, sizeof(loop->fault));
 	if (loop->faults == 0)
 		return false;
@@ -88,6 +106,11 @@ static bool try_once(const struct trial *trial)
 		conform_broken(trial->promise,
 			       "a flush was completed with 0, though operation %u that it started gave %s",
 			       trial->fault.at, conform_error_name(trial->fault.error));
+	/* What it discarded can't be seen. What failed was not done unless something more was. */
+	if (trial->operation >= XVHOST_DISCARD && error == 0 && loop->operations <= trial->without_fault)
+		conform_broken(trial->promise,
+			       "a %s was completed with 0, though operation %u that it started gave %s",
+			       trial->name, trial->fault.at, conform_error_name(trial->fault.error));
 	if (trial->fault.kind == CONFORM_FAULT_SHORT && error < 0)
 		conform_broken(
 			trial->promise,
@@ -103,6 +126,11 @@ static bool try_once(const struct trial *trial)
 /* try_all - each of the operations that a request starts, until it starts no more. Returns how many there were. */
 static uint32_t try_all(struct trial *trial)
 {
+	/* One without a fault is counted, too: a fault of the number 0 does not come about. */
+	trial->fault.at = 0;
+	if (trial->operation >= XVHOST_DISCARD)
+		try_once(trial);
+	trial->without_fault = trial->context->loop.operations;
 	for (uint32_t at = 1; at <= OPERATIONS_MAX; at++) {
 		trial->fault.at = at;
 		if (!try_once(trial))
@@ -111,14 +139,35 @@ static uint32_t try_all(struct trial *trial)
 	return OPERATIONS_MAX;
 }
 
+/* is_asked - is the disk asked for this, and does this fault concern it? */
+static bool is_asked(const struct conform_context *context, const struct conform_disk *disk,
+		     uint32_t operation, enum conform_fault_kind kind)
+{
+	uint32_t flags = disk->layers[0].properties.flags;
+
+	switch (operation) {
+	case XVHOST_WRITE:
+		return context->image.writes;
+	case XVHOST_FLUSH:
+		return (flags & XVHOST_DISK_FLUSH) && kind == CONFORM_FAULT_ERROR;
+	case XVHOST_DISCARD:
+		return (flags & XVHOST_DISK_DISCARD) && context->image.writes && kind == CONFORM_FAULT_ERROR;
+	case XVHOST_SECURE_DISCARD:
+		return (flags & XVHOST_DISK_SECURE_DISCARD) && context->image.writes &&
+		       kind == CONFORM_FAULT_ERROR;
+	default:
+		return true;
+	}
+}
+
 /* try_requests - these faults with each kind of request. Returns how many came about. */
 static uint32_t try_requests(struct conform_context *context, struct conform_queue *queue,
 			     struct conform_fault fault)
 {
-	static const char *const names[] = {"?", "read", "write", "flush"};
-	uint32_t flags = queue->disk->layers[0].properties.flags, count = 0;
+	static const char *const names[] = {"?", "read", "write", "flush", "discard", "secure discard"};
+	uint32_t count = 0;
 
-	for (uint32_t operation = XVHOST_READ; operation <= XVHOST_FLUSH; operation++) {
+	for (uint32_t operation = XVHOST_READ; operation <= XVHOST_SECURE_DISCARD; operation++) {
 		struct trial trial = {.context = context,
 				      .queue = queue,
 				      .promise = context->promise,
@@ -126,9 +175,7 @@ static uint32_t try_requests(struct conform_context *context, struct conform_que
 				      .name = names[operation],
 				      .fault = fault};
 
-		if ((operation == XVHOST_WRITE && !context->image.writes) ||
-		    (operation == XVHOST_FLUSH &&
-		     (!(flags & XVHOST_DISK_FLUSH) || fault.kind != CONFORM_FAULT_ERROR)))
+		if (!is_asked(context, queue->disk, operation, fault.kind))
 			continue;
 		count += try_all(&trial);
 	}

@@ -253,6 +253,18 @@ static struct io_uring_sqe *entry(struct conform_part *part)
 	return sqe;
 }
 
+/* is_guests - does one of these lie in the request's memory, which is the guest's? */
+static bool is_guests(const struct conform_part *part, const struct iovec *iov, uint32_t iov_count)
+{
+	uintptr_t begin = (uintptr_t)part->request->parts[0].arena.data;
+
+	for (uint32_t i = 0; i < iov_count; i++)
+		if ((uintptr_t)iov[i].iov_base >= begin &&
+		    (uintptr_t)iov[i].iov_base < begin + CONFORM_SPAN_BYTES)
+			return true;
+	return false;
+}
+
 /* check_transfer - the arguments of a read or write. */
 static void check_transfer(const struct conform_part *part, const char *function, int fd,
 			   const struct iovec *iov, uint32_t iov_count)
@@ -274,6 +286,12 @@ static void check_transfer(const struct conform_part *part, const char *function
 			CONFORM_READ_ONLY,
 			"the disk was opened with XVHOST_DISK_READ_ONLY, but descriptor %d can be written",
 			fd);
+	if ((flags & O_DIRECT) && !(layer_of(part)->properties.flags & XVHOST_DISK_DIRECT) &&
+	    is_guests(part, iov, iov_count))
+		conform_broken(CONFORM_MEMORY,
+			       "%s for %s took its memory to descriptor %d, which has O_DIRECT, but the "
+			       "disk's flags lack XVHOST_DISK_DIRECT: not all guests' memory can be used so",
+			       function, text, fd);
 }
 
 /* cut - the first half of what iovecs hold, so that a read or write ends short; in the disk's blocks where the descriptor

@@ -294,6 +294,62 @@ void conform_image_assume(struct conform_image *image)
 	}
 }
 
+/* look_for - what these sectors held as these generations must not be there any more. */
+static void look_for(struct conform_image *image, struct conform_queue *queue, uint32_t area_number,
+		     uint32_t first_sector, uint32_t count, const uint32_t *generations)
+{
+	const struct conform_area *area = &image->areas[area_number];
+	uint32_t sectors;
+
+	for (uint32_t done = 0; done < count; done += sectors) {
+		struct conform_request *request;
+		uint32_t piece;
+
+		sectors = count - done < LARGE_PIECE / SECTOR_BYTES ? count - done
+								    : LARGE_PIECE / SECTOR_BYTES;
+		piece = sectors * SECTOR_BYTES;
+		request = conform_image_begin(image, queue, XVHOST_READ, area_number, first_sector + done,
+					      &piece, 1, 0);
+		assert(request);
+		conform_finish(request);
+		conform_request_open(request);
+		for (uint32_t i = 0; i < sectors; i++) {
+			uint64_t sector = area->first_sector + first_sector + done + i, words[64];
+
+			content(image, sector, generations[done + i], words);
+			if (generations[done + i] != 0 &&
+			    memcmp(words, conform_request_sector(request, i), sizeof(words)) == 0)
+				conform_broken(image->promise,
+					       "a secure discard was completed with 0, but sector %" PRIu64
+					       " of the disk reads as before",
+					       sector);
+		}
+		must_succeed(image, request);
+	}
+}
+
+int conform_image_discard(struct conform_image *image, struct conform_queue *queue, uint32_t operation,
+			  uint32_t area_number, uint32_t first_sector, uint32_t count, bool look)
+{
+	struct conform_area *area = &image->areas[area_number];
+	struct conform_request *request = conform_request_make(queue, operation, 0, NULL, 0, 0);
+	uint32_t generations[CONFORM_AREA_SECTORS];
+	int error;
+
+	assert(request && first_sector + count <= area->count);
+	request->parts[0].offset = (area->first_sector + first_sector) * SECTOR_BYTES;
+	request->parts[0].length = (uint64_t)count * SECTOR_BYTES;
+	conform_submit(request);
+	error = conform_finish(request);
+	conform_request_open(request);
+	conform_request_give_back(request);
+	memcpy(generations, area->generation + first_sector, count * sizeof(generations[0]));
+	memset(area->generation + first_sector, 0, count * sizeof(generations[0]));
+	if (look && error == 0)
+		look_for(image, queue, area_number, first_sector, count, generations);
+	return error;
+}
+
 /* begin_by_chance - a read or write. NULL: try again. */
 static struct conform_request *begin_by_chance(struct conform_image *image, struct conform_queue *queue)
 {

@@ -70,6 +70,13 @@ void conform_image_do(struct conform_image *image, struct conform_queue *queue, 
 /* conform_image_all - read or write all areas, in large pieces. */
 void conform_image_all(struct conform_image *image, struct conform_queue *queue, uint32_t operation);
 
+/*
+ * conform_image_discard - give up sectors of an area, of which nothing is known from then on. Returns the request's result. With
+ * `look`, none of them may be read as it was before.
+ */
+int conform_image_discard(struct conform_image *image, struct conform_queue *queue, uint32_t operation,
+			  uint32_t area, uint32_t first_sector, uint32_t count, bool look);
+
 /* conform_image_load - random requests on these queues of one loop, several at a time, all of which must succeed. */
 void conform_image_load(struct conform_image *image, struct conform_queue *const *queues,
 			uint32_t queue_count, uint32_t requests);

@@ -244,6 +244,7 @@ void conform_queue_stop(struct conform_queue *queue)
 	struct conform_disk *disk = queue->disk;
 
 	assert(queue->in_flight == 0);
+	queue->in_stop = true;
 	for (uint32_t layer = 0; layer < disk->layer_count; layer++) {
 		struct conform_call call;
 

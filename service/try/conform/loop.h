@@ -101,6 +101,7 @@ struct conform_queue {
 	struct conform_loop *loop;
 	struct conform_disk *disk;
 	struct xvhost_queue seen[BLKIF_LAYERS_MAX];
+	bool in_stop; /* queue_stop() of one of them is running */
 	struct conform_request requests[CONFORM_DEPTH];
 	uint32_t in_flight;
 };

@@ -93,6 +93,9 @@ void conform_watch(struct xvhost_queue *seen, uint32_t index, int fd, uint32_t e
 	queue = queue_of(seen, &layer);
 	if (queue->loop->calls.depth == 0)
 		conform_broken(CONFORM_HOST_CALLS, "watch() was called outside of any call of the backend");
+	if (queue->in_stop)
+		conform_broken(CONFORM_HOST_CALLS, "watch() was called for queue %u from queue_stop()",
+			       seen->index);
 	if (index >= XVHOST_WATCHES_MAX)
 		conform_broken(CONFORM_HOST_CALLS, "watch() was called with index %u, a queue has %d watches",
 			       index, XVHOST_WATCHES_MAX);
