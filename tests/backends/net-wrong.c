@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -22,6 +23,9 @@
 #define BLOCK_US 150000
 #define OPERATIONS_MAX 256u
 #define ADDRESSES_BYTES 12u
+#define PIECES_FEW 8u
+#define MEETING_MS 40 /* no loop is held to be blocked by so little */
+#define MEETINGS_MISSED_MAX 25u
 
 enum fault {
 	FAULT_NONE = 0,
@@ -41,6 +45,7 @@ enum fault {
 	FAULT_CLOSES_ANOTHER,
 	FAULT_ENDS_EARLY,
 	FAULT_ENDS_TWICE,
+	FAULT_FEW_PIECES,
 	FAULT_FORGETS_UNDELIVERED,
 	FAULT_GIVES_UP,
 	FAULT_KEEPS_AT_STOP,
@@ -56,6 +61,8 @@ enum fault {
 	FAULT_OPENS_ONE_QUEUE,
 	FAULT_OTHER_THREAD,
 	FAULT_POSITIVE_ERROR,
+	FAULT_POSITIVE_OPEN,
+	FAULT_RACES,
 	FAULT_READS_AT_STOP,
 	FAULT_READS_BEHIND,
 	FAULT_RECEIVES_FROM_STOP,
@@ -93,6 +100,7 @@ static const char *const fault_names[FAULTS] = {
 	[FAULT_CLOSES_ANOTHER] = "closes-another",
 	[FAULT_ENDS_EARLY] = "ends-early",
 	[FAULT_ENDS_TWICE] = "ends-twice",
+	[FAULT_FEW_PIECES] = "few-pieces",
 	[FAULT_FORGETS_UNDELIVERED] = "forgets-undelivered",
 	[FAULT_GIVES_UP] = "gives-up",
 	[FAULT_KEEPS_AT_STOP] = "keeps-at-stop",
@@ -108,6 +116,8 @@ static const char *const fault_names[FAULTS] = {
 	[FAULT_OPENS_ONE_QUEUE] = "opens-one-queue",
 	[FAULT_OTHER_THREAD] = "other-thread",
 	[FAULT_POSITIVE_ERROR] = "positive-error",
+	[FAULT_POSITIVE_OPEN] = "positive-open",
+	[FAULT_RACES] = "races",
 	[FAULT_READS_AT_STOP] = "reads-at-stop",
 	[FAULT_READS_BEHIND] = "reads-behind",
 	[FAULT_RECEIVES_FROM_STOP] = "receives-from-stop",
@@ -162,6 +172,8 @@ struct wrong_queue {
 static struct xvhost_packet *shared_packets[PACKETS_MAX];
 static int last_fd = -1;
 static unsigned int opens;
+static char shared_bytes[BYTES_MAX];
+static atomic_uint shared_uses, meetings_missed;
 
 static const struct xvhost_parameter parameters[] = {
 	{.name = "fault",
@@ -266,7 +278,7 @@ static int wrong_open(struct xvhost_net *net, const void *opaque, struct xvhost_
 		net->attend_fd = wrong->event_fd;
 	last_fd = wrong->null_fd;
 	net->state = wrong;
-	return 0;
+	return wrong->fault == FAULT_POSITIVE_OPEN ? wrong->null_fd : 0;
 }
 
 static void wrong_close(struct xvhost_net *net)
@@ -395,6 +407,31 @@ static void offer(struct xvhost_net_queue *queue, struct buffer *buffer)
 	mine->free = buffer;
 }
 
+/* meet - wait for another thread to use the shared bytes, too. One that is not there does not come however often it is waited for. */
+static void meet(void)
+{
+	unsigned int uses = atomic_fetch_add(&shared_uses, 1) + 1;
+
+	if (atomic_load(&meetings_missed) == MEETINGS_MISSED_MAX)
+		return;
+	for (unsigned int ms = 0; ms < MEETING_MS && atomic_load(&shared_uses) == uses; ms++)
+		usleep(1000);
+	if (atomic_load(&shared_uses) == uses)
+		atomic_fetch_add(&meetings_missed, 1);
+}
+
+/* copy_by_shared - for `races`: what lies behind the headers passes through bytes that all queues have. */
+static void copy_by_shared(char *bytes, uint32_t length)
+{
+	uint32_t headers = XVHOST_NET_HEADER_BYTES;
+
+	if (length <= headers)
+		return;
+	memcpy(shared_bytes, bytes + headers, length - headers);
+	meet();
+	memcpy(bytes + headers, shared_bytes, length - headers);
+}
+
 /* copy - a packet of the guest's into a buffer. NULL: there is none, or it would be one that the guest does not take. */
 static struct buffer *copy(struct xvhost_net_queue *queue, const struct xvhost_packet *packet)
 {
@@ -415,6 +452,8 @@ static struct buffer *copy(struct xvhost_net_queue *queue, const struct xvhost_p
 		memcpy(at, packet->iov[i].iov_base, packet->iov[i].iov_len);
 		at += packet->iov[i].iov_len;
 	}
+	if (wrong->fault == FAULT_RACES)
+		copy_by_shared(buffer->bytes, packet->length);
 	buffer->piece = (struct iovec){buffer->bytes, packet->length};
 	buffer->packet = *packet;
 	buffer->packet.iov = &buffer->piece;
@@ -509,7 +548,8 @@ static void handle(struct xvhost_net_queue *queue, struct xvhost_packet *packet)
 	volatile char *bytes = packet->iov[0].iov_base;
 	const struct iovec *last = &packet->iov[packet->iov_count - 1];
 
-	if (wrong->fault == FAULT_ABORTS)
+	if (wrong->fault == FAULT_ABORTS ||
+	    (wrong->fault == FAULT_FEW_PIECES && packet->iov_count > PIECES_FEW))
 		abort();
 	if (wrong->fault == FAULT_BLOCKS && sometimes)
 		usleep(BLOCK_US);

@@ -124,6 +124,7 @@ static void *second_loop_main(void *argument)
 	conform_net_loop_init(&loop);
 	loop.calls.is_one_of_two = true;
 	conform_traffic_init(&second_traffic, card, 1);
+	second_traffic.verify = true;
 	loop.traffic = &second_traffic;
 	conform_net_queue_start(&queues[1], &loop, card, 1, 2, CONFORM_NET_ALL);
 	conform_traffic_run(&second_traffic, one, 1, 3000);
@@ -132,7 +133,7 @@ static void *second_loop_main(void *argument)
 	return NULL;
 }
 
-/* Two queues of one card, each on a thread of its own. */
+/* Two queues of one card, each on a thread of its own. What comes back must be what was sent. */
 void conform_net_loops(struct conform_context *context)
 {
 	struct conform_net_queue *one[] = {&queues[0]};
@@ -143,6 +144,7 @@ void conform_net_loops(struct conform_context *context)
 	if (conform_card_queues(&card, 2) < 2)
 		conform_skip("the card has one queue at a time (queues_max)");
 	conform_traffic_init(&traffic, &card, 1 + context->promise);
+	traffic.verify = true;
 	context->net_loop.traffic = &traffic;
 	context->net_loop.calls.is_one_of_two = true;
 	conform_net_queue_start(&queues[0], &context->net_loop, &card, 0, 2, CONFORM_NET_ALL);
