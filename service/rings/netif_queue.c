@@ -207,11 +207,22 @@ void netif_queue_stop(struct netif_queue *queue)
 	}
 }
 
+/*
+ * rate_bytes - this queue's part of what the card may send. Queues are served by threads that share nothing; so each has its part, even if
+ * the others send nothing. A limit stays one, however small.
+ */
+static uint64_t rate_bytes(const struct netif_queue *queue, uint64_t card_bytes)
+{
+	uint64_t part = card_bytes / queue->layers[0].seen.count;
+
+	return part == 0 && card_bytes > 0 ? 1 : part;
+}
+
 void netif_queue_set(struct netif_queue *queue, const struct message_net_settings *settings)
 {
 	uint32_t headroom = settings->xdp_headroom;
 
-	netif_rate_set(&queue->rate, settings->rate_bytes, settings->rate_interval_us);
+	netif_rate_set(&queue->rate, rate_bytes(queue, settings->rate_bytes), settings->rate_interval_us);
 	netif_rate_passed(queue);
 	queue->multicast_control = settings->multicast_control;
 	queue->headroom = (uint16_t)(headroom < NET_XDP_HEADROOM_MAX ? headroom : NET_XDP_HEADROOM_MAX);

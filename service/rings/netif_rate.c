@@ -20,11 +20,16 @@ static int64_t now_ns(void)
 
 void netif_rate_set(struct netif_rate *rate, uint64_t bytes, uint64_t interval_us)
 {
-	rate->bytes = bytes < (uint64_t)BYTES_MAX ? (int64_t)bytes : BYTES_MAX;
-	rate->interval_ns = interval_us < (uint64_t)INTERVAL_NS_MAX / 1000 ? (int64_t)interval_us * 1000
-									   : INTERVAL_NS_MAX;
-	if (rate->interval_ns == 0)
-		rate->interval_ns = 1000;
+	int64_t limit = bytes < (uint64_t)BYTES_MAX ? (int64_t)bytes : BYTES_MAX;
+	int64_t interval_ns = interval_us < (uint64_t)INTERVAL_NS_MAX / 1000 ? (int64_t)interval_us * 1000
+									     : INTERVAL_NS_MAX;
+
+	if (interval_ns == 0)
+		interval_ns = 1000;
+	if (limit == rate->bytes && interval_ns == rate->interval_ns)
+		return;
+	rate->bytes = limit;
+	rate->interval_ns = interval_ns;
 	rate->credit = rate->bytes;
 	rate->filled_ns = now_ns();
 }

@@ -18,7 +18,10 @@ struct netif_rate {
 	int64_t filled_ns; /* when the present interval began */
 };
 
-/* netif_rate_set - settings as struct message_net_settings has them. */
+/*
+ * netif_rate_set - settings as struct message_net_settings has them. One that is not new changes nothing: a guest can have its settings set
+ * again as often as it likes, and must not get new credit by that.
+ */
 void netif_rate_set(struct netif_rate *rate, uint64_t bytes, uint64_t interval_us);
 
 /* netif_rate_fill - netif_rate_has_credit where there is a limit: looks at the clock. */

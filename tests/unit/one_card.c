@@ -267,7 +267,10 @@ void card_start(enum card_way way, const struct card_options *options)
 	parameters.silent = options->silent;
 	used = *options;
 	parameters.hash = options->hash;
-	parameters.count = used.hash ? 2 : 1;
+	if (used.queues > 0)
+		parameters.count = used.queues;
+	else
+		parameters.count = used.hash ? 2 : 1;
 	parameters.settings = &options->settings;
 	ck_assert_int_eq(netif_turn_init(&card_turn, memory, 2), 0);
 	put_wrappers(&parameters, options);
@@ -284,7 +287,6 @@ struct memory *card_memory(bool *cached)
 
 struct netif_queue *card_second(enum card_way way, uint32_t tx_page)
 {
-	static const struct message_net_settings settings;
 	struct netif_queue_parameters parameters = {
 		.net = &net,
 		.backend = &backend,
@@ -296,7 +298,7 @@ struct netif_queue *card_second(enum card_way way, uint32_t tx_page)
 		.cached = memory_cached,
 		.map_tx = way != CARD_COPIED,
 		.map_rx = way != CARD_COPIED && way != CARD_READ_CACHED,
-		.settings = &settings,
+		.settings = &used.settings,
 		.limit = &limit,
 	};
 

@@ -35,6 +35,7 @@ struct card_options {
 	uint32_t operations;
 	uint32_t begin_at; /* counters of both rings, which are not new */
 	bool silent;	   /* the guest does not notify of pages */
+	uint32_t queues;   /* of the card, and as many parts of its rate; 0: one, or two with a hash */
 	struct netif_hash *hash;
 	const struct xvhost_net_backend *const
 		*wrappers; /* that stand before the backend, the outermost first */
@@ -79,7 +80,7 @@ void card_start(enum card_way way, const struct card_options *options);
 /* card_memory - as the queue reaches it; *cached: whether its mappings ask for the cache. */
 struct memory *card_memory(bool *cached);
 
-/* card_second - another queue, with the same wrappers, over rings in two of the guest's pages; `tx_page` and the next one. */
+/* card_second - another queue, with the same wrappers and settings, over rings in two of the guest's pages; `tx_page` and the next one. */
 struct netif_queue *card_second(enum card_way way, uint32_t tx_page);
 
 /* card_stop - the queue is released, and idle. Nothing but the rings may be mapped, but in the cache. */

@@ -138,6 +138,94 @@ START_TEST(rate_is_changed)
 }
 END_TEST
 
+/* What the guest may change itself gives it no credit, however often it does: neither at once nor by beginning the interval anew. */
+START_TEST(rate_is_not_refilled_by_the_guest)
+{
+	const struct card_options options = {.settings = {.rate_bytes = 1000, .rate_interval_us = 50000}};
+	struct message_net_settings settings = options.settings;
+
+	card_start(CARD_COPIED, &options);
+	card_on_transmit = end_at_once;
+	put_packets(10, 1000);
+	card_take_turn();
+	ck_assert_uint_eq(card_transmitted, 1);
+	clock_ns += 20000000;
+	for (uint32_t i = 0; i < 20; i++) {
+		settings.multicast_control = i % 2;
+		settings.xdp_headroom = i % 4 < 2 ? 256 : 0;
+		netif_queue_set(card, &settings);
+		card_take_turn();
+		ck_assert_uint_eq(card_transmitted, 1);
+		ck_assert_uint_eq(netif_rate_wait_ns(card), 30000000);
+	}
+	/* Nor does the same rate, once more. */
+	netif_queue_set(card, &options.settings);
+	card_take_turn();
+	ck_assert_uint_eq(card_transmitted, 1);
+	clock_ns += 30000000;
+	netif_rate_passed(card);
+	card_take_turn();
+	ck_assert_uint_eq(card_transmitted, 2);
+	card_stop();
+}
+END_TEST
+
+/* put_into_second - packets into the ring of the second queue. */
+static void put_into_second(struct netif_queue *second, uint32_t tx_page, uint16_t count, uint16_t bytes)
+{
+	netif_tx_sring_t *tx = (void *)card_page(tx_page);
+	union netif_tx_sring_entry *entries = tx->ring;
+
+	for (uint16_t i = 0; i < count; i++)
+		entries[i].req = (netif_tx_request_t){.gref = card_gref(i), .size = bytes, .id = i};
+	tx->req_prod = count;
+	netif_event(second);
+}
+
+/* A card's queues have what the card may send together, not each of them all of it, nor one the other's. */
+START_TEST(rate_is_of_all_queues)
+{
+	const struct card_options options = {.queues = 2,
+					     .settings = {.rate_bytes = 8000, .rate_interval_us = 50000}};
+	const struct message_net_settings other = {.rate_bytes = 4000, .rate_interval_us = 50000};
+	const struct message_net_settings least = {.rate_bytes = 1, .rate_interval_us = 50000};
+	struct netif_queue *second;
+
+	card_start(CARD_COPIED, &options);
+	card_on_transmit = end_at_once;
+	second = card_second(CARD_COPIED, 100);
+	put_packets(30, 1000);
+	put_into_second(second, 100, 30, 1000);
+	for (uint32_t interval = 1; interval <= 3; interval++) {
+		netif_take(second);
+		card_take_turn();
+		ck_assert_uint_eq(card_transmitted, interval * 8);
+		ck_assert_uint_eq(netif_rate_wait_ns(second), 50000000);
+		clock_ns += 50000000;
+		netif_rate_passed(card);
+		netif_rate_passed(second);
+	}
+	netif_queue_set(card, &other);
+	netif_queue_set(second, &other);
+	netif_take(second);
+	card_take_turn();
+	ck_assert_uint_eq(card_transmitted, 3 * 8 + 4);
+	/* Half a byte is a limit, too. */
+	netif_queue_set(card, &least);
+	netif_queue_set(second, &least);
+	netif_take(second);
+	card_take_turn();
+	ck_assert_uint_eq(card_transmitted, 3 * 8 + 4 + 2);
+	clock_ns += 50000000;
+	netif_rate_passed(card);
+	netif_rate_passed(second);
+	netif_take(second);
+	card_take_turn();
+	ck_assert_uint_eq(card_transmitted, 3 * 8 + 4 + 2);
+	card_stop();
+}
+END_TEST
+
 /* Numbers that are no limit, and do not overflow. */
 START_TEST(rate_of_any_size)
 {
@@ -478,6 +566,8 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, rate_below_a_packet);
 	tcase_add_test(test_case, rate_is_not_saved);
 	tcase_add_test(test_case, rate_is_changed);
+	tcase_add_test(test_case, rate_is_not_refilled_by_the_guest);
+	tcase_add_test(test_case, rate_is_of_all_queues);
 	tcase_add_test(test_case, rate_of_any_size);
 	tcase_add_loop_test(test_case, multicast_filter, 0, CARD_WAYS);
 	tcase_add_loop_test(test_case, most_multicast_addresses, 0, CARD_WAYS);
