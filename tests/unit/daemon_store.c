@@ -20,6 +20,7 @@ static uint16_t host_domid;
 static unsigned conflicts;
 static int read_error, write_error, watch_error;
 static unsigned clean_ups[8]; /* by domain */
+static unsigned reads;
 
 /* ---- xvhostd's side ---- */
 
@@ -31,6 +32,7 @@ static int open_store(const struct platform *platform, struct xenstore **xenstor
 
 static char *read_node(struct xenstore *xenstore, uint32_t transaction, const char *path)
 {
+	reads++;
 	if (read_error == 0)
 		return sim_xenstore_read(xenstore, transaction, path);
 	errno = read_error;
@@ -181,6 +183,11 @@ unsigned daemon_store_nodes(void)
 unsigned daemon_store_watches(void)
 {
 	return sim_store_watches(store);
+}
+
+unsigned daemon_store_reads(void)
+{
+	return reads;
 }
 
 void daemon_store_conflict(unsigned count)

@@ -32,6 +32,9 @@ const char *daemon_store_get(const char *path);
 unsigned daemon_store_nodes(void);
 unsigned daemon_store_watches(void);
 
+/* daemon_store_reads - by xvhostd, so far. */
+unsigned daemon_store_reads(void);
+
 /* daemon_store_conflict - let the next `count` transactions end with EAGAIN. */
 void daemon_store_conflict(unsigned count);
 

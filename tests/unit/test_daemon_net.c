@@ -18,6 +18,8 @@
 #include "sim/xenstore.h"
 
 #define OWN_WATCHES 2 /* of a card, in Dom0 */
+#define STORM_WRITES 600
+#define STORM_EVENTS_PER_TURN 128 /* at least, that xvhostd takes */
 
 /* ---- the toolstack and the frontend ---- */
 
@@ -634,7 +636,48 @@ START_TEST(test_reconfigure)
 }
 END_TEST
 
-/* A guest that changes what it may in a storm, and another one's card. */
+/* reads_of - what xvhostd reads in so many turns. */
+static unsigned reads_of(unsigned turns)
+{
+	unsigned before = daemon_store_reads();
+
+	for (; turns > 0; turns--)
+		daemon_run_turn(0);
+	return daemon_store_reads() - before;
+}
+
+/*
+ * XSA-349: a guest that writes what is watched in a storm. What was written between two turns costs one look at the card, as one write does, or
+ * one for as many events as a turn takes; and then nothing of it is left.
+ */
+START_TEST(xsa_349_watch_storm)
+{
+	const unsigned turns_most = 2 * STORM_WRITES / STORM_EVENTS_PER_TURN + 2;
+	unsigned look, quiet = 1;
+
+	daemon_run_start();
+	attach(3);
+	expect(OPENED CONNECTED);
+	for (unsigned turns = 0; turns < 100 && quiet > 0; turns++)
+		quiet = reads_of(5);
+	ck_assert_uint_eq(quiet, 0);
+	set_frontend(3, "request-multicast-control", "0");
+	look = reads_of(5);
+	ck_assert_uint_gt(look, 0);
+	ck_assert_uint_lt(look, 50);
+	for (unsigned i = 0; i < STORM_WRITES; i++) {
+		set_frontend(3, "request-multicast-control", i % 2 ? "0" : "1");
+		set_frontend(3, "state", i % 2 ? "4" : "7");
+	}
+	ck_assert_uint_le(reads_of(turns_most), turns_most * look);
+	ck_assert_uint_eq(reads_of(5), 0);
+	ck_assert_str_eq(record(), "");
+	ck_assert_str_eq(backend(3, "state"), "4");
+	detach(3);
+}
+END_TEST
+
+/* The same while the card is looked at, and another one's card. */
 START_TEST(test_storm)
 {
 	daemon_run_start();
@@ -914,6 +957,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, test_link_when_started_again);
 	tcase_add_test(test_case, test_multicast_changes);
 	tcase_add_test(test_case, test_reconfigure);
+	tcase_add_test(test_case, xsa_349_watch_storm);
 	tcase_add_test(test_case, test_storm);
 	tcase_add_loop_test(test_case, test_adoption, 0, sizeof(adoptions) / sizeof(adoptions[0]));
 	tcase_add_test(test_case, test_disk_of_the_same_number);
