@@ -33,6 +33,7 @@ struct worker_thread {
 		char text[ERROR_TEXT_MAX];
 	} broken[BROKEN_MAX];
 	uint32_t links_down; /* cards that have no link, by their numbers */
+	struct message_net_counters net_counters;
 };
 
 static void *run(void *argument)
@@ -329,24 +330,29 @@ int worker_thread_net_set(struct worker_thread *worker, uint32_t device_id,
 	return error < 0 ? error : answer(worker, MESSAGE_CHANGED, device_id, &message);
 }
 
-/* ask_plain_net - a question of a card without content. */
-static int ask_plain_net(struct worker_thread *worker, enum message_type type, uint32_t device_id,
-			 enum message_type answer_type)
-{
-	struct message message = {.type = type, .class = DEVICE_NET, .device_id = device_id};
-	int error = ask(worker, &message);
-
-	return error < 0 ? error : answer(worker, answer_type, device_id, &message);
-}
-
 int worker_thread_net_disconnect(struct worker_thread *worker, uint32_t device_id)
 {
-	return ask_plain_net(worker, MESSAGE_DISCONNECT, device_id, MESSAGE_DISCONNECTED);
+	struct message message = {.type = MESSAGE_DISCONNECT, .class = DEVICE_NET, .device_id = device_id};
+	int error = ask(worker, &message);
+
+	if (error == 0)
+		error = answer(worker, MESSAGE_DISCONNECTED, device_id, &message);
+	if (error == 0)
+		worker->net_counters = message.net_counters;
+	return error;
+}
+
+const struct message_net_counters *worker_thread_net_counters(const struct worker_thread *worker)
+{
+	return &worker->net_counters;
 }
 
 int worker_thread_net_close(struct worker_thread *worker, uint32_t device_id)
 {
-	return ask_plain_net(worker, MESSAGE_CLOSE, device_id, MESSAGE_CLOSED);
+	struct message message = {.type = MESSAGE_CLOSE, .class = DEVICE_NET, .device_id = device_id};
+	int error = ask(worker, &message);
+
+	return error < 0 ? error : answer(worker, MESSAGE_CLOSED, device_id, &message);
 }
 
 /* ---- what the worker reports ---- */

@@ -60,6 +60,9 @@ int worker_thread_net_set(struct worker_thread *worker, uint32_t device_id,
 int worker_thread_net_disconnect(struct worker_thread *worker, uint32_t device_id);
 int worker_thread_net_close(struct worker_thread *worker, uint32_t device_id);
 
+/* worker_thread_net_counters - of the card that was disconnected last, while it was connected. */
+const struct message_net_counters *worker_thread_net_counters(const struct worker_thread *worker);
+
 /* ---- */
 
 /* worker_thread_broken - has the worker reported this device as broken since it was connected? Waits up to timeout_ms for it;

@@ -22,7 +22,7 @@
  *						card: other settings
  *			<-	CHANGED		a card: they hold for all that comes now
  *	DISCONNECT	->			answer what was taken, unbind, unmap
- *			<-	DISCONNECTED
+ *			<-	DISCONNECTED	a card: what it did meanwhile
  *	CLOSE		->			close the backend
  *			<-	CLOSED
  *	STOP		->			disconnect and close all devices, end
@@ -181,6 +181,11 @@ struct message_net_link {
 	bool up;
 };
 
+/* What all queues of a card did since it was connected; tx is from the guest. See struct netif_counters. */
+struct message_net_counters {
+	uint64_t tx_packets, tx_errors, rx_packets, rx_dropped;
+};
+
 /* A pair of rings, as the frontend describes them. */
 struct message_net_queue {
 	uint32_t tx_ring_ref, rx_ring_ref;
@@ -225,6 +230,7 @@ struct message {
 		struct message_net_connect net_connect;	  /* CONNECT of a card */
 		struct message_net_settings net_settings; /* CHANGE of a card */
 		struct message_net_link net_link;
+		struct message_net_counters net_counters; /* DISCONNECTED of a card */
 	};
 };
 

@@ -377,8 +377,8 @@ const struct xvhost_net_backend *net_not_started(const struct net *net, const st
 	return netif_not_started(net->queues[i].queue);
 }
 
-/* log_counters - what was done since the card was connected, by all its queues together. */
-static void log_counters(struct net *net)
+/* log_counters - what was done since the card was connected, by all its queues together. Returns that. */
+static struct netif_counters log_counters(struct net *net)
 {
 	struct netif_counters sum = {0};
 
@@ -400,12 +400,21 @@ static void log_counters(struct net *net)
 		    " events, %" PRIu64 " notifications",
 		    net->name, sum.tx_packets, sum.tx_bytes, sum.tx_errors, sum.rx_packets, sum.rx_bytes,
 		    sum.rx_dropped, sum.events, sum.notifications);
+	return sum;
 }
 
-void net_disconnect(struct net *net, const struct guest *guest)
+void net_disconnect(struct net *net, const struct guest *guest, struct message_net_counters *counters)
 {
+	struct netif_counters sum;
+
 	assert(net->state == NET_RELEASING && net->released == net->queue_count);
-	log_counters(net);
+	sum = log_counters(net);
+	*counters = (struct message_net_counters){
+		.tx_packets = sum.tx_packets,
+		.tx_errors = sum.tx_errors,
+		.rx_packets = sum.rx_packets,
+		.rx_dropped = sum.rx_dropped,
+	};
 	disconnect_queues(net, guest);
 	net->state = NET_OPEN;
 }

@@ -102,8 +102,8 @@ bool net_released(struct net *net);
 /* net_not_started - the backend that could not start a queue, of what a loop has. */
 const struct xvhost_net_backend *net_not_started(const struct net *net, const struct loop_net *queue);
 
-/* net_disconnect - of a released card all is unbound and unmapped. It is open then. */
-void net_disconnect(struct net *net, const struct guest *guest);
+/* net_disconnect - of a released card all is unbound and unmapped. It is open then. Says what was done while it was connected. */
+void net_disconnect(struct net *net, const struct guest *guest, struct message_net_counters *counters);
 
 /* net_close - close the backend of an open card. The card is free afterwards. */
 void net_close(struct net *net);

@@ -383,8 +383,11 @@ static void on_net_event(struct worker *worker, const struct loop_event *event)
 	} else if (event->type != LOOP_RELEASED) {
 		report_net_broken(worker, net, event);
 	} else if (net_released(net)) {
-		net_disconnect(net, &worker->guest);
-		answer_plain(worker, MESSAGE_DISCONNECTED, DEVICE_NET, net->device_id);
+		struct message message = {
+			.type = MESSAGE_DISCONNECTED, .class = DEVICE_NET, .device_id = net->device_id};
+
+		net_disconnect(net, &worker->guest, &message.net_counters);
+		answer(worker, &message);
 	}
 }
 

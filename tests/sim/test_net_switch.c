@@ -115,6 +115,48 @@ START_TEST(comes_and_goes)
 }
 END_TEST
 
+/*
+ * Nobody looks at what comes to a guest: when its rings are full packets are thrown away, and who sends them does not notice; but the
+ * worker of the one that has not got them counts them, all of them, and nothing else is lost.
+ */
+START_TEST(no_room)
+{
+	const struct message_net_counters *counters;
+	struct net_load_options options = {
+		.content = sim_net_content(60, 1514, 8), .depth = 200, .packets = 20000};
+	struct net_load_result *last = &sim_pairs_results[0], *flood = &sim_pairs_results[1];
+	struct net_load *load;
+	uint64_t came;
+
+	start(ways[_i]);
+	counters = worker_thread_net_counters(sim_pairs_workers[1]);
+	sim_pairs_address(&options.content, 0, 0);
+	options.from = sim_pairs_cards[0][0].frontend;
+	ck_assert_int_eq(net_load_create(&options, &load), 0);
+	ck_assert_int_eq(net_load_start(load), 0);
+	net_load_finish(load, flood);
+	net_load_destroy(load);
+	ck_assert_msg(flood->error == 0, "%s", flood->text);
+	ck_assert_uint_eq(flood->sent, 20000);
+	/* Behind these there is nothing any more. */
+	load = sim_pairs_begin(0, 0,
+			       (struct net_load_options){.content = sim_net_content(60, 1514, 9),
+							 .depth = 1,
+							 .packets = 20,
+							 .others_come = true});
+	net_load_finish(load, last);
+	net_load_destroy(load);
+	ck_assert_msg(last->error == 0, "%s", last->text);
+	ck_assert_uint_gt(last->received, 0);
+	sim_pairs_use(1);
+	sim_net_disconnect(&sim_pairs_cards[0][1]);
+	came = last->others + last->received;
+	ck_assert_uint_lt(came, 10000);
+	ck_assert_uint_eq(counters->rx_dropped + came, flood->sent + last->sent);
+	sim_pairs_stop();
+}
+END_TEST
+
 /* A guest that posts few pages, and does not notify of them: what waits in the switch comes all the same, soon. */
 START_TEST(silent_guest)
 {
@@ -331,6 +373,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, is_written_down, 0, 2);
 	tcase_add_loop_test(test_case, sizes, 0, 2);
 	tcase_add_loop_test(test_case, mixed, 0, 2);
+	tcase_add_loop_test(test_case, no_room, 0, 2);
 	tcase_add_loop_test(test_case, silent_guest, 0, 2);
 	tcase_add_loop_test(test_case, comes_and_goes, 0, 2);
 	tcase_add_loop_test(test_case, liars, 0, 2);
