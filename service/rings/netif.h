@@ -21,6 +21,9 @@
  * The first NETIF_HEADER_BYTES of a packet from the guest are copied once; headers are read there and nowhere else. The rest, if there is any,
  * is mapped where the guest's frames are in the cache, and copied by Xen otherwise (docs/memory.md).
  *
+ * So one call is for what the cache has, which costs nothing of Xen's, and one for all copies. What the cache should have and has not is mapped
+ * by grants within that call: a list for each queue and each 352 pages, and after one that can't be mapped, a list for each of its packets.
+ *
  * All functions belong to the loop's thread unless they say something else.
  */
 #ifndef NETIF_H

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What went wrong in other backends of network cards, by the number of Xen's advisory (xenbits.xen.org/xsa/): it does not happen here.
+ * XSA-349, of xenstore's watches, is xvhostd's: test_daemon_net.c.
  */
 #include <errno.h>
 #include <string.h>
