@@ -189,6 +189,7 @@ static void host_wait(struct xvhost_net_queue *queue, uint32_t number, uint64_t 
 	ck_assert_uint_gt(nanoseconds, 0);
 	ck_assert(!queue_of(queue)->waiting);
 	queue_of(queue)->waiting = true;
+	queue_of(queue)->wait_ns = nanoseconds;
 	own[place_of(queue)].wait_number = number;
 }
 

@@ -36,7 +36,8 @@ struct fake_net_queue {
 	uint32_t given_back;  /* packets of the card below */
 	int given_back_error; /* of the last one */
 	uint32_t rooms_below; /* times that the card below was told of room */
-	bool waiting;	      /* a wait is under way */
+	bool waiting;	      /* a wait is under way ... */
+	uint64_t wait_ns;     /* ... for so long; the last one, if none is */
 };
 
 extern struct fake_net_queue fake_net_queues[FAKE_NET_QUEUES];

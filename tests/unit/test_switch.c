@@ -339,8 +339,11 @@ START_TEST(no_room_for_long)
 	fake_net_make_room(1, 4);
 	fake_net_run();
 	ck_assert_uint_eq(received(1), 4);
+	ck_assert_uint_eq(fake_net_queues[1].wait_ns, UINT64_C(10000000000));
 	/* It gave room meanwhile, so it has some more time. */
+	fake_net_queues[1].wait_ns = 0;
 	fake_net_time(1);
+	ck_assert_uint_eq(fake_net_queues[1].wait_ns, UINT64_C(10000000000));
 	ck_assert_uint_eq(fake_net_queues[1].dropped, 0);
 	fake_net_time(1);
 	ck_assert_uint_eq(fake_net_queues[1].dropped, 6);

@@ -15,6 +15,8 @@
 
 #include "check_main.h" /* last: it has a macro called fail */
 
+#define TEN_SECONDS_NS UINT64_C(10000000000)
+
 START_TEST(receive)
 {
 	uint32_t sent = 0;
@@ -210,21 +212,24 @@ START_TEST(room_does_not_come)
 		tap_card_send(i, 60);
 	fake_net_run();
 	ck_assert_uint_eq(fake_net_received_count, 1);
+	ck_assert(queue->waiting);
+	ck_assert_uint_eq(queue->wait_ns, TEN_SECONDS_NS);
 	/* There was room since the time began: it begins again. */
 	fake_net_make_room(0, 1);
 	fake_net_time(0);
 	fake_net_run();
 	ck_assert_uint_eq(fake_net_received_count, 2);
 	ck_assert_uint_eq(queue->dropped, 0);
-	ck_assert(queue->waiting);
 	for (uint32_t times = 0; times < 2; times++) {
+		ck_assert(queue->waiting);
+		ck_assert_uint_eq(queue->wait_ns, TEN_SECONDS_NS);
 		dropped = queue->dropped;
 		fake_net_time(0);
 		fake_net_run();
 		ck_assert_uint_gt(queue->dropped, dropped);
 		ck_assert_uint_le(queue->dropped - dropped, FRAMES_READS);
-		ck_assert(queue->waiting);
 	}
+	ck_assert(queue->waiting);
 	dropped = queue->dropped;
 	fake_net_make_room(0, 1000);
 	fake_net_run();
