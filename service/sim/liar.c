@@ -64,7 +64,10 @@ int liar_create(const struct liar_options *options, struct liar **created)
 		liar_destroy(liar);
 		return error;
 	}
-	liar_page_lose_frame(liar->guest, &liar->lost, options->grant_version);
+	if (options->others_frame)
+		liar_page_set_frame(liar->guest, &liar->lost, options->grant_version, options->others_frame);
+	else
+		liar_page_lose_frame(liar->guest, &liar->lost, options->grant_version);
 	liar_page_set_flags(liar->guest, &liar->withdrawn, 0);
 	*created = liar;
 	return 0;

@@ -47,6 +47,7 @@ struct lie_outcome {
 struct liar_options {
 	struct blkif_frontend *frontend; /* connected and set up; of its requests none are used */
 	uint32_t grant_version;		 /* of the guest's table: 1 or 2 */
+	uint64_t others_frame; /* of another guest: what a bad grant names; 0: a frame that there is not */
 	uint64_t seed;
 	/* Has the host declared the ring broken? Is asked while answers are waited for. */
 	bool (*broken)(void *context);

@@ -9,8 +9,9 @@
  *
  * What must hold besides memory: the backend gets only what lies on the disk, in memory that it may use; each request
  * that is taken is answered once, and waits for no request of the other ring; when all is answered nothing is mapped; a page
- * that is not granted to be written is not, whatever the way to it. Each program is run by a guest whose memory is reached by
- * grants, and by one whose frames are cached.
+ * that is not granted to be written is not, whatever the way to it; and a PV guest, which may make a page table of any page that nobody
+ * has mapped to be written, has all its pages back. Each program is run by a guest whose memory is reached by grants, by one
+ * whose frames are cached, and by a PV guest, whose frames are cached to be read and whose grants are mapped to be written.
  */
 #include <stdint.h>
 #include <string.h>
@@ -68,7 +69,16 @@ struct world {
 	struct served served[2][ORDERS][DISKS];
 };
 
-static struct world worlds[3]; /* the second is strict, the third has its frames cached */
+/* Guests, by the way to their memory. */
+enum world_kind {
+	BY_GRANTS,
+	BY_GRANTS_STRICT,
+	CACHED,
+	CACHED_PV,
+	WORLDS
+};
+
+static struct world worlds[WORLDS];
 
 static struct world *world;
 static struct served *disks;	/* both */
@@ -173,11 +183,14 @@ static const struct xvhost_disk_backend backend = {
 
 /* ---- the guest and its host ---- */
 
-static void make_world(struct world *of, uint16_t domid, bool strict, bool cached)
+static void make_world(enum world_kind kind)
 {
-	fuzzed_make(&of->base, &(struct fuzzed_options){.domid = domid,
-							.strict = strict,
-							.cached = cached,
+	struct world *of = &worlds[kind];
+
+	fuzzed_make(&of->base, &(struct fuzzed_options){.domid = (uint16_t)(DOMID + kind),
+							.pv = kind == CACHED_PV,
+							.strict = kind == BY_GRANTS_STRICT,
+							.cached = kind == CACHED || kind == CACHED_PV,
 							.pages = PAGE_RING,
 							.bad_from = GOOD_PAGES,
 							.mappings_max = IN_FLIGHT_MAX});
@@ -197,9 +210,8 @@ static void make_world(struct world *of, uint16_t domid, bool strict, bool cache
 
 static void make_worlds(void)
 {
-	make_world(&worlds[0], DOMID, false, false);
-	make_world(&worlds[1], DOMID + 5, true, false);
-	make_world(&worlds[2], DOMID + 6, false, true);
+	for (enum world_kind kind = 0; kind < WORLDS; kind++)
+		make_world(kind);
 	fuzzed_mapped = 0; /* the rings stay mapped, and are not counted */
 }
 
@@ -452,7 +464,7 @@ static void renew_queue(struct blkif_queue *of, const struct served *with)
 	of->discard_secure = properties.flags & XVHOST_DISK_SECURE_DISCARD;
 	of->block_sectors = properties.block_bytes / 512;
 	of->unit_sectors = 1;
-	of->cached = world == &worlds[2];
+	of->cached = world->base.options.cached;
 	of->broken = of->asked = of->ready = of->unpublished = of->watching = false;
 	of->barrier = NULL;
 	of->in_flight = of->grants = 0;
@@ -477,12 +489,13 @@ static void begin_disk(struct served *disk, enum blkif_protocol protocol, uint32
 	disk->taken_before = counter;
 }
 
-static void begin(uint8_t shape, bool cached)
+static void begin(uint8_t shape, enum world_kind kind)
 {
 	uint32_t order = shape >> SHAPE_ORDER_AT & 3u, layout = shape & SHAPE_32_BIT;
-	bool few = order == 3;
+	bool few = order == 3, cached;
 
-	world = &worlds[cached ? 2 : shape & SHAPE_STRICT ? 1 : 0];
+	world = &worlds[kind == BY_GRANTS && shape & SHAPE_STRICT ? BY_GRANTS_STRICT : kind];
+	cached = world->base.options.cached;
 	disks = world->served[layout][order % ORDERS];
 	memset(world->base.pages[PAGE_INDIRECT], 0, PAGE_BYTES);
 	for (uint32_t i = PAGE_READ_ONLY; i < PAGE_LOST; i++)
@@ -536,6 +549,14 @@ static void check_cache(const struct cache *cache)
 		must(cache->slots[i].state == CACHE_FREE || cache->slots[i].uses == 0, "nothing is in use");
 }
 
+/* check_tables - each page of a PV guest's, but of rings, can become a page table: none is mapped to be written. */
+static void check_tables(void)
+{
+	for (uint32_t i = 0; world->base.options.pv && i < world->base.options.pages; i++)
+		must(sim_page_use_as_table(world->base.guest, world->base.frames[i]) == 0,
+		     "no page of a PV guest stays mapped to be written");
+}
+
 /* end - all that was taken is answered, and nothing is left. */
 static void end(void)
 {
@@ -548,6 +569,7 @@ static void end(void)
 		must(disks[i].queue->ring.response_published == disks[i].queue->ring.response_producer,
 		     "all answers are shown");
 	check_pages();
+	check_tables();
 	if (world->base.memory->cache) {
 		check_cache(world->base.memory->cache);
 		memory_attend(world->base.memory);
@@ -556,9 +578,9 @@ static void end(void)
 }
 
 /* run - the program, in a guest of one kind. */
-static void run(struct input input, bool cached)
+static void run(struct input input, enum world_kind kind)
 {
-	begin(next_u8(&input), cached);
+	begin(next_u8(&input), kind);
 	for (uint32_t steps = 0; input.left > 0 && steps < STEPS_MAX; steps++)
 		step(&input);
 	end();
@@ -569,10 +591,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (world == NULL) {
 		make_worlds();
-		for (uint32_t i = 0; i < 3; i++)
+		for (uint32_t i = 0; i < WORLDS; i++)
 			fuzzed_restore(&worlds[i].base);
 	}
-	run((struct input){data, size}, false);
-	run((struct input){data, size}, true);
+	run((struct input){data, size}, BY_GRANTS);
+	run((struct input){data, size}, CACHED);
+	run((struct input){data, size}, CACHED_PV);
 	return 0;
 }

@@ -101,7 +101,7 @@ void fuzzed_restore(struct fuzzed *fuzzed)
 void fuzzed_make(struct fuzzed *made, const struct fuzzed_options *options)
 {
 	const struct sim_guest_options with = {
-		.domid = options->domid, .pages = 256, .strict = options->strict};
+		.domid = options->domid, .pages = 256, .pv = options->pv, .strict = options->strict};
 
 	if (!machine) {
 		machine = sim_machine_create(1);

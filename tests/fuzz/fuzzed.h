@@ -42,6 +42,7 @@ enum fuzzed_bad {
 
 struct fuzzed_options {
 	uint16_t domid;
+	bool pv;	   /* such a guest */
 	bool strict;	   /* what is unmapped can't be touched */
 	bool no_copies;	   /* all is mapped */
 	bool cached;	   /* its memory is reached by cached frames */

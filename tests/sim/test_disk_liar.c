@@ -12,11 +12,13 @@
 
 #define DISK_BYTES (UINT64_C(4) << 20)
 #define OTHER_DEVICE (SIM_DISK_DEVICE + 16)
+#define NEIGHBOUR_DOMID (SIM_DISK_DOMID + 1)
 
 static struct sim_disk disk, other;
 static struct load *load;
 static struct liar *liar;
 static uint32_t grant_version;
+static uint64_t neighbours_frame; /* of a PV guest: frames are the machine's */
 
 static bool is_broken(void *context)
 {
@@ -29,7 +31,10 @@ static void connect_liar(uint64_t seed, enum blkif_protocol protocol)
 {
 	const struct blkif_frontend_options options = {
 		.protocol = protocol, .ring_order = seed % 3, .depth = 1, .segments = 1};
-	struct liar_options with = {.grant_version = grant_version, .seed = seed, .broken = is_broken};
+	struct liar_options with = {.grant_version = grant_version,
+				    .others_frame = neighbours_frame,
+				    .seed = seed,
+				    .broken = is_broken};
 
 	sim_disk_connect(&disk, &options);
 	with.frontend = disk.frontend;
@@ -43,8 +48,24 @@ static void disconnect_liar(void)
 	ck_assert_uint_eq(liar_destroy(liar), 0);
 }
 
+/* start_guests - the one that lies, and, if it is a PV guest, another one, whose memory it may name and not reach. */
+static void start_guests(bool pv, bool strict)
+{
+	const struct sim_guest_options options = {
+		.domid = NEIGHBOUR_DOMID, .pages = 512, .pv = true, .grant_version = 1};
+	struct sim_guest *neighbour;
+
+	sim_disk_start_guest(
+		&(struct sim_guest_options){.pv = pv, .grant_version = grant_version, .strict = strict});
+	neighbours_frame = 0;
+	if (!pv)
+		return;
+	ck_assert_int_eq(sim_guest_create(machine, &options, &neighbour), 0);
+	ck_assert_int_eq(sim_pages_take(neighbour, 1, &neighbours_frame), 0);
+}
+
 /* start - both disks; the other one is under load until the end. */
-static void start(bool strict, uint32_t version, const char *before, uint64_t seed)
+static void start(bool pv, bool strict, uint32_t version, const char *before, uint64_t seed)
 {
 	const struct blkif_frontend_options options = {
 		.protocol = BLKIF_X86_64, .depth = 4, .segments = 2, .persistent = seed % 2};
@@ -57,7 +78,7 @@ static void start(bool strict, uint32_t version, const char *before, uint64_t se
 	char text[FRONT_ERROR_MAX];
 
 	grant_version = version;
-	sim_disk_start_version(strict, version);
+	start_guests(pv, strict);
 	sim_disk_open_behind(&disk, SIM_DISK_DEVICE, DISK_BYTES, before);
 	sim_disk_open(&other, OTHER_DEVICE, DISK_BYTES, "");
 	sim_disk_connect(&other, &options);
@@ -125,17 +146,17 @@ static uint32_t lie_total(void)
 /* Each lie by itself, some times over. */
 START_TEST(each_lie)
 {
-	start(_i % 2, 1 + (uint32_t)_i % 2, NULL, (uint64_t)_i);
+	start(false, _i % 2, 1 + (uint32_t)_i % 2, NULL, (uint64_t)_i);
 	for (int i = 0; i < 4; i++)
 		tell(lie_at((uint32_t)_i));
 	stop();
 }
 END_TEST
 
-/* Many lies, in an order by chance. */
+/* Many lies, in an order by chance; the last of them by PV guests. */
 START_TEST(mixed_lies)
 {
-	start(_i % 2, 1 + (uint32_t)_i / 2 % 2, NULL, (uint64_t)_i + 100);
+	start(_i >= 8, _i % 2, 1 + (uint32_t)_i / 2 % 2, NULL, (uint64_t)_i + 100);
 	for (int i = 0; i < 150; i++)
 		tell(liar_choose(liar));
 	tell(lie_find("producer-anywhere"));
@@ -162,7 +183,7 @@ START_TEST(lies_in_use)
 		"free-entries-scribbled",
 	};
 
-	start(_i % 2, 1 + (uint32_t)_i / 2 % 2,
+	start(_i >= 4, _i % 2, 1 + (uint32_t)_i / 2 % 2,
 	      "delay:read-us=150,write-us=100,jitter-us=100,disk=", (uint64_t)_i);
 	for (int round = 0; round < 5; round++)
 		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -176,8 +197,8 @@ END_TEST
 static void add_tests(TCase *test_case)
 {
 	tcase_add_loop_test(test_case, each_lie, 0, (int)lie_total());
-	tcase_add_loop_test(test_case, mixed_lies, 0, 8);
-	tcase_add_loop_test(test_case, lies_in_use, 0, 4);
+	tcase_add_loop_test(test_case, mixed_lies, 0, 12);
+	tcase_add_loop_test(test_case, lies_in_use, 0, 6);
 }
 
 CHECK_MAIN("disk liar", add_tests)
