@@ -50,6 +50,7 @@ enum descriptor {
 
 struct daemon {
 	struct host host;
+	int read_error; /* the host's */
 	const char *lock_path;
 	int lock_fd;
 	int signal_fd;
@@ -60,6 +61,7 @@ struct daemon {
 	bool watches_left; /* the last turn did not take all */
 	struct workers workers;
 	struct devices devices;
+	int64_t scan_at_ms; /* 0: nothing was missed */
 	struct uplinks uplinks;
 	struct pollfd polled[DESCRIPTOR_WORKERS + 2 * WORKERS_MAX];
 };
@@ -162,6 +164,7 @@ struct daemon *daemon_create(const struct daemon_settings *settings)
 		.config = settings->config,
 		.sysfs_path = settings->sysfs_path,
 		.workers = &daemon->workers,
+		.read_error = &daemon->read_error,
 	};
 	daemon->lock_path = settings->lock_path;
 	daemon->workers.kind = settings->worker_kind;
@@ -311,6 +314,8 @@ static int wait_for(struct daemon *daemon, int wait_ms, int64_t now_ms)
 
 	if (daemon->watches_left)
 		return 0;
+	if (!daemon->stopping && daemon->scan_at_ms != 0 && daemon->scan_at_ms < wake_ms)
+		wake_ms = daemon->scan_at_ms;
 	for (uint32_t i = 0; i < daemon->devices.end && !daemon->stopping; i++) {
 		const struct device *device = &daemon->devices.device[i];
 
@@ -370,6 +375,18 @@ static void take_workers(struct daemon *daemon, nfds_t count, int64_t now_ms)
 		if (daemon->polled[at + 1].revents != 0)
 			take_end(daemon, worker, now_ms);
 	}
+}
+
+/* scan_again - when some devices could not be seen, and it is time to try again. */
+static void scan_again(struct daemon *daemon, int64_t now_ms)
+{
+	if (daemon->scan_at_ms != 0 && now_ms >= daemon->scan_at_ms) {
+		daemon->scan_at_ms = 0;
+		devices_scan(&daemon->devices, &daemon->host);
+	}
+	if (daemon->devices.missed && daemon->scan_at_ms == 0)
+		daemon->scan_at_ms = now_ms + RETRY_PAUSE_MS;
+	daemon->devices.missed = false;
 }
 
 /* look_at_devices - look at those that are dirty, once each. */
@@ -462,6 +479,7 @@ bool daemon_turn(struct daemon *daemon, int wait_ms)
 		take_watches(daemon);
 	take_workers(daemon, count, now_ms);
 	if (!daemon->stopping) {
+		scan_again(daemon, now_ms);
 		look_at_devices(daemon, now_ms);
 		uplinks_start(&daemon->uplinks, &daemon->host, now_ms);
 	}

@@ -131,6 +131,7 @@ static void notice_renewal(struct device *device, const struct host *host, enum 
 		device->open_deadline_ms = 0;
 		device->open_not_before_ms = 0;
 		device->kernel_has = false;
+		device->untold_node = device->untold_toolstack = false;
 		device_left_to_kernel(device, host);
 	}
 	if (device->phase == PHASE_NONE)
@@ -142,6 +143,8 @@ static void look(struct device *device, const struct host *host, int64_t now_ms,
 {
 	memset(view, 0, sizeof(*view));
 	view->backend = nodes_read_state(host, device->backend);
+	if (nodes_error(host) != 0)
+		return;
 	notice_renewal(device, host, view->backend);
 	view->frontend = nodes_read_state(host, device->frontend);
 	view->online = is_online(device, host);
@@ -236,12 +239,15 @@ void device_evaluate(struct device *device, const struct host *host, int64_t now
 
 	device->dirty = false;
 	check_deadlines(device, host, now_ms);
+	nodes_begin(host);
 	look(device, host, now_ms, &view);
-	action = device_next(&view);
+	action = device_pause(device, host, now_ms) ? ACTION_NONE : device_next(&view);
 	if (action != ACTION_NONE)
 		log_debug("%s: backend %d, frontend %d, %s: %s", device->name, (int)view.backend,
 			  (int)view.frontend, view.online ? "online" : "offline", device_action_name(action));
 	device_perform(device, host, action, now_ms);
+	if (device->used)
+		device_show_again(device, host, now_ms);
 	device->wake_ms = next_wake(device, now_ms);
 }
 

@@ -25,7 +25,7 @@
 #define ANSWER_TIMEOUT_MS 30000	   /* the same for questions whose answers nobody waits for */
 #define TELL_TIMEOUT_MS 12000	   /* a toolstack that has not looked at a failure by then has given up */
 #define OPEN_PAUSE_MS 1000	   /* from a failure to the next try to open */
-#define WRITE_PAUSE_MS 1000	   /* from a write to xenstore that failed to the next try */
+#define RETRY_PAUSE_MS 1000	   /* from what failed in xenstore to the next try */
 #define REMOVE_DELAY_MS 2000 /* from state 6 to removing our directory, for the toolstack to see state 6 */
 
 struct device_kind;
@@ -75,15 +75,19 @@ struct device {
 	bool leftover;		      /* what the worker has is of an earlier device of this number */
 	bool watched;		      /* there are watches on the frontend's nodes */
 	bool error_shown;	      /* there may be an error node */
+	bool untold_node;	      /* the error node is still to be written ... */
+	bool untold_toolstack;	      /* ... and what the toolstack looks at */
 
-	int64_t open_deadline_ms;   /* 0: not tried yet */
-	int64_t open_not_before_ms; /* 0: no matter */
-	int64_t answer_deadline_ms; /* 0: nothing asked that has one */
-	int64_t told_at_ms;	    /* with FAILURE_OPEN */
-	int64_t remove_at_ms;	    /* 0: not offline and closed */
-	int64_t retry_at_ms;	    /* 0: no write to xenstore has failed */
-	int64_t wake_ms;	    /* when to look again even if nothing happens */
-	struct log_limit log_limit; /* of what the guest can cause */
+	int64_t open_deadline_ms;	 /* 0: not tried yet */
+	int64_t open_not_before_ms;	 /* 0: no matter */
+	int64_t answer_deadline_ms;	 /* 0: nothing asked that has one */
+	int64_t told_at_ms;		 /* with FAILURE_OPEN */
+	int64_t remove_at_ms;		 /* 0: not offline and closed */
+	int64_t retry_at_ms;		 /* 0: nothing has failed in xenstore */
+	int64_t wake_ms;		 /* when to look again even if nothing happens */
+	struct log_limit log_limit;	 /* of what the guest can cause */
+	int error;			 /* of device_show_error: an errno ... */
+	char error_text[ERROR_TEXT_MAX]; /* ... and what it was about */
 };
 
 /* device_in_use - its frontend is connected, as far as xenstore tells: it may have been by an xvhostd before us. */

@@ -64,7 +64,8 @@ int device_watch(struct device *device, const struct host *host)
 
 		snprintf(path, sizeof(path), "%s/%s", device->frontend, names[i]);
 		error = host->platform->xenstore_watch(host->xenstore, path, token);
-		if (error < 0) {
+		/* One that could not be ended when there was such a device before. */
+		if (error < 0 && error != -EEXIST) {
 			unwatch(device, host, names, i);
 			return error;
 		}
@@ -82,25 +83,67 @@ void device_unwatch(struct device *device, const struct host *host)
 	device->watched = false;
 }
 
+/* show - write what is still to be said of an error. */
+static void show(struct device *device, const struct host *host)
+{
+	const struct node nodes[] = {
+		{"hotplug-error", device->error_text},
+		{"xvhost-status", "error"},
+	};
+	int node_error = 0, error = 0;
+
+	if (device->untold_node)
+		node_error = nodes_write_error(host, device->backend, device->error, device->error_text);
+	if (device->untold_toolstack)
+		error = nodes_update(host, device->backend, XENBUS_ABSENT, nodes, 2);
+	if (error == -ENOENT)
+		error = 0;
+	device->untold_node = node_error < 0;
+	device->untold_toolstack = error < 0;
+	if (error == 0)
+		error = node_error;
+	if (error < 0)
+		log_limited(&device->log_limit, LOG_LEVEL_ERROR, "%s: can't write an error to xenstore: %s",
+			    device->name, nodes_error_text(error));
+}
+
 void device_show_error(struct device *device, const struct host *host, int error, const char *text,
 		       bool to_toolstack)
 {
-	const struct node nodes[] = {
-		{"hotplug-error", text},
-		{"xvhost-status", "error"},
-	};
-
 	device->error_shown = true;
-	nodes_write_error(host, device->backend, error, text);
-	if (to_toolstack)
-		nodes_update(host, device->backend, XENBUS_ABSENT, nodes, 2);
+	device->untold_node = true;
+	device->untold_toolstack |= to_toolstack;
+	device->error = error;
+	snprintf(device->error_text, sizeof(device->error_text), "%s", text);
+	show(device, host);
+}
+
+void device_show_again(struct device *device, const struct host *host, int64_t now_ms)
+{
+	if (!device->untold_node && !device->untold_toolstack)
+		return;
+	show(device, host);
+	if (device->untold_node || device->untold_toolstack)
+		device->retry_at_ms = now_ms + RETRY_PAUSE_MS;
+}
+
+bool device_pause(struct device *device, const struct host *host, int64_t now_ms)
+{
+	int error = nodes_error(host);
+
+	if (error == 0)
+		return false;
+	log_limited(&device->log_limit, LOG_LEVEL_ERROR, "%s: xenstore can't be read: %s", device->name,
+		    nodes_error_text(-error));
+	device->retry_at_ms = now_ms + RETRY_PAUSE_MS;
+	return true;
 }
 
 void device_clear_error(struct device *device, const struct host *host)
 {
 	if (device->error_shown)
 		nodes_clear_error(host, device->backend);
-	device->error_shown = false;
+	device->error_shown = device->untold_node = device->untold_toolstack = false;
 }
 
 bool device_write_nodes(struct device *device, const struct host *host, struct node *nodes, unsigned count,
@@ -110,6 +153,8 @@ bool device_write_nodes(struct device *device, const struct host *host, struct n
 	int error;
 
 	snprintf(state_text, sizeof(state_text), "%u", (unsigned)state % 10);
+	if (device_pause(device, host, now_ms))
+		return false;
 	nodes[count - 1] = (struct node){"state", state_text};
 	error = nodes_update(host, device->backend, device->state_seen, nodes, count);
 	if (error == 0) {
@@ -124,7 +169,7 @@ bool device_write_nodes(struct device *device, const struct host *host, struct n
 	}
 	log_limited(&device->log_limit, LOG_LEVEL_ERROR, "%s: can't write state %s to %s in xenstore: %s",
 		    device->name, state_text, device->backend, nodes_error_text(error));
-	device->retry_at_ms = now_ms + WRITE_PAUSE_MS;
+	device->retry_at_ms = now_ms + RETRY_PAUSE_MS;
 	return false;
 }
 
@@ -222,12 +267,16 @@ static void open_device(struct device *device, const struct host *host, int64_t 
 {
 	struct message message;
 	char text[ERROR_TEXT_MAX];
+	bool right;
 
 	if (taken_by_kernel(device, host))
 		return;
 	if (device->open_deadline_ms == 0)
 		device->open_deadline_ms = now_ms + device_open_timeout_ms(device);
-	if (!device_wish(device, host, &message, text)) {
+	right = device_wish(device, host, &message, text);
+	if (device_pause(device, host, now_ms))
+		return;
+	if (!right) {
 		device_fail(device, host, now_ms, FAILURE_OPEN, EINVAL, "%s", text);
 		return;
 	}
@@ -267,6 +316,8 @@ static void connect_rings(struct device *device, const struct host *host, int64_
 		return;
 	memset(&message, 0, sizeof(message));
 	error = device->kind->read_rings(device, host, &message, text);
+	if (device_pause(device, host, now_ms))
+		return;
 	if (error < 0)
 		device_fail(device, host, now_ms, FAILURE_RUNTIME, error, "%s", text);
 	else
@@ -305,7 +356,7 @@ static void remove_backend(struct device *device, const struct host *host, int64
 		return;
 	log_limited(&device->log_limit, LOG_LEVEL_ERROR, "%s: can't remove %s from xenstore: %s",
 		    device->name, device->backend, strerror(-error));
-	device->retry_at_ms = now_ms + WRITE_PAUSE_MS;
+	device->retry_at_ms = now_ms + RETRY_PAUSE_MS;
 }
 
 /* forget - ACTION_FORGET. */

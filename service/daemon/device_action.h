@@ -19,6 +19,17 @@ void device_perform(struct device *device, const struct host *host, enum device_
 void device_show_error(struct device *device, const struct host *host, int error, const char *text,
 		       bool to_toolstack);
 
+/*
+ * device_show_again - what device_show_error could not write. Called at each look, as long as there is something.
+ */
+void device_show_again(struct device *device, const struct host *host, int64_t now_ms);
+
+/*
+ * device_pause - if xenstore could not be read since nodes_begin: say so, look again later, and return true. What was seen is not to be
+ * acted upon.
+ */
+bool device_pause(struct device *device, const struct host *host, int64_t now_ms);
+
 /* device_clear_error - take away the error node, if there is one. */
 void device_clear_error(struct device *device, const struct host *host);
 

@@ -170,6 +170,8 @@ static void change(struct device *device, const struct host *host, int64_t now_m
 	char text[ERROR_TEXT_MAX];
 	bool right = device_wish(device, host, &message, text);
 
+	if (device_pause(device, host, now_ms))
+		return;
 	if (right)
 		device_ask(device, &message, MESSAGE_CHANGE, PHASE_CHANGING, now_ms + ANSWER_TIMEOUT_MS);
 	else

@@ -8,6 +8,7 @@
  */
 #include "daemon/devices.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,13 @@ static struct device *free_place(struct devices *devices)
 	return NULL;
 }
 
+/* miss - xenstore could not tell what is in this directory. */
+static void miss(struct devices *devices, const char *directory, int error)
+{
+	log_error("can't read %s in xenstore: %s", directory, nodes_error_text(-error));
+	devices->missed = true;
+}
+
 /* turn_away - there is no place for a device: let the toolstack see why, and let it remove the device. */
 static void turn_away(const struct host *host, const char *directory, enum xenbus_state state)
 {
@@ -104,13 +112,16 @@ static void consider(struct devices *devices, const struct host *host, const str
 	char directory[DEVICE_PATH_MAX];
 	struct device *device;
 	enum xenbus_state state;
+	bool ours;
 
 	snprintf(directory, sizeof(directory), BACKEND_DIRECTORY "/%s/%" PRIu16 "/%" PRIu32, kind->directory,
 		 domid, id);
-	if (!kind->is_ours(host, directory))
-		return;
+	nodes_begin(host);
+	ours = kind->is_ours(host, directory);
 	state = nodes_read_state(host, directory);
-	if (state == XENBUS_ABSENT)
+	if (nodes_error(host) != 0)
+		miss(devices, directory, nodes_error(host));
+	if (nodes_error(host) != 0 || !ours || state == XENBUS_ABSENT)
 		return;
 	device = free_place(devices);
 	if (device == NULL) {
@@ -133,6 +144,16 @@ static void touch(struct devices *devices, const struct host *host, const struct
 		consider(devices, host, kind, domid, id);
 }
 
+/* list - the names in a directory, to free(); NULL: there are none. */
+static char **list(struct devices *devices, const struct host *host, const char *directory, unsigned *count)
+{
+	char **names = host->platform->xenstore_directory(host->xenstore, 0, directory, count);
+
+	if (names == NULL && errno != ENOENT && errno != EACCES)
+		miss(devices, directory, errno);
+	return names;
+}
+
 /* scan_guest - touch all devices of one kind and guest. */
 static void scan_guest(struct devices *devices, const struct host *host, const struct device_kind *kind,
 		       uint16_t domid)
@@ -143,7 +164,7 @@ static void scan_guest(struct devices *devices, const struct host *host, const s
 	char **names;
 
 	snprintf(directory, sizeof(directory), BACKEND_DIRECTORY "/%s/%" PRIu16, kind->directory, domid);
-	names = host->platform->xenstore_directory(host->xenstore, 0, directory, &count);
+	names = list(devices, host, directory, &count);
 	if (names == NULL)
 		return;
 	for (unsigned i = 0; i < count; i++)
@@ -161,7 +182,7 @@ static void scan_kind(struct devices *devices, const struct host *host, const st
 	char **names;
 
 	directory_of(kind, directory);
-	names = host->platform->xenstore_directory(host->xenstore, 0, directory, &count);
+	names = list(devices, host, directory, &count);
 	if (names == NULL)
 		return;
 	for (unsigned i = 0; i < count; i++)

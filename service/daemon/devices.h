@@ -18,6 +18,7 @@
 struct devices {
 	struct device device[DEVICES_MAX];
 	uint32_t end; /* no place is used from here on */
+	bool missed;  /* xenstore could not tell of all: devices_scan is to be called again */
 };
 
 /* devices_find - the device of that number, or NULL. */

@@ -21,7 +21,8 @@ struct host {
 	const struct config *config;
 	const char *sysfs_path; /* "/sys" but in tests */
 	struct workers *workers;
-	uint16_t domid; /* our own; 0 for Dom0 */
+	uint16_t domid;	 /* our own; 0 for Dom0 */
+	int *read_error; /* of nodes_begin; NULL: nobody wants to know */
 };
 
 /* host_clean_up - let go on whoever waits for a worker of this guest's that was killed. */

@@ -28,27 +28,50 @@ static bool join(char path[XENSTORE_PATH_MAX], const char *directory, const char
 	return length > 0 && length < XENSTORE_PATH_MAX;
 }
 
+/* is_absence - does this errno say that there is no node? Of a directory that is gone a driver domain hears that it must not know. */
+static bool is_absence(int error)
+{
+	return error == ENOENT || error == EACCES;
+}
+
+void nodes_begin(const struct host *host)
+{
+	if (host->read_error != NULL)
+		*host->read_error = 0;
+}
+
+int nodes_error(const struct host *host)
+{
+	return host->read_error != NULL ? *host->read_error : 0;
+}
+
 /* read_in - as nodes_read, within a transaction. */
 static char *read_in(const struct host *host, uint32_t transaction, const char *directory, const char *name)
 {
 	char path[XENSTORE_PATH_MAX];
 
+	char *value;
+
 	if (!join(path, directory, name)) {
 		errno = ENAMETOOLONG;
 		return NULL;
 	}
-	return host->platform->xenstore_read(host->xenstore, transaction, path);
+	value = host->platform->xenstore_read(host->xenstore, transaction, path);
+	if (value == NULL && !is_absence(errno) && host->read_error != NULL)
+		*host->read_error = errno;
+	return value;
 }
 
-/* read_state_in - as nodes_read_state, within a transaction. */
-static enum xenbus_state read_state_in(const struct host *host, uint32_t transaction, const char *directory)
+/* read_state_in - as nodes_read_state, within a transaction. `*error` is a negative errno if xenstore can't tell, or 0. */
+static enum xenbus_state read_state_in(const struct host *host, uint32_t transaction, const char *directory,
+				       int *error)
 {
 	char *text = read_in(host, transaction, directory, "state");
 	uint64_t number = XENBUS_NONSENSE;
 
-	/* Of a directory that is gone a driver domain hears that it must not know. */
+	*error = text == NULL && !is_absence(errno) ? -errno : 0;
 	if (text == NULL)
-		return errno == ENOENT || errno == EACCES ? XENBUS_ABSENT : XENBUS_NONSENSE;
+		return *error == 0 ? XENBUS_ABSENT : XENBUS_NONSENSE;
 	text_number(text, XENBUS_ABSENT, XENBUS_RECONFIGURED, &number);
 	free(text);
 	return (enum xenbus_state)number;
@@ -81,7 +104,9 @@ char *nodes_read(const struct host *host, const char *directory, const char *nam
 
 enum xenbus_state nodes_read_state(const struct host *host, const char *directory)
 {
-	return read_state_in(host, 0, directory);
+	int error;
+
+	return read_state_in(host, 0, directory, &error);
 }
 
 /* put - bring one node to what it shall be. */
@@ -102,9 +127,11 @@ static int put(const struct host *host, uint32_t transaction, const char *direct
 static int put_all(const struct host *host, uint32_t transaction, const char *directory,
 		   enum xenbus_state expected, const struct node *nodes, unsigned count)
 {
-	enum xenbus_state state = read_state_in(host, transaction, directory);
-	int error = 0;
+	int error;
+	enum xenbus_state state = read_state_in(host, transaction, directory, &error);
 
+	if (error < 0)
+		return error;
 	if (state == XENBUS_ABSENT)
 		return -ENOENT;
 	if (expected != XENBUS_ABSENT && state != expected)
@@ -133,7 +160,7 @@ int nodes_update(const struct host *host, const char *directory, enum xenbus_sta
 	return error < 0 ? error : 0;
 }
 
-void nodes_write_error(const struct host *host, const char *directory, int error, const char *text)
+int nodes_write_error(const struct host *host, const char *directory, int error, const char *text)
 {
 	char path[XENSTORE_PATH_MAX], value[NODE_VALUE_MAX];
 	int result;
@@ -141,8 +168,7 @@ void nodes_write_error(const struct host *host, const char *directory, int error
 	snprintf(path, sizeof(path), "error/%s/error", directory);
 	snprintf(value, sizeof(value), "%d %s", abs(error), text);
 	result = host->platform->xenstore_write(host->xenstore, 0, path, value);
-	if (result < 0)
-		log_warning("xenstore: can't write %s: %s", path, nodes_error_text(result));
+	return result < 0 ? result : 0;
 }
 
 /* remove_if_empty - remove a directory that has neither children nor a value; false if it stays. */

@@ -18,6 +18,13 @@ struct node {
 	const char *value; /* NULL: not there */
 };
 
+/*
+ * nodes_begin, nodes_error - the errno of a read, of all since nodes_begin, that xenstore could not carry out, be the node there or
+ * not; 0: there was none. What was seen by reads among which there is one is not to be acted upon.
+ */
+void nodes_begin(const struct host *host);
+int nodes_error(const struct host *host);
+
 /* nodes_read - a text to free(), or NULL with errno (ENOENT: no such node). */
 char *nodes_read(const struct host *host, const char *directory, const char *name);
 
@@ -34,9 +41,9 @@ int nodes_update(const struct host *host, const char *directory, enum xenbus_sta
 
 /*
  * nodes_write_error - say what is wrong with a device, where Linux's backends say it: error/DIRECTORY/error,
- * as "ERRNO TEXT".
+ * as "ERRNO TEXT". Returns 0 or a negative errno.
  */
-void nodes_write_error(const struct host *host, const char *directory, int error, const char *text);
+int nodes_write_error(const struct host *host, const char *directory, int error, const char *text);
 
 /* nodes_clear_error - the opposite; also takes away the directories that this leaves empty. */
 void nodes_clear_error(const struct host *host, const char *directory);

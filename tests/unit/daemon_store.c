@@ -18,8 +18,9 @@ static struct sim_store *store;
 static struct xenstore *toolstack;
 static uint16_t host_domid;
 static unsigned conflicts;
-static int read_error, write_error, watch_error;
-static unsigned clean_ups[8]; /* by domain */
+static int read_error, write_error, watch_error, unwatch_error;
+static const char *read_error_of; /* NULL: of any node */
+static unsigned clean_ups[8];	  /* by domain */
 static unsigned reads;
 
 /* ---- xvhostd's side ---- */
@@ -32,8 +33,11 @@ static int open_store(const struct platform *platform, struct xenstore **xenstor
 
 static char *read_node(struct xenstore *xenstore, uint32_t transaction, const char *path)
 {
+	const char *name = strrchr(path, '/');
+
 	reads++;
-	if (read_error == 0)
+	if (read_error == 0 ||
+	    (read_error_of != NULL && strcmp(name != NULL ? name + 1 : path, read_error_of) != 0))
 		return sim_xenstore_read(xenstore, transaction, path);
 	errno = read_error;
 	return NULL;
@@ -58,6 +62,11 @@ static int add_watch(struct xenstore *xenstore, const char *path, const char *to
 	return watch_error != 0 ? -watch_error : sim_xenstore_watch(xenstore, path, token);
 }
 
+static int remove_watch(struct xenstore *xenstore, const char *path, const char *token)
+{
+	return unwatch_error != 0 ? -unwatch_error : sim_xenstore_unwatch(xenstore, path, token);
+}
+
 static int clean_up(const struct platform *platform, uint16_t domid)
 {
 	(void)platform;
@@ -78,7 +87,7 @@ const struct platform daemon_store_platform = {
 	.xenstore_transaction_start = sim_xenstore_transaction_start,
 	.xenstore_transaction_end = end_transaction,
 	.xenstore_watch = add_watch,
-	.xenstore_unwatch = sim_xenstore_unwatch,
+	.xenstore_unwatch = remove_watch,
 	.xenstore_fd = sim_xenstore_fd,
 	.xenstore_next_watch = sim_xenstore_next_watch,
 };
@@ -145,7 +154,8 @@ void daemon_store_start(uint16_t domid)
 	assert(store != NULL && sim_store_connect(store, 0, &toolstack) == 0);
 	host_domid = domid;
 	conflicts = 0;
-	read_error = write_error = watch_error = 0;
+	read_error = write_error = watch_error = unwatch_error = 0;
+	read_error_of = NULL;
 	memset(clean_ups, 0, sizeof(clean_ups));
 	if (domid != 0)
 		sim_store_introduce(store, domid);
@@ -197,6 +207,12 @@ void daemon_store_conflict(unsigned count)
 
 void daemon_store_fail_reads(int error)
 {
+	daemon_store_fail_reads_of(NULL, error);
+}
+
+void daemon_store_fail_reads_of(const char *name, int error)
+{
+	read_error_of = name;
 	read_error = error;
 }
 
@@ -208,6 +224,11 @@ void daemon_store_fail_writes(int error)
 void daemon_store_fail_watches(int error)
 {
 	watch_error = error;
+}
+
+void daemon_store_fail_unwatches(int error)
+{
+	unwatch_error = error;
 }
 
 unsigned daemon_store_clean_ups(uint16_t domid)

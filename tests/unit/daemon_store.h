@@ -38,10 +38,12 @@ unsigned daemon_store_reads(void);
 /* daemon_store_conflict - let the next `count` transactions end with EAGAIN. */
 void daemon_store_conflict(unsigned count);
 
-/* daemon_store_fail_reads, _writes, _watches - errno of those to come, 0: none. */
+/* daemon_store_fail_reads, _writes, _watches, _unwatches - errno of those to come, 0: none. _reads_of: only of nodes of this name. */
 void daemon_store_fail_reads(int error);
+void daemon_store_fail_reads_of(const char *name, int error);
 void daemon_store_fail_writes(int error);
 void daemon_store_fail_watches(int error);
+void daemon_store_fail_unwatches(int error);
 
 /* daemon_store_clean_ups - of device models of a domain up to 7. */
 unsigned daemon_store_clean_ups(uint16_t domid);

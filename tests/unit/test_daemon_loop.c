@@ -939,7 +939,7 @@ START_TEST(test_driver_domain_without_nodes)
 	ck_assert_str_eq(backend(4, "feature-persistent"), "(none)");
 	ck_assert_str_eq(backend(3, "state"), "4");
 	daemon_store_unset("backend/vbd/9");
-	daemon_run_ahead_ms += WRITE_PAUSE_MS;
+	daemon_run_ahead_ms += RETRY_PAUSE_MS;
 	turn_until(4, "state", "2");
 	/* The rest needs no new nodes. */
 	for (unsigned i = 0; i < SIM_STORE_NODES_MAX; i++) {
@@ -974,7 +974,7 @@ START_TEST(test_write_conflicts)
 	daemon_run_for(50);
 	ck_assert_str_eq(backend(3, "state"), "4");
 	daemon_store_fail_writes(0);
-	daemon_run_ahead_ms += WRITE_PAUSE_MS;
+	daemon_run_ahead_ms += RETRY_PAUSE_MS;
 	turn_until(3, "state", "5");
 }
 END_TEST
@@ -993,6 +993,105 @@ START_TEST(test_xenstore_can_not_be_read)
 	ck_assert_uint_eq(daemon_store_watches(), DAEMON_RUN_WATCHES + 1);
 	detach(3);
 	daemon_run_until_children(0);
+}
+END_TEST
+
+/* Nothing but time has to pass, then what could not be read is. */
+START_TEST(test_xenstore_can_be_read_again)
+{
+	daemon_run_start();
+	daemon_store_fail_reads(EIO);
+	make_device(3, "good");
+	daemon_run_for(50);
+	ck_assert_str_eq(backend(3, "state"), "1");
+	daemon_store_fail_reads(0);
+	daemon_run_ahead_ms += RETRY_PAUSE_MS;
+	turn_until(3, "state", "2");
+	daemon_store_fail_reads_of("state", EIO);
+	make_ring(3);
+	daemon_run_for(50);
+	daemon_store_fail_reads(0);
+	daemon_run_ahead_ms += RETRY_PAUSE_MS;
+	turn_until(3, "state", "4");
+	set_frontend(3, "state", "4");
+	daemon_run_for(20);
+	daemon_store_fail_reads_of("online", EIO);
+	begin_detach(3);
+	set_frontend(3, "state", "6");
+	daemon_run_for(50);
+	ck_assert_str_eq(backend(3, "state"), "5");
+	daemon_store_fail_reads(0);
+	daemon_run_ahead_ms += RETRY_PAUSE_MS;
+	turn_until(3, "state", "6");
+}
+END_TEST
+
+static const char *const wishes[] = {"frontend-id",    "params",      "mode",
+				     "direct-io-safe", "device-type", "discard-enable"};
+
+/* A disk is not opened in another way than the toolstack wants, nor refused for what it does not say. */
+START_TEST(test_wish_can_not_be_read)
+{
+	daemon_run_start();
+	daemon_store_fail_reads_of(wishes[_i], EIO);
+	make_device(3, "direct");
+	set_backend(3, "direct-io-safe", "1");
+	daemon_run_for(50);
+	ck_assert_str_eq(backend(3, "state"), "1");
+	ck_assert_int_eq(daemon_run_children(0), 0);
+	daemon_store_fail_reads(0);
+	daemon_run_ahead_ms += RETRY_PAUSE_MS;
+	connect_ring(3);
+	ck_assert_str_eq(backend(3, "info"), "4");
+	ck_assert_str_eq(error_node(3), "(none)");
+}
+END_TEST
+
+static const char *const frontend_nodes[] = {"ring-ref", "event-channel", "protocol", "feature-persistent"};
+
+START_TEST(test_frontend_can_not_be_read)
+{
+	daemon_run_start();
+	make_device(3, "good");
+	turn_until(3, "state", "2");
+	daemon_store_fail_reads_of(frontend_nodes[_i], EIO);
+	make_ring(3);
+	daemon_run_for(50);
+	ck_assert_str_eq(backend(3, "state"), "2");
+	daemon_store_fail_reads(0);
+	daemon_run_ahead_ms += RETRY_PAUSE_MS;
+	turn_until(3, "state", "4");
+}
+END_TEST
+
+/* An error is told as soon as it can be. */
+START_TEST(test_error_can_not_be_written)
+{
+	daemon_run_start();
+	daemon_store_fail_writes(EIO);
+	make_device(3, "bad");
+	daemon_run_for(200);
+	ck_assert_str_eq(error_node(3), "(none)");
+	ck_assert_str_eq(backend(3, "xvhost-status"), "(none)");
+	daemon_store_fail_writes(0);
+	daemon_run_ahead_ms += RETRY_PAUSE_MS;
+	check_refused(3, "2", "no such disk");
+}
+END_TEST
+
+/* A watch that could not be ended is still there when the next device of the same number wants it. */
+START_TEST(test_watch_that_is_there)
+{
+	daemon_run_start();
+	attach(3, "good");
+	daemon_store_fail_unwatches(EIO);
+	detach(3);
+	daemon_run_until_children(0);
+	ck_assert_uint_eq(daemon_store_watches(), DAEMON_RUN_WATCHES + 1);
+	daemon_store_fail_unwatches(0);
+	attach(3, "good");
+	detach(3);
+	ck_assert_uint_eq(daemon_store_watches(), DAEMON_RUN_WATCHES);
 }
 END_TEST
 
@@ -1058,6 +1157,12 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, test_state_storm);
 	tcase_add_test(test_case, test_write_conflicts);
 	tcase_add_test(test_case, test_xenstore_can_not_be_read);
+	tcase_add_test(test_case, test_xenstore_can_be_read_again);
+	tcase_add_loop_test(test_case, test_wish_can_not_be_read, 0, sizeof(wishes) / sizeof(wishes[0]));
+	tcase_add_loop_test(test_case, test_frontend_can_not_be_read, 0,
+			    sizeof(frontend_nodes) / sizeof(frontend_nodes[0]));
+	tcase_add_test(test_case, test_error_can_not_be_written);
+	tcase_add_test(test_case, test_watch_that_is_there);
 	tcase_add_test(test_case, test_only_one);
 }
 

@@ -898,7 +898,7 @@ START_TEST(test_driver_domain_without_nodes)
 	ck_assert_str_eq(backend(3, "state"), "1");
 	ck_assert_str_eq(backend(3, "feature-sg"), "(none)");
 	daemon_store_unset("backend/vif/9");
-	daemon_run_ahead_ms += WRITE_PAUSE_MS;
+	daemon_run_ahead_ms += RETRY_PAUSE_MS;
 	turn_until(3, "state", "2");
 	fill_up();
 	make_rings(3);
