@@ -184,15 +184,22 @@ START_TEST(test_guest_crashes)
 }
 END_TEST
 
+/* Also if xenstore can't tell at first which disks there are. */
 START_TEST(test_host_is_started_again)
 {
+	const struct sim_fault fault = {.call = SIM_XENSTORE_DIRECTORY, .times = 4, .error = -EIO};
+
 	vm_attach(&vm);
 	vm_connect(&vm, &shapes[0]);
 	vm_use(&vm, 4);
 	ck_assert_int_eq(sim_host_stop(host), 0);
 	ck_assert_str_eq(vm_node(&vm, "state"), "4");
+	if (_i)
+		sim_fault_set(machine, &fault);
 	ck_assert_int_eq(sim_host_start(machine, NULL, &host), 0);
 	vm_use(&vm, 5);
+	ck_assert_uint_eq(sim_fault_hits(machine, SIM_XENSTORE_DIRECTORY), _i ? 4 : 0);
+	sim_faults_clear(machine);
 	vm_close(&vm);
 	vm_detach(&vm);
 }
@@ -226,6 +233,62 @@ START_TEST(test_others_write_the_same_nodes)
 	vm_close(&vm);
 	vm_detach(&vm);
 	ck_assert_uint_gt(sim_fault_hits(machine, SIM_XENSTORE_TRANSACTION_END), 0);
+}
+END_TEST
+
+/* live - all of a disk's life. False: it did not come up, and the toolstack or the guest was told why. */
+static bool live(void)
+{
+	int error = sim_block_attach(toolstack, &vm.block, SIM_TOOLSTACK_TIMEOUT_MS, vm_text);
+	bool up = error == 0;
+
+	ck_assert_msg(up || (error == -ECONNREFUSED && vm_text[0] != '\0'), "%s", vm_text);
+	if (up) {
+		error = vm_try_to_connect(&vm, &shapes[2]);
+		up = error == 0;
+		ck_assert_msg(up || (error == -ECONNREFUSED && vm_error(&vm)[0] != '\0'), "%s", vm_text);
+	}
+	if (up) {
+		vm_use(&vm, 1);
+		ck_assert_msg(blkif_handshake_close(&vm.handshake, vm.frontend, vm_text) == 0, "%s", vm_text);
+	}
+	vm.frontend = NULL;
+	ck_assert_int_eq(sim_block_detach(toolstack, &vm.block, !up, SIM_TOOLSTACK_TIMEOUT_MS), 0);
+	return up;
+}
+
+/* What fails is tried again after a second, and the toolstack gives up after ten: so not all of them fail, nor for ever. */
+static const struct sim_fault xenstore_faults[] = {
+	{.call = SIM_XENSTORE_READ, .one_in = 5, .times = 60, .error = -EIO},
+	{.call = SIM_XENSTORE_WRITE, .one_in = 5, .times = 40, .error = -EIO},
+	{.call = SIM_XENSTORE_REMOVE, .one_in = 2, .error = -EIO},
+	{.call = SIM_XENSTORE_DIRECTORY, .one_in = 2, .error = -EIO},
+	{.call = SIM_XENSTORE_TRANSACTION_START, .one_in = 2, .times = 8, .error = -EIO},
+	{.call = SIM_XENSTORE_TRANSACTION_END, .one_in = 2, .times = 8, .error = -EIO},
+	{.call = SIM_XENSTORE_WATCH, .one_in = 2, .error = -EIO},
+	{.call = SIM_XENSTORE_UNWATCH, .error = -EIO},
+};
+
+/* xvhostd lives, the disk comes up or somebody is told why it does not, and nothing is left. */
+START_TEST(test_xenstore_fails)
+{
+	const struct sim_fault *fault = &xenstore_faults[_i];
+	const unsigned watches = sim_store_watches(sim_machine_store(machine));
+
+	sim_fault_set(machine, fault);
+	for (int i = 0; i < 20 && sim_fault_hits(machine, fault->call) < 3; i++) {
+		const uint32_t hits = sim_fault_hits(machine, fault->call);
+
+		live();
+		/* The next one is another disk. */
+		wait_for(fault->call == SIM_XENSTORE_UNWATCH
+				 ? sim_fault_hits(machine, fault->call) > hits
+				 : sim_store_watches(sim_machine_store(machine)) == watches);
+	}
+	ck_assert_uint_ge(sim_fault_hits(machine, fault->call), 3);
+	sim_faults_clear(machine);
+	ck_assert(live());
+	wait_for(vm_error(&vm)[0] == '\0');
 }
 END_TEST
 
@@ -305,11 +368,13 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, test_forced_detach);
 	tcase_add_test(test_case, test_guest_ends_while_connected);
 	tcase_add_test(test_case, test_guest_crashes);
-	tcase_add_test(test_case, test_host_is_started_again);
+	tcase_add_loop_test(test_case, test_host_is_started_again, 0, 2);
 	tcase_add_loop_test(test_case, test_host_is_started_with_less, 0, sizeof(shapes) / sizeof(shapes[0]));
 	tcase_add_test(test_case, test_ring_that_cannot_be_mapped);
 	tcase_add_test(test_case, test_others_write_the_same_nodes);
 	tcase_add_test(test_case, test_no_xenstore);
+	tcase_add_loop_test(test_case, test_xenstore_fails, 0,
+			    sizeof(xenstore_faults) / sizeof(xenstore_faults[0]));
 }
 
 CHECK_MAIN("sim: host", add_tests)
