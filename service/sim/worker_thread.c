@@ -180,6 +180,11 @@ static int ask_plain(struct worker_thread *worker, enum message_type type, uint3
 	return error < 0 ? error : answer(worker, answer_type, device_id, &message);
 }
 
+int worker_thread_set_memory(struct worker_thread *worker, const struct message_memory *memory)
+{
+	return ask(worker, &(struct message){.type = MESSAGE_MEMORY, .memory = *memory});
+}
+
 int worker_thread_open(struct worker_thread *worker, uint32_t device_id, const char *target, bool read_only,
 		       struct message_disk_opened *opened)
 {

@@ -27,6 +27,9 @@ int worker_thread_start(const struct platform *platform, uint16_t domid, const c
 /* worker_thread_stop - STOP, and the end of the thread. Returns what worker_run returned. */
 int worker_thread_stop(struct worker_thread *worker);
 
+/* worker_thread_set_memory - as xvhostd tells each worker before it opens anything. Returns 0 or a negative errno. */
+int worker_thread_set_memory(struct worker_thread *worker, const struct message_memory *memory);
+
 /* worker_thread_open - a disk. Returns answer->error; answer->text says why. */
 int worker_thread_open(struct worker_thread *worker, uint32_t device_id, const char *target, bool read_only,
 		       struct message_disk_opened *answer);
