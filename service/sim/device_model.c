@@ -51,11 +51,13 @@ static int device_model_open(const struct platform *platform, uint16_t domid, st
 
 static int device_model_possible(const struct platform *platform, uint16_t domid)
 {
-	struct sim_guest *guest = sim_guest_hold(platform->context, domid);
-	int error = guest && guest->options.pv ? -EINVAL : 0;
+	int error = sim_fault_check(platform->context, SIM_DEVICE_MODEL_POSSIBLE);
+	struct sim_guest *guest = error < 0 ? NULL : sim_guest_hold(platform->context, domid);
 
 	if (!guest)
-		return -ESRCH;
+		return error < 0 ? error : -ESRCH;
+	if (guest->options.pv)
+		error = -EINVAL;
 	sim_guest_drop(guest);
 	return error;
 }
@@ -63,9 +65,8 @@ static int device_model_possible(const struct platform *platform, uint16_t domid
 /* Nobody is killed who has one. */
 static int device_model_clean_up(const struct platform *platform, uint16_t domid)
 {
-	(void)platform;
 	(void)domid;
-	return 0;
+	return sim_fault_check(platform->context, SIM_DEVICE_MODEL_CLEAN_UP);
 }
 
 /* Who waits for it waits no more, as when an ioreq server is destroyed. */
@@ -130,6 +131,10 @@ static bool device_model_invalidated(struct device_model *model)
 
 static int device_model_answer(struct device_model *model)
 {
+	int error = sim_fault_check(model->guest->machine, SIM_DEVICE_MODEL_ANSWER);
+
+	if (error < 0)
+		return error;
 	pthread_mutex_lock(&model->guest->models_lock);
 	model->answered = model->seen;
 	pthread_cond_broadcast(&model->guest->models_answered);

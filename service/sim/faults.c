@@ -67,6 +67,12 @@ uint32_t sim_fault_hits(struct sim_machine *machine, enum sim_call call)
 	return hits;
 }
 
+/* by_chance - is this one of the uses that are hit? It follows from the seed, whatever else has happened meanwhile. */
+static bool by_chance(const struct sim_machine *machine, enum sim_call call, uint32_t use, uint32_t one_in)
+{
+	return sim_mix(sim_mix(machine->seed + call) + use) % one_in == 0;
+}
+
 /* take - the call is used once. Returns true if it is hit, and by what. */
 static bool take(struct sim_machine *machine, enum sim_call call, struct sim_fault *fault)
 {
@@ -81,7 +87,7 @@ static bool take(struct sim_machine *machine, enum sim_call call, struct sim_fau
 
 		*fault = faults->calls[call].fault;
 		hit = use >= fault->after && (fault->times == 0 || use - fault->after < fault->times) &&
-		      (fault->one_in == 0 || sim_random(machine) % fault->one_in == 0);
+		      (fault->one_in == 0 || by_chance(machine, call, use, fault->one_in));
 		faults->calls[call].hits += hit;
 	}
 	pthread_mutex_unlock(&faults->lock);

@@ -2,8 +2,9 @@
 /*
  * faults.h - calls of the host's that go wrong on purpose
  *
- * Any call of the platform can be told to fail at its n-th use, to be slow, or to be done in part. A fault hits the
- * host's programs only: what a test does on the guest's side, or as the toolstack, goes well.
+ * Any call of the platform that can fail can be told to fail at its n-th use, to be slow, or to be done in part. Those that can't: what
+ * closes a handle, what gives its descriptor, foreign_way, xenstore_next_watch, device_model_invalidated. A fault hits the host's programs
+ * only: what a test does on the guest's side, or as the toolstack, goes well.
  *
  * A call that fails has done nothing. One that is slow has waited before it did anything. One that is done in part
  * does the first entries of its list.
@@ -41,11 +42,16 @@ enum sim_call {
 	SIM_GRANTS_COPY, /* in part: the other pieces have the fault's error, or -EAGAIN */
 	SIM_FOREIGN_OPEN,
 	SIM_FOREIGN_RESTRICT,
+	SIM_FOREIGN_RESERVE,
+	SIM_FOREIGN_RELEASE,
 	SIM_FOREIGN_MAP, /* in part: the other frames have the fault's error, or -ENOMEM */
 	SIM_FOREIGN_UNMAP,
 	SIM_FOREIGN_MAP_GRANT_FRAMES,
 	SIM_DEVICE_MODEL_OPEN,
+	SIM_DEVICE_MODEL_POSSIBLE,
+	SIM_DEVICE_MODEL_CLEAN_UP,
 	SIM_DEVICE_MODEL_MODIFIED, /* in part: the other frames are not known to be written */
+	SIM_DEVICE_MODEL_ANSWER,
 	SIM_CALLS
 };
 
@@ -53,7 +59,7 @@ struct sim_fault {
 	enum sim_call call;
 	uint32_t after;	   /* so many uses go well first */
 	uint32_t times;	   /* so many are hit then; 0: all */
-	uint32_t one_in;   /* of these, one in so many is hit, by chance; 0: each */
+	uint32_t one_in;   /* of these, one in so many is hit, by chance: always the same ones; 0: each */
 	int error;	   /* what is returned, a negative errno; 0: it does not fail */
 	uint32_t delay_us; /* how long it waits */
 	uint32_t most;	   /* of a list so many entries are done; 0: all */

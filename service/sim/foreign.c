@@ -53,8 +53,12 @@ static void *reserve_at(void *address, size_t bytes)
 
 static int foreign_reserve(struct foreign *foreign, uint32_t pages, enum foreign_use use, void **address)
 {
-	struct range *range = pages > 0 ? malloc(sizeof(*range)) : NULL;
+	int error = sim_fault_check(foreign->machine, SIM_FOREIGN_RESERVE);
+	struct range *range;
 
+	if (error < 0)
+		return error;
+	range = pages > 0 ? malloc(sizeof(*range)) : NULL;
 	if (!range)
 		return pages > 0 ? -ENOMEM : -EINVAL;
 	range->use = use;
@@ -170,8 +174,8 @@ static int map_pages(const struct mapping *mapping, uint32_t at, uint32_t first,
 	return mapped == MAP_FAILED ? -errno : 0;
 }
 
-/* keep_frame - find and keep a frame's page, with Xen's errors for a frame that the guest does not have, and for one of no
- * guest. */
+/* keep_frame - find and keep a frame's page, with Xen's errors for a frame that the guest does not have (see forbid_others), and for
+ * one of no guest. */
 static int keep_frame(struct mapping *mapping, uint32_t at, uint64_t frame)
 {
 	uint32_t page;
@@ -279,6 +283,29 @@ static struct mapping *find_mapping(const struct foreign *foreign, const struct 
 	return mapping && mapping->count == run->pages ? mapping : NULL;
 }
 
+/* forbid_others - a PV guest's frames are the machine's: those that another one has get an error of their own. */
+static void forbid_others(const struct sim_guest *guest, const uint64_t *frames, uint32_t count, int *errors)
+{
+	struct sim_machine *machine = guest->machine;
+	uint32_t first = 0;
+
+	while (first < count && errors[first] != -EINVAL)
+		first++;
+	if (first == count)
+		return;
+	pthread_mutex_lock(&machine->lock);
+	for (uint32_t domid = 1; domid <= SIM_DOMID_MAX; domid++) {
+		const struct sim_guest *other = machine->guests[domid];
+
+		if (!other || other == guest || !other->options.pv)
+			continue;
+		for (uint32_t i = first; i < count; i++)
+			if (errors[i] == -EINVAL && sim_page_find(other, frames[i]) != SIM_NO_PAGE)
+				errors[i] = -EPERM;
+	}
+	pthread_mutex_unlock(&machine->lock);
+}
+
 static int foreign_map(struct foreign *foreign, uint16_t domid, const struct foreign_run *runs,
 		       uint32_t run_count, const uint64_t *frames, int *errors)
 {
@@ -295,6 +322,8 @@ static int foreign_map(struct foreign *foreign, uint16_t domid, const struct for
 		map_frames(find_mapping(foreign, &runs[i]), frames + done, most > done ? most - done : 0,
 			   fault < 0 ? fault : -ENOMEM, errors + done);
 	pthread_mutex_unlock(&foreign->lock);
+	if (guest && guest->options.pv && error == 0)
+		forbid_others(guest, frames, most, errors);
 	if (guest)
 		sim_guest_drop(guest);
 	return error;
@@ -362,9 +391,11 @@ static void release(struct foreign *foreign, struct range *range)
 
 static int foreign_release(struct foreign *foreign, void *address, uint32_t pages)
 {
+	int error = sim_fault_check(foreign->machine, SIM_FOREIGN_RELEASE);
 	struct range *range;
-	int error = 0;
 
+	if (error < 0)
+		return error;
 	pthread_mutex_lock(&foreign->lock);
 	range = foreign->ranges;
 	while (range && range->start != address)

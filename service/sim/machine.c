@@ -12,11 +12,8 @@
 uint64_t sim_random(struct sim_machine *machine)
 {
 	const uint64_t step = 0x9e3779b97f4a7c15u;
-	uint64_t mixed = __atomic_add_fetch(&machine->random, step, __ATOMIC_RELAXED);
 
-	mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9u;
-	mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebu;
-	return mixed ^ mixed >> 31;
+	return sim_mix(__atomic_add_fetch(&machine->random, step, __ATOMIC_RELAXED));
 }
 
 struct sim_machine *sim_machine_create(uint64_t seed)
@@ -26,7 +23,7 @@ struct sim_machine *sim_machine_create(uint64_t seed)
 
 	if (!machine)
 		return NULL;
-	machine->random = seed;
+	machine->seed = machine->random = seed;
 	machine->next_machine_frame = 0x100000;
 	machine->guests = calloc(SIM_DOMID_MAX + 1, sizeof(machine->guests[0]));
 	if (!machine->guests) {

@@ -88,7 +88,7 @@ struct event_channels {
 
 struct sim_machine {
 	struct platform platform;
-	uint64_t random;
+	uint64_t seed, random;
 	pthread_mutex_t lock;
 	struct sim_guest **guests; /* by domid */
 	struct foreign *foreign;
@@ -104,6 +104,14 @@ struct sim_machine {
 	struct sim_faults *faults;
 	uint32_t faults_set; /* how many; most of the time none, and then nobody looks at them */
 };
+
+/* sim_mix - splitmix64's: numbers that follow each other become ones that do not. */
+static inline uint64_t sim_mix(uint64_t number)
+{
+	number = (number ^ number >> 30) * 0xbf58476d1ce4e5b9u;
+	number = (number ^ number >> 27) * 0x94d049bb133111ebu;
+	return number ^ number >> 31;
+}
 
 /* faults.c */
 int sim_faults_init(struct sim_machine *machine);

@@ -368,15 +368,15 @@ END_TEST
 
 /* ---- without foreign memory ---- */
 
-/* connect_refused - with this access, while this call fails. */
-static void connect_refused(const char *access, enum sim_call call)
+/* connect_refused - with this access, while a call fails. */
+static void connect_refused(const char *access, const struct sim_fault *fault)
 {
 	struct blkif_frontend_options options = *frontend_options(true);
 
 	sim_disk_access = access;
 	sim_disk_start(false);
 	sim_disk_open(&disk, SIM_DISK_DEVICE, DISK_BYTES, "");
-	sim_fault_set(machine, &(struct sim_fault){.call = call, .error = -EPERM});
+	sim_fault_set(machine, fault);
 	options.guest = guest;
 	options.host_domid = SIM_HOST_DOMID;
 	options.device_id = disk.device_id;
@@ -389,12 +389,19 @@ static void connect_refused(const char *access, enum sim_call call)
 /* memory=auto goes by grants then, memory=foreign says why it can't be; once it can be, it can. */
 START_TEST(not_to_be_had)
 {
-	static const enum sim_call calls[] = {SIM_FOREIGN_OPEN, SIM_DEVICE_MODEL_OPEN,
-					      SIM_FOREIGN_MAP_GRANT_FRAMES};
+	static const struct sim_fault faults[] = {
+		{.call = SIM_FOREIGN_OPEN, .error = -EPERM},
+		{.call = SIM_FOREIGN_RESTRICT, .error = -EPERM},
+		{.call = SIM_DEVICE_MODEL_OPEN, .error = -EPERM},
+		/* For the grant table, for the cache. */
+		{.call = SIM_FOREIGN_RESERVE, .error = -EPERM},
+		{.call = SIM_FOREIGN_RESERVE, .after = 1, .error = -EPERM},
+		{.call = SIM_FOREIGN_MAP_GRANT_FRAMES, .error = -EPERM},
+	};
 	struct load_options options = mixed;
 
 	options.requests = 500;
-	connect_refused("foreign", calls[_i]);
+	connect_refused("foreign", &faults[_i]);
 	ck_assert_msg(strstr(text, "memory=foreign can't be: "), "%s", text);
 	sim_disk_access = "auto";
 	sim_disk_open(&other, SIM_DISK_DEVICE + 16, DISK_BYTES, "");
@@ -405,6 +412,78 @@ START_TEST(not_to_be_had)
 	sim_disk_connect(&disk, frontend_options(true));
 	sim_disk_load(&disk, &options);
 	stop();
+}
+END_TEST
+
+/* Who can't tell whether a guest is PV does not ask it to leave its grants in place, and it is served all the same. */
+START_TEST(kind_not_to_be_had)
+{
+	struct load_options options = mixed;
+
+	options.requests = 500;
+	sim_disk_access = "auto";
+	sim_disk_start_guest(&(struct sim_guest_options){.pages = GUEST_PAGES, .pv = true});
+	sim_fault_set(machine, &(struct sim_fault){.call = SIM_DEVICE_MODEL_POSSIBLE, .error = -EIO});
+	sim_disk_open(&disk, SIM_DISK_DEVICE, DISK_BYTES, "");
+	ck_assert(!disk.opened.persistent);
+	ck_assert_uint_gt(sim_fault_hits(machine, SIM_DEVICE_MODEL_POSSIBLE), 0);
+	sim_faults_clear(machine);
+	sim_disk_connect(&disk, frontend_options(false));
+	sim_disk_load(&disk, &options);
+	stop();
+}
+END_TEST
+
+static void *balloon_once(void *argument)
+{
+	static uint64_t frames[BALLOON_PAGES];
+
+	must(sim_pages_take(guest, BALLOON_PAGES, frames) == 0);
+	must(sim_balloon_out(guest, BALLOON_PAGES, frames) == 0);
+	return argument;
+}
+
+/* A guest that gave memory away can't be answered. Its disk is served on, by grants, and it goes on when its worker has ended. */
+START_TEST(answer_fails)
+{
+	struct load_options options = mixed;
+	pthread_t thread;
+
+	options.requests = 1000;
+	start(false, 1, false);
+	sim_disk_load(&disk, &options);
+	sim_fault_set(machine, &(struct sim_fault){.call = SIM_DEVICE_MODEL_ANSWER, .error = -EIO});
+	pthread_create(&thread, NULL, balloon_once, NULL);
+	while (sim_fault_hits(machine, SIM_DEVICE_MODEL_ANSWER) == 0)
+		usleep(1000);
+	/* It harms nobody, and is counted. */
+	sim_fault_set(machine, &(struct sim_fault){.call = SIM_FOREIGN_MAP, .delay_us = 1});
+	options.begins_zeroed = false;
+	sim_disk_load(&disk, &options);
+	ck_assert_uint_eq(sim_fault_hits(machine, SIM_FOREIGN_MAP), 0);
+	sim_disk_close(&disk);
+	ck_assert_int_eq(worker_thread_stop(worker), 0);
+	pthread_join(thread, NULL);
+	sim_guest_destroy(guest);
+	sim_machine_destroy(machine);
+}
+END_TEST
+
+/* Addresses that can't be released: that is said, and the worker ends in order. */
+START_TEST(release_fails)
+{
+	struct load_options options = mixed;
+
+	options.requests = 300;
+	start(false, 1, false);
+	sim_disk_load(&disk, &options);
+	sim_fault_set(machine, &(struct sim_fault){.call = SIM_FOREIGN_RELEASE, .error = -EIO});
+	sim_disk_close(&disk);
+	ck_assert_int_eq(worker_thread_stop(worker), 0);
+	/* Those of both loops' caches, and of the grant table. */
+	ck_assert_uint_eq(sim_fault_hits(machine, SIM_FOREIGN_RELEASE), 3);
+	sim_guest_destroy(guest);
+	sim_machine_destroy(machine);
 }
 END_TEST
 
@@ -445,7 +524,10 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, pv_direct);
 	tcase_add_loop_test(test_case, withdrawn_in_use, 0, 4);
 	tcase_add_loop_test(test_case, guest_ends, 0, 2);
-	tcase_add_loop_test(test_case, not_to_be_had, 0, 3);
+	tcase_add_loop_test(test_case, not_to_be_had, 0, 6);
+	tcase_add_test(test_case, kind_not_to_be_had);
+	tcase_add_test(test_case, answer_fails);
+	tcase_add_test(test_case, release_fails);
 	tcase_add_loop_test(test_case, calls_fail, 0, 3);
 }
 

@@ -204,6 +204,36 @@ START_TEST(wrong_calls)
 }
 END_TEST
 
+/* Of a PV guest's frames, which are the machine's, those of another one have an error of their own. */
+START_TEST(frames_of_others)
+{
+	struct sim_guest_options options = {.domid = DOMID + 1, .pages = 8, .pv = true};
+	struct sim_guest *other;
+	uint64_t list[4];
+	int errors[4];
+
+	setup_guest(_i, 1);
+	ck_assert_int_eq(sim_guest_create(machine, &options, &other), 0);
+	ck_assert_int_eq(sim_pages_take(other, 3, list), 0);
+	ck_assert_int_eq(sim_balloon_out(other, 1, &list[2]), 0);
+	list[3] = list[1];
+	list[1] = frames[0];
+	for (int round = 0; round < 2; round++) {
+		ck_assert_int_eq(map_run(DOMID, range, list, 4, errors), 0);
+		ck_assert_int_eq(errors[0], _i && round == 0 ? -EPERM : -EINVAL);
+		ck_assert_int_eq(errors[1], 0);
+		ck_assert_int_eq(errors[2], -EINVAL);
+		ck_assert_int_eq(errors[3], errors[0]);
+		ck_assert(!can_read(at(0)) && can_read(at(1)) && !can_read(at(3)));
+		ck_assert_int_eq(unmap_run(range, 4), 0);
+		/* Now they are nobody's. */
+		if (round == 0)
+			sim_guest_destroy(other);
+	}
+	teardown();
+}
+END_TEST
+
 START_TEST(in_part)
 {
 	int errors[4];
@@ -455,6 +485,11 @@ START_TEST(invalidation)
 		ck_assert_int_eq(poll(&polled, 1, 50), 0);
 		ck_assert(!guest_went_on);
 		if (i == 0 || _i == 0) {
+			sim_fault_set(machine, &(struct sim_fault){.call = SIM_DEVICE_MODEL_ANSWER,
+								   .times = 1,
+								   .error = -EIO});
+			ck_assert_int_eq(platform->device_model_answer(models[i]), -EIO);
+			ck_assert(platform->device_model_invalidated(models[i]));
 			ck_assert_int_eq(platform->device_model_answer(models[i]), 0);
 			ck_assert(!platform->device_model_invalidated(models[i]));
 		}
@@ -672,6 +707,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, lists, 0, 4);
 	tcase_add_loop_test(test_case, runs, 0, 2);
 	tcase_add_test(test_case, wrong_calls);
+	tcase_add_loop_test(test_case, frames_of_others, 0, 2);
 	tcase_add_test(test_case, in_part);
 	tcase_add_loop_test(test_case, grant_frames, 1, 3);
 	tcase_add_test(test_case, status_frames);

@@ -292,6 +292,18 @@ START_TEST(test_xenstore_fails)
 }
 END_TEST
 
+/* What a worker that was killed has left can't be ended: that is said, and the disk is served. */
+START_TEST(test_clean_up_fails)
+{
+	sim_fault_set(machine, &(struct sim_fault){.call = SIM_DEVICE_MODEL_CLEAN_UP, .error = -EIO});
+	ck_assert(live());
+	wait_for(sim_host_workers(host) == 0);
+	/* Before a worker starts, and when it has ended. */
+	ck_assert_uint_eq(sim_fault_hits(machine, SIM_DEVICE_MODEL_CLEAN_UP), 2);
+	sim_faults_clear(machine);
+}
+END_TEST
+
 START_TEST(test_no_xenstore)
 {
 	const struct sim_fault fault = {.call = SIM_XENSTORE_OPEN, .error = -ENOENT};
@@ -372,6 +384,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_loop_test(test_case, test_host_is_started_with_less, 0, sizeof(shapes) / sizeof(shapes[0]));
 	tcase_add_test(test_case, test_ring_that_cannot_be_mapped);
 	tcase_add_test(test_case, test_others_write_the_same_nodes);
+	tcase_add_test(test_case, test_clean_up_fails);
 	tcase_add_test(test_case, test_no_xenstore);
 	tcase_add_loop_test(test_case, test_xenstore_fails, 0,
 			    sizeof(xenstore_faults) / sizeof(xenstore_faults[0]));
