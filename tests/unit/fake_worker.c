@@ -80,9 +80,10 @@ static void open_disk(int fd, struct message *message)
 	} else if (is(id, "nonsense")) {
 		answer(fd, message, MESSAGE_CLOSED, 0, "");
 	} else if (!is(id, "silent")) {
-		message->opened.size_bytes = FAKE_SIZE_BYTES;
+		message->opened.size_bytes = FAKE_SIZE_BYTES + (is(id, "physical-odd") ? 1024 : 0);
 		message->opened.block_bytes = 512;
-		message->opened.physical_block_bytes = 512;
+		message->opened.physical_block_bytes = is(id, "physical") || is(id, "physical-odd") ? 4096
+												    : 512;
 		message->opened.flush = true;
 		message->opened.read_only = is(id, "read-only") || (is(id, "direct") && direct);
 		message->opened.discard = message->opened.discard_secure = is(id, "erases");

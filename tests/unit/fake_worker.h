@@ -9,6 +9,8 @@
  *	read-only		the same, and says that it is read-only
  *	direct			the same, if it is asked to use direct I/O
  *	erases			opens and connects, and can discard securely, in units of its own
+ *	physical		opens and connects, and has sectors of 512 bytes in physical ones of 4096
+ *	physical-odd		the same, and ends with 1024 bytes of such a one
  *	bad			fails to open: ENOENT, "no such disk"; as another medium, too, and the drive is empty
  *	silent			never answers OPEN
  *	dies-opening		exits at OPEN

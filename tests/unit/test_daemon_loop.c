@@ -237,6 +237,21 @@ START_TEST(test_discard_nodes)
 }
 END_TEST
 
+/* blkif.h wants the disk's size to be a multiple of its physical sector. */
+START_TEST(test_physical_sectors)
+{
+	daemon_run_start();
+	attach(3, "physical");
+	ck_assert_str_eq(backend(3, "sector-size"), "512");
+	ck_assert_str_eq(backend(3, "physical-sector-size"), "4096");
+	ck_assert_str_eq(backend(3, "sectors"), "2048");
+	attach(4, "physical-odd");
+	ck_assert_str_eq(backend(4, "sector-size"), "512");
+	ck_assert_str_eq(backend(4, "physical-sector-size"), "1024");
+	ck_assert_str_eq(backend(4, "sectors"), "2050");
+}
+END_TEST
+
 /* As libxl has it for devtype=cdrom: read-only and removable, too. */
 START_TEST(test_cdrom)
 {
@@ -1116,6 +1131,7 @@ static void add_tests(TCase *test_case)
 	tcase_add_test(test_case, test_read_only);
 	tcase_add_test(test_case, test_direct_io_safe);
 	tcase_add_test(test_case, test_discard_nodes);
+	tcase_add_test(test_case, test_physical_sectors);
 	tcase_add_test(test_case, test_cdrom);
 	tcase_add_test(test_case, test_medium);
 	tcase_add_test(test_case, test_bad_medium);

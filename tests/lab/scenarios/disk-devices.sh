@@ -6,7 +6,7 @@
 #
 # lab: timeout=700 packages=dm
 # lab: guest=old type=pvh kernel=6.1 cmdline=xen_blkfront.trusted=0
-# lab: guest=new type=pv kernel=6.12
+# lab: guest=new type=pv kernel=6.12 cmdline=xen_blkfront.trusted=0
 
 export DM_DISABLE_UDEV=1
 MIB=$((1 << 20))
@@ -21,15 +21,28 @@ queue()
 # of_device DEVICE: the same of a device of ours that can discard.
 of_device()
 {
-	local at
+	local at queue
 	at=/sys/dev/block/$(stat -c %Hr:%Lr "$1")
-	cat "$at"/queue/{logical_block_size,physical_block_size,discard_granularity} "$at/discard_alignment" | xargs
+	[[ -d $at/queue ]] && queue=$at/queue || queue=$at/../queue
+	cat "$queue"/{logical_block_size,physical_block_size,discard_granularity} "$at/discard_alignment" | xargs
 }
 
 # content NAME DISK BYTES: checksum, from the guest.
 content()
 {
 	guest_run "$1" "head -c $3 /dev/$2 | sha256sum"
+}
+
+# scsi_units: how many units of scsi_debug are in use.
+scsi_units()
+{
+	local map part count=0
+
+	IFS=, read -ra map </sys/bus/pseudo/drivers/scsi_debug/map
+	for part in "${map[@]}"; do
+		((count += ${part#*-} - ${part%-*} + 1))
+	done
+	echo "$count"
 }
 
 # opened_direct GUEST PATH: whether its worker has the file open with O_DIRECT.
@@ -41,7 +54,7 @@ opened_direct()
 	(($(awk '/^flags:/ { print $2 }' "/proc/$worker/fdinfo/${link##*/}") & 040000)) && echo yes || echo no
 }
 
-step "a thin volume, a loop device, one that is read-only, one that can be replaced by another"
+step "a thin volume, a loop device, one that is read-only, one that can be replaced by another, one with large physical sectors"
 truncate -s 64M /srv/pool.img /srv/loop.img /srv/swap.img
 truncate -s 8M /srv/meta.img /srv/plain.img
 head -c 1M /dev/urandom >/srv/ro.img
@@ -58,11 +71,16 @@ dmsetup create swap --table "0 65536 linear $swap 0"
 limits=/sys/dev/block/$(stat -c %Hr:%Lr /dev/mapper/thin)/queue
 note "thin: discard_max_bytes, write_zeroes_max_bytes: $(cat "$limits"/{discard,write_zeroes}_max_bytes | xargs)"
 
+# Sectors of 512 bytes in physical ones of 4096, units of 32 KiB to discard. The partition begins in the middle of one.
+modprobe sd_mod
+modprobe scsi_debug dev_size_mb=16 num_parts=1 physblk_exp=3 lbpu=1 lbpws=1 unmap_granularity=64 delay=0
+wait_until 20 '[[ -b /dev/sda1 ]]'
+
 step "start xvhostd and the guests"
 xvhostd_start
 guest_launch old "$(xvhost_disk xvda rw file:path=/dev/mapper/thin)" "$(xvhost_disk xvdb rw "file:path=$loop")" \
 	"$(xvhost_disk xvdc ro "file:path=$ro")"
-guest_launch new "direct-io-safe,$(xvhost_disk xvda rw file:path=/srv/plain.img)"
+guest_launch new "direct-io-safe,$(xvhost_disk xvda rw file:path=/srv/plain.img)" "$(xvhost_disk xvdb rw file:path=/dev/sda1,direct=on)"
 guest_wait_up old
 guest_wait_up new
 xl_attach_disk old "direct-io-safe,no-discard,$(xvhost_disk xvdd rw file:path=/dev/mapper/swap)"
@@ -77,11 +95,16 @@ expect_equal "direct I/O: of the device that is safe" yes "$(opened_direct old /
 expect_equal "direct I/O: of one of which nothing was said" no "$(opened_direct old "$loop")"
 expect_equal "direct I/O: on tmpfs, which can't" no "$(opened_direct new /srv/plain.img)"
 note "$(guest_run old 'dmesg | grep "blkfront: xvd[ad]"')"
-expect_equal "bounce buffers" 1 "$(guest_run old 'dmesg | grep -c "blkfront: xvdd.*bounce buffer: enabled"')"
+expect_equal "bounce buffers, 6.1" 1 "$(guest_run old 'dmesg | grep -c "blkfront: xvdd.*bounce buffer: enabled"')"
+expect_equal "bounce buffers, 6.12" 1 "$(guest_run new 'dmesg | grep -c "blkfront: xvdb.*bounce buffer: enabled"')"
 
 step "limits that the guests see"
 expect_equal "thin" "$(of_device /dev/mapper/thin) yes" "$(queue old xvda)"
 expect_equal "loop" "$(of_device "$loop") yes" "$(queue old xvdb)"
+expect_equal "large physical sectors, in Dom0" "512 4096 32768 16384" "$(of_device /dev/sda1)"
+# Linux shows an alignment for partitions alone.
+expect_equal "large physical sectors" "512 4096 32768 0 yes" "$(queue new xvdb)"
+expect_equal "the alignment of what is discarded" 16384 "$(xenstore-read "/local/domain/0/backend/vbd/$(guest_domid new)/51728/discard-alignment")"
 expect_equal "no-discard" no "$(queue old xvdd | awk '{ print $NF }')"
 expect_equal "file on tmpfs" "512 512 4096 0 yes" "$(queue new xvda)"
 expect_equal "read-only" 1 "$(guest_run old 'cat /sys/block/xvdc/ro')"
@@ -91,22 +114,24 @@ grep -q 'is read-only; give access=ro' /tmp/xl.log || fail "xl says: $(tail -n 3
 xl_detach old xvde
 
 step "what is discarded is given back, what lies beside it stays"
-for where in old:xvda old:xvdb new:xvda; do
+for where in old:xvda old:xvdb new:xvda new:xvdb; do
 	name=${where%:*} disk=${where#*:}
 	guest_run "$name" "head -c 2M /dev/urandom >/tmp/$disk && dd if=/tmp/$disk of=/dev/$disk bs=256k oflag=direct conv=fsync status=none"
 done
 mapped=$(dmsetup status thin | awk '{ print $4 }')
 blocks=$(stat -c %b /srv/loop.img)
 plain=$(stat -c %b /srv/plain.img)
-for where in old:xvda old:xvdb new:xvda; do
-	name=${where%:*} disk=${where#*:}
-	guest_run "$name" "blkdiscard -o 512k -l 1M /dev/$disk &&
-		dd if=/dev/zero of=/tmp/$disk bs=512k seek=1 count=2 conv=notrunc status=none &&
+units=$(scsi_units)
+for where in old:xvda:128 old:xvdb:128 new:xvda:128 new:xvdb:124; do
+	IFS=: read -r name disk from <<<"$where"
+	guest_run "$name" "blkdiscard -o $((from * 4096)) -l 1M /dev/$disk &&
+		dd if=/dev/zero of=/tmp/$disk bs=4k seek=$from count=256 conv=notrunc status=none &&
 		head -c 2M /dev/$disk | cmp - /tmp/$disk" ||
 		fail "$where: it does not read as zeroes, or what lies beside it was changed"
 done
 expect_equal "thin: sectors that were given back" 2048 $((mapped - $(dmsetup status thin | awk '{ print $4 }')))
 expect_equal "loop: blocks that were given back" 2048 $((blocks - $(stat -c %b /srv/loop.img)))
+expect_equal "large physical sectors: units of 32 KiB that were given back" 32 $((units - $(scsi_units)))
 expect_equal "file: blocks that were given back" 2048 $((plain - $(stat -c %b /srv/plain.img)))
 
 step "zeroes can be written, where blkif has no request for them; secure discards are refused where the device has none"
@@ -145,6 +170,7 @@ for name in thin pool swap; do
 	dmsetup remove "$name"
 done
 losetup -D
+modprobe -r scsi_debug
 xvhostd_stop
 expect_clean
 pass
