@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # Network cards that come and go, under traffic of others, which loses no byte: a card is attached to a running guest and detached
-# again, 5 times; xvhostd is stopped and started, and connected guests stay connected; a guest with two cards reboots; guests are
+# again while packets pass by it in both directions, 5 times; xvhostd is stopped and started, and connected guests stay connected; a guest with two cards reboots; guests are
 # destroyed. With the kernel module.
 #
 # lab: timeout=700
@@ -29,6 +29,15 @@ streams_begin()
 	net_stream_begin 6001 pvh dom0 10.0.0.1
 	net_stream_begin 6002 dom0 pvh 10.0.1.3
 	net_stream_begin 6003 pv pvh 10.0.0.3
+}
+
+# flooded INTERFACE PACKETS: so many more packets have passed each way.
+flooded()
+{
+	local files=("/sys/class/net/$1/statistics/"{rx,tx}_packets) rx tx
+
+	rx=$(($(<"${files[0]}") + $2)) tx=$(($(<"${files[1]}") + $2))
+	wait_until 30 "[[ \$(<'${files[0]}') -ge $rx && \$(<'${files[1]}') -ge $tx ]]"
 }
 
 # streams_end: with no byte that is wrong.
@@ -58,17 +67,21 @@ cards_up
 net_ping pvh 10.0.0.2 1 $NET_PING_MAX
 net_ping dom0 10.0.1.3 1 $NET_PING_MAX
 streams_begin
+# By the card that comes and goes, which has a network of its own.
+ip address add 10.0.2.1/24 dev xenbr1
+net_flood_begin 6011 pvh 10.0.2.1 50
+net_flood_begin 6012 dom0 10.0.2.4 50
+domid=$(guest_domid pvh)
 
 for ((round = 1; round <= ROUNDS; round++)); do
-	step "round $round of $ROUNDS: attach, use, detach"
+	step "round $round of $ROUNDS: attach, use, detach under traffic"
 	net_attach pvh "$(net_vif xvhost xenbr1 00:16:3e:00:01:04)"
-	net_up pvh 10.0.1.4/24 00:16:3e:00:01:04
-	# By this card, not by the other of the same network.
-	guest_run pvh "busybox ping -A -c 3 -W 5 -I $(net_interface pvh 00:16:3e:00:01:04) 10.0.1.1" >/dev/null ||
-		fail "no answer by the attached card"
+	net_up pvh 10.0.2.4/24 00:16:3e:00:01:04
+	flooded "vif$domid.2" 200
 	net_detach pvh 2
 done
-domid=$(guest_domid pvh)
+net_flood_end 6011
+net_flood_end 6012
 expect_equal "closed cards in the log" $ROUNDS "$(grep -c "xvhost-worker: guest $domid vif 2: closed" "$XVHOSTD_LOG")"
 [[ ! -e /sys/class/net/vif$domid.2 ]] || fail "the interface vif$domid.2 is still there"
 

@@ -61,13 +61,13 @@ net_attach()
 net_detach()
 {
 	local -; set +x
-	local log=/var/log/lab/xl-network-detach.log domid
+	local log=/var/log/lab/xl-network-detach.log domid directory
 
 	domid=$(guest_domid "$1") || fail "there is no guest $1"
+	directory=$(xenstore-read "/libxl/$domid/device/vif/$2/backend") || fail "the guest $1 has no card $2"
 	timeout 70 xl network-detach "$1" "$2" >"$log" 2>&1 ||
 		fail "xl network-detach $1 $2 ended with status $?: $(tail_line "$log")"
-	holds_within 20 "! xenstore-exists /local/domain/0/backend/vif/$domid/$2" ||
-		fail "the card $2 of guest $1 did not go away"
+	holds_within 20 "! xenstore-exists $directory" || fail "the card $2 of guest $1 did not go away"
 	guest_run "$1" "for i in \$(seq 150); do [[ -e /sys/bus/xen/devices/vif-$2 ]] || exit 0; sleep 0.1; done; exit 1" ||
 		fail "the guest $1 does not let go of its card $2"
 }
@@ -129,32 +129,42 @@ net_run()
 	fi
 }
 
+# net_find CARD: prints a command which sets `interface` in a guest, and ends if the card does not appear.
+net_find()
+{
+	echo "interface=
+		for i in {1..150}; do
+			for path in /sys/class/net/*; do
+				read -r address <\$path/address
+				[[ \${path##*/} != '$1' && \$address != '${1,,}' ]] || interface=\${path##*/}
+			done
+			[[ -z \$interface ]] || break
+			sleep 0.1
+		done
+		[[ -n \$interface ]] || exit 2"
+}
+
 # net_interface NAME CARD: prints the name of the guest's interface, which is given by its MAC or is itself a name; waits until it is
 # there.
 net_interface()
 {
 	local -; set +x
-	guest_run "$1" "for i in \$(seq 150); do
-			for path in /sys/class/net/*; do
-				read -r address <\$path/address
-				if [[ \${path##*/} == '$2' || \$address == '${2,,}' ]]; then echo \${path##*/}; exit 0; fi
-			done
-			sleep 0.1
-		done; exit 1" || fail "the card $2 did not appear in the guest $1"
+	guest_run "$1" "$(net_find "$2"); echo \$interface" || fail "the card $2 did not appear in the guest $1"
 }
 
 # net_up NAME ADDRESS/PREFIX [CARD]: gives the guest's card (eth0; or a name or MAC) this address, and waits until it is connected.
 net_up()
 {
 	local -; set +x
-	local interface
+	local status=0
 
-	interface=$(net_interface "$1" "${3:-eth0}")
-	guest_run "$1" "ip addr add $2 dev $interface && ip link set $interface up || exit 1
-		for i in \$(seq 150); do
-			[[ \$(</sys/class/net/$interface/carrier) == 1 ]] && exit 0
+	guest_run "$1" "$(net_find "${3:-eth0}"); ip addr add $2 dev \$interface && ip link set \$interface up || exit 1
+		for i in {1..150}; do
+			[[ \$(</sys/class/net/\$interface/carrier) == 1 ]] && exit 0
 			sleep 0.1
-		done; exit 1" || fail "the card $interface of guest $1 does not get connected"
+		done; exit 1" || status=$?
+	[[ $status -ne 2 ]] || fail "the card ${3:-eth0} did not appear in the guest $1"
+	[[ $status -eq 0 ]] || fail "the card ${3:-eth0} of guest $1 does not get connected"
 }
 
 # net_features PLACE INTERFACE: prints what was negotiated, a line "NAME on" or "NAME off" for each of ethtool's features.
@@ -210,6 +220,12 @@ net_listens()
 	printf -v pattern ':%04X [0-9A-F:]+ 0A ' "$2"
 	net_run "$1" "for i in \$(seq 100); do grep -qE '$pattern' /proc/net/tcp /proc/net/tcp6 2>/dev/null && exit 0; sleep 0.1; done; exit 1" ||
 		fail "nobody listens at port $2 of $1"
+}
+
+# net_connect ADDRESS PORT: prints a command which connects its descriptor 9 as soon as somebody listens there, by TCP.
+net_connect()
+{
+	echo "for try in {1..150}; do ! exec 9>/dev/tcp/$1/$2 || break; read -rt 0.1 <> <(:); done 2>/dev/null"
 }
 
 # net_begin PLACE COMMAND: in the background. Sets NET_JOB for net_end.
@@ -268,11 +284,55 @@ net_transfer()
 	local from=$1 to=$2 address=$3 sum NET_JOB came
 
 	net_begin "$to" "busybox nc -l -p 5001 | sha256sum"
-	net_listens "$to" 5001
-	sum=$(net_run "$from" --timeout 90 "f=/tmp/net-transfer; head -c ${4}M /dev/urandom >\$f && cat \$f >/dev/tcp/$address/5001 && sha256sum <\$f; s=\$?; rm -f \$f; exit \$s") ||
+	sum=$(net_run "$from" --timeout 90 "f=/tmp/net-transfer; head -c ${4}M /dev/urandom >\$f && $(net_connect "$address" 5001) &&
+		cat \$f >&9 && exec 9>&- && sha256sum <\$f; s=\$?; rm -f \$f; exit \$s") ||
 		fail "no file can be sent from $from to $address: $sum"
 	came=$(net_end "$to" "$NET_JOB" 60) || fail "no file came from $from to $to: $came"
 	expect_equal "the checksum of the file that came from $from to $to" "$sum" "$came"
+}
+
+# net_swap MIB A B A_ADDRESS,B_ADDRESS...: copies a file of so many MiB from A to B and one from B to A by each pair of addresses, all at
+# the same time, and compares checksums. It takes one command in each of the places.
+net_swap()
+{
+	local -; set +x
+	local mib=$1 places=("$2" "$3") pairs=("${@:4}") towards=() job=() sum=() i pair NET_JOB text
+
+	for pair in "${pairs[@]}"; do
+		towards[0]+=" ${pair#*,}" towards[1]+=" ${pair%,*}"
+	done
+	for i in 0 1; do
+		net_begin "${places[i]}" "file=/tmp/net-swap port=5010
+			head -c ${mib}M /dev/urandom >\$file
+			for address in${towards[i]}; do
+				((port += 1))
+				timeout 100 busybox nc -l -p \$port | sha256sum >\$file.\$port &
+			done
+			port=5010
+			for address in${towards[i]}; do
+				((port += 1))
+				{
+					$(net_connect "\$address" "\$port")
+					cat \$file >&9 || echo nothing can be sent to \$address
+				} &
+			done
+			sha256sum <\$file
+			wait
+			cat \$file.*
+			rm \$file \$file.*"
+		job[i]=$NET_JOB
+	done
+	for i in 0 1; do
+		text=$(net_end "${places[i]}" "${job[i]}" 110) || fail "no files between ${places[*]}: ${places[i]}: $text"
+		sum[i]=$text
+	done
+	for i in 0 1; do
+		text=${sum[1 - i]%%$'\n'*}
+		for pair in "${pairs[@]}"; do
+			text+=$'\n'${sum[i]%%$'\n'*}
+		done
+		expect_equal "checksums of what ${places[1 - i]} has sent, and has got from ${places[i]}" "$text" "${sum[1 - i]}"
+	done
 }
 
 # net_exchange FROM TO ADDRESS: pings of all sizes, and a file.
@@ -345,6 +405,34 @@ net_stream_goes_on()
 	before=$(net_stream_came "$1")
 	holds_within "$2" "[[ \$(net_stream_came $1) -gt $((before + 2 * NET_STREAM_BYTES)) ]]" ||
 		fail "within $2 s the stream by port $1 does not go on"
+}
+
+declare -A NET_FLOOD # by its port: where from, the job there
+
+# net_flood_begin PORT PLACE ADDRESS PACKETS: sends so many datagrams at a time to this address, again and again until net_flood_end. It
+# minds neither loss nor that the way there goes away.
+net_flood_begin()
+{
+	local -; set +x
+	local NET_JOB
+
+	net_begin "$2" "rm -f /run/net-flood-$1.stop; exec 8<> <(:)
+		until [[ -e /run/net-flood-$1.stop ]]; do
+			dd if=/dev/zero bs=1400 count=$4 status=none >/dev/udp/$3/$1
+			read -rt 0.05 -u 8
+		done 2>/dev/null; true"
+	NET_FLOOD[$1]="$2 $NET_JOB"
+}
+
+# net_flood_end PORT
+net_flood_end()
+{
+	local -; set +x
+	local place job
+
+	read -r place job <<<"${NET_FLOOD[$1]}"
+	net_run "$place" "touch /run/net-flood-$1.stop"
+	net_end "$place" "$job" 30 >/dev/null || fail "the flood by port $1 from $place went wrong"
 }
 
 # net_stream_end PORT: the end. What came is what was sent. Prints how many bytes.
