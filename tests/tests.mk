@@ -44,6 +44,10 @@ net-load := $(O)/tests/net-load
 host-meter-object := $(O)/obj/tests/bench/host_meter.o
 host-meter := $(O)/tests/host-meter
 
+# An XDP program on a card of one of the lab's guests.
+xdp-pass-object := $(O)/obj/tests/lab/guest/xdp_pass.o
+xdp-pass := $(O)/tests/xdp-pass
+
 # What programs of libxenforeignmemory do, with the library that is preloaded to them and without: in the lab.
 accel-test-object := $(O)/obj/tests/accel/accel_test.o
 accel-test := $(O)/tests/accel-test
@@ -57,7 +61,7 @@ preload-objects := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/lab/preload/*.c)
 preload-libraries := $(patsubst tests/lab/preload/%.c,$(O)/tests/%.so,$(wildcard tests/lab/preload/*.c))
 test-objects := $(unit-objects) $(sim-test-objects) $(fuzz-objects) $(wrong-objects) $(kernel-test-objects) \
 	$(platform-test-objects) $(map-grants-object) $(guest-load-objects) $(host-meter-object) $(accel-test-object) \
-	$(guest-dump-object) $(preload-objects)
+	$(xdp-pass-object) $(guest-dump-object) $(preload-objects)
 
 .PHONY: tests check check-fast check-sanitize check-unit check-rbd
 tests: $(unit-programs) $(sim-programs) $(programs) $(modules) $(wrong-backends) ## build the tests, and what they run
@@ -94,12 +98,16 @@ $(host-meter): $(host-meter-object)
 	$(Q)mkdir -p $(@D) && $(call link,xencontrol xenstore)
 
 # Guests have none of its libraries.
-$(guest-load-objects): includes = -Iservice
+$(guest-load-objects) $(xdp-pass-object): includes = -Iservice
 $(disk-load): $(O)/obj/tests/bench/disk_load.o
 $(net-load): $(patsubst %,$(O)/obj/tests/bench/%.o,net_load net_job net_flow)
 $(disk-load) $(net-load): $(O)/obj/tests/bench/guest_tell.o $(O)/obj/service/sim/histogram.o
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ld-flags) -static -o $@ $^ $(shell pkg-config --libs --static liburing)
+
+$(xdp-pass): $(xdp-pass-object)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ld-flags) -static -o $@ $^
 
 $(preload-objects): includes =
 $(preload-objects): pic := -fPIC
@@ -189,7 +197,7 @@ lab-root:
 # What only the lab has: the module for each of its kernels, tests that run there, libraries to preload, and a module for
 # guests.
 lab-only := $(kernel-tests) $(platform-test) $(map-grants) $(accel-test) $(guest-dump) $(disk-load) $(net-load) $(host-meter) \
-	$(preload-libraries) $(guest-module)
+	$(xdp-pass) $(preload-libraries) $(guest-module)
 .PHONY: lab-install
 lab-install: $(kernel-modules) $(lab-only)
 	$(Q)for module in $(kernel-modules); do \
