@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# xvhost in a driver domain serves a PV and a PVH guest by grants, without any privilege of Dom0 and inside xenstored's quotas.
+# xvhost in a driver domain serves a PV and a PVH guest by grants, without any privilege of Dom0 and inside xenstored's quotas: disks, and
+# network cards on a switch, which has an uplink to the driver domain itself.
 #
 # lab: timeout=880
 # lab: guest=driver type=pvh driver_domain=yes memory=512M
@@ -66,29 +67,50 @@ for command in 'xenstore-write /local/domain/0/name me' 'xenstore-write /tool/me
 		fail "in the driver domain $command said: $text"
 	note "$text"
 done
+guest_run driver "modprobe tun && mkdir -p /etc/xvhost &&
+	printf '%s\n' '[switch lan]' 'uplink = tap:' >/etc/xvhost/xvhost.conf"
 driver_xvhostd_start driver
 nodes=$(driver_quota driver nodes) watches=$(driver_quota driver watches)
 
-step "two guests get disks from it; in Dom0 the script is not needed"
-mv /etc/xen/scripts/block-xvhost /run/
+step "two guests get disks and cards from it; in Dom0 the scripts are not needed"
+mv /etc/xen/scripts/{block,vif}-xvhost /run/
+GUEST_VIFS=("backend=driver,$(net_vif xvhost lan 00:16:3e:00:00:02)")
 guest_create pv "$(driver_disk driver xvda rw file:path=/srv/pv.img)"
+GUEST_VIFS=("backend=driver,$(net_vif xvhost lan 00:16:3e:00:00:03)")
 guest_create pvh "$(driver_disk driver xvda rw file:path=/srv/pvh.img)" \
 	"$(driver_disk driver xvdb rw file:path=/srv/direct/second.img,direct=on)"
 write_and_compare pv xvda /srv/pv.img
 write_and_compare pvh xvda /srv/pvh.img
 write_and_compare pvh xvdb /srv/direct/second.img
-expect_log "disks by grants, found out by itself" "$GRANTS" 3
+expect_log "disks by grants, found out by itself" "vbd [0-9]+: $GRANTS" 3
 expect_log "disks with persistent grants" 'connected, .*persistent grants$' 3
+expect_log "cards by grants" "vif 0: $GRANTS" 2
 for name in pv pvh; do
 	guest_run $name 'dmesg | grep "xvda: .*persistent grants: enabled"'
 done
 
 step "its quotas"
 new_nodes=$(($(driver_quota driver nodes) - nodes)) new_watches=$(($(driver_quota driver watches) - watches))
-note "xenstored counts $nodes nodes and $watches watches without disks, $new_nodes and $new_watches more for 3 disks," \
+note "xenstored counts $nodes nodes and $watches watches at first, $new_nodes and $new_watches more for 3 disks and 2 cards," \
 	"$(driver_quota driver transactions) transactions, $(driver_quota driver memory) bytes"
-[[ $new_nodes -le $((3 * 31)) ]] || fail "3 disks have $new_nodes nodes"
-expect_equal "watches for 3 disks" 3 "$new_watches"
+[[ $new_nodes -le $((3 * 31 + 2 * 27)) ]] || fail "3 disks and 2 cards have $new_nodes nodes"
+expect_equal "watches for 3 disks and 2 cards" 5 "$new_watches"
+
+step "the guests and the driver domain talk by a switch; then a card is detached"
+guest_run driver 'ip addr add 10.0.0.1/24 dev up.lan && ip link set up.lan up'
+net_up pv 10.0.0.2/24
+net_up pvh 10.0.0.3/24
+net_ping pvh 10.0.0.2 1 1472 $NET_PING_MAX
+net_ping pv 10.0.0.1 $NET_PING_MAX
+# On a busy machine there are 50 KiB/s: each packet waits for three domains, one after the other.
+net_swap 1 pvh pv 10.0.0.3,10.0.0.2
+net_swap 1 pv driver 10.0.0.2,10.0.0.1
+net_detach pv 0
+card_nodes=$((nodes + new_nodes - $(driver_quota driver nodes)))
+note "the card had $card_nodes nodes"
+[[ $card_nodes -ge 20 ]] || fail "of the detached card there are nodes left: there were only $card_nodes"
+((new_nodes -= card_nodes, new_watches -= 1))
+expect_equal "watches without it" "$((watches + new_watches))" "$(driver_quota driver watches)"
 
 step "attach and detach"
 attach_third
