@@ -162,6 +162,7 @@ static void look(struct device *device, const struct host *host, int64_t now_ms,
 	view->may_remove = device->remove_at_ms != 0 && now_ms >= device->remove_at_ms;
 	view->scriptless = host->domid != 0;
 	device->kind->look(device, host, view);
+	view->held |= now_ms < device->publish_not_before_ms;
 }
 
 bool device_is_over(const struct device *device)
@@ -224,6 +225,7 @@ static int64_t next_wake(const struct device *device, int64_t now_ms)
 
 	wake_ms = earlier(wake_ms, device->open_deadline_ms, now_ms);
 	wake_ms = earlier(wake_ms, device->open_not_before_ms, now_ms);
+	wake_ms = earlier(wake_ms, device->publish_not_before_ms, now_ms);
 	wake_ms = earlier(wake_ms, device->answer_deadline_ms, now_ms);
 	wake_ms = earlier(wake_ms, device->remove_at_ms, now_ms);
 	wake_ms = earlier(wake_ms, device->retry_at_ms, now_ms);

@@ -26,6 +26,7 @@
 #define TELL_TIMEOUT_MS 12000	   /* a toolstack that has not looked at a failure by then has given up */
 #define OPEN_PAUSE_MS 1000	   /* from a failure to the next try to open */
 #define RETRY_PAUSE_MS 1000	   /* from what failed in xenstore to the next try */
+#define SEEN_PAUSE_MS 1000 /* in a driver domain from state 2 to state 4, for the toolstack to see state 2 */
 #define REMOVE_DELAY_MS 2000 /* from state 6 to removing our directory, for the toolstack to see state 6 */
 
 struct device_kind;
@@ -80,6 +81,7 @@ struct device {
 
 	int64_t open_deadline_ms;	 /* 0: not tried yet */
 	int64_t open_not_before_ms;	 /* 0: no matter */
+	int64_t publish_not_before_ms;	 /* 0: no matter */
 	int64_t answer_deadline_ms;	 /* 0: nothing asked that has one */
 	int64_t told_at_ms;		 /* with FAILURE_OPEN */
 	int64_t remove_at_ms;		 /* 0: not offline and closed */

@@ -302,6 +302,11 @@ static void offer(struct device *device, const struct host *host, int64_t now_ms
 		return;
 	device->phase = PHASE_OFFERED;
 	device->open_deadline_ms = 0;
+	/*
+	 * The toolstack waits for state 2 in another domain, and no script tells that it has seen it. The frontend of a running guest can be
+	 * so quick that it would find 4, and wait in vain.
+	 */
+	device->publish_not_before_ms = host->domid != 0 ? now_ms + SEEN_PAUSE_MS : 0;
 	device_clear_error(device, host);
 }
 

@@ -858,8 +858,12 @@ START_TEST(test_driver_domain)
 	ck_assert_uint_eq(daemon_store_watches(), DAEMON_RUN_WATCHES + 1);
 	set_frontend(3, "request-multicast-control", "1");
 	make_rings(3);
-	turn_until(3, "state", "4");
 	expect(OPENED "connect 0: takes 15 scatter 1 again 0\nconnect: rate 0,0 multicast 1 headroom 0\n");
+	/* The toolstack may not have seen this yet. */
+	daemon_run_for(50);
+	ck_assert_str_eq(backend(3, "state"), "2");
+	daemon_run_ahead_ms += SEEN_PAUSE_MS;
+	turn_until(3, "state", "4");
 	/* It was not offered that this may change. */
 	set_frontend(3, "request-multicast-control", "0");
 	set_backend(3, "rate", "1000,20000");
