@@ -55,7 +55,7 @@ struct device_view {
 	bool told;     /* the toolstack has seen the failure to open, or has had its time to do so */
 	bool resized;  /* with PHASE_PUBLISHED: the frontend was told of another size, or of another link */
 	bool changed; /* something is wanted otherwise than the worker was told: the drive's medium, a card's settings */
-	bool held;	   /* the toolstack must have seen state 2, or its script have been there, before state 4 */
+	bool held; /* the toolstack must have seen state 2, or its script have been there, before state 4 */
 	bool may_remove;   /* the directory is ours to remove, and the toolstack had its time to see 6 */
 	bool scriptless;   /* the toolstack runs no script for the device, and takes state 2 for success */
 	bool reconfigures; /* such a frontend may ask by state 7 for a look at its nodes, and waits for 8 */
