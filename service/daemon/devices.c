@@ -149,7 +149,7 @@ static char **list(struct devices *devices, const struct host *host, const char 
 {
 	char **names = host->platform->xenstore_directory(host->xenstore, 0, directory, count);
 
-	if (names == NULL && errno != ENOENT && errno != EACCES)
+	if (names == NULL && !nodes_is_absence(errno))
 		miss(devices, directory, errno);
 	return names;
 }

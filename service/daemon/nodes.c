@@ -28,8 +28,8 @@ static bool join(char path[XENSTORE_PATH_MAX], const char *directory, const char
 	return length > 0 && length < XENSTORE_PATH_MAX;
 }
 
-/* is_absence - does this errno say that there is no node? Of a directory that is gone a driver domain hears that it must not know. */
-static bool is_absence(int error)
+/* Of a directory that is gone a driver domain hears that it must not know. */
+bool nodes_is_absence(int error)
 {
 	return error == ENOENT || error == EACCES;
 }
@@ -49,7 +49,6 @@ int nodes_error(const struct host *host)
 static char *read_in(const struct host *host, uint32_t transaction, const char *directory, const char *name)
 {
 	char path[XENSTORE_PATH_MAX];
-
 	char *value;
 
 	if (!join(path, directory, name)) {
@@ -57,7 +56,7 @@ static char *read_in(const struct host *host, uint32_t transaction, const char *
 		return NULL;
 	}
 	value = host->platform->xenstore_read(host->xenstore, transaction, path);
-	if (value == NULL && !is_absence(errno) && host->read_error != NULL)
+	if (value == NULL && !nodes_is_absence(errno) && host->read_error != NULL)
 		*host->read_error = errno;
 	return value;
 }
@@ -69,7 +68,7 @@ static enum xenbus_state read_state_in(const struct host *host, uint32_t transac
 	char *text = read_in(host, transaction, directory, "state");
 	uint64_t number = XENBUS_NONSENSE;
 
-	*error = text == NULL && !is_absence(errno) ? -errno : 0;
+	*error = text == NULL && !nodes_is_absence(errno) ? -errno : 0;
 	if (text == NULL)
 		return *error == 0 ? XENBUS_ABSENT : XENBUS_NONSENSE;
 	text_number(text, XENBUS_ABSENT, XENBUS_RECONFIGURED, &number);

@@ -25,6 +25,9 @@ struct node {
 void nodes_begin(const struct host *host);
 int nodes_error(const struct host *host);
 
+/* nodes_is_absence - does this errno of a read, or of a directory's, say that there is no node? */
+bool nodes_is_absence(int error);
+
 /* nodes_read - a text to free(), or NULL with errno (ENOENT: no such node). */
 char *nodes_read(const struct host *host, const char *directory, const char *name);
 

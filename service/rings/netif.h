@@ -137,7 +137,10 @@ void netif_queue_release(struct netif_queue *queue);
 /* netif_queue_stop - tell the backend that was told of the start. The queue is idle. */
 void netif_queue_stop(struct netif_queue *queue);
 
-/* netif_queue_set - other settings, of the whole card: of its rate each queue has an equal part. Packets that were received before are delivered as it was then. */
+/*
+ * netif_queue_set - other settings, of the whole card: of its rate each queue has an equal part. Packets that were received before are
+ * delivered as it was then.
+ */
 void netif_queue_set(struct netif_queue *queue, const struct message_net_settings *settings);
 
 /* netif_queue_idle - nothing of it is under way: no packet, no operation of its backend's, nothing for netif_finish. */

@@ -4,8 +4,8 @@
  *
  * Theory of operation: the loop that serves the card's queues calls, in each turn, netif_control_take, which carries out a bounded
  * number of requests and writes the answers, and netif_control_hand_over; before it sleeps, netif_control_ask. A request is copied out
- * of the ring once, and so are the key and the mapping that its grant holds, whose page is had by a call of its own. What is wrong with a request is said in its answer, what
- * is wrong with the ring's counters makes the card broken.
+ * of the ring once, and so are the key and the mapping that its grant holds, whose page is had by a call of its own. What is wrong with a
+ * request is said in its answer, what is wrong with the ring's counters makes the card broken.
  *
  * All functions belong to the loop's thread unless they say something else.
  */

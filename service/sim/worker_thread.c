@@ -335,13 +335,22 @@ int worker_thread_net_set(struct worker_thread *worker, uint32_t device_id,
 	return error < 0 ? error : answer(worker, MESSAGE_CHANGED, device_id, &message);
 }
 
+/* ask_plain_net - a question of a card without content. */
+static int ask_plain_net(struct worker_thread *worker, enum message_type type, uint32_t device_id,
+			 enum message_type answer_type, struct message *message)
+{
+	int error;
+
+	*message = (struct message){.type = type, .class = DEVICE_NET, .device_id = device_id};
+	error = ask(worker, message);
+	return error < 0 ? error : answer(worker, answer_type, device_id, message);
+}
+
 int worker_thread_net_disconnect(struct worker_thread *worker, uint32_t device_id)
 {
-	struct message message = {.type = MESSAGE_DISCONNECT, .class = DEVICE_NET, .device_id = device_id};
-	int error = ask(worker, &message);
+	struct message message;
+	int error = ask_plain_net(worker, MESSAGE_DISCONNECT, device_id, MESSAGE_DISCONNECTED, &message);
 
-	if (error == 0)
-		error = answer(worker, MESSAGE_DISCONNECTED, device_id, &message);
 	if (error == 0)
 		worker->net_counters = message.net_counters;
 	return error;
@@ -354,10 +363,9 @@ const struct message_net_counters *worker_thread_net_counters(const struct worke
 
 int worker_thread_net_close(struct worker_thread *worker, uint32_t device_id)
 {
-	struct message message = {.type = MESSAGE_CLOSE, .class = DEVICE_NET, .device_id = device_id};
-	int error = ask(worker, &message);
+	struct message message;
 
-	return error < 0 ? error : answer(worker, MESSAGE_CLOSED, device_id, &message);
+	return ask_plain_net(worker, MESSAGE_CLOSE, device_id, MESSAGE_CLOSED, &message);
 }
 
 /* ---- what the worker reports ---- */

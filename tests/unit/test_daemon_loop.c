@@ -1011,6 +1011,13 @@ START_TEST(test_xenstore_can_not_be_read)
 }
 END_TEST
 
+/* read_again - xenstore can be read again, and the time is up after which that is tried. */
+static void read_again(void)
+{
+	daemon_store_fail_reads(0);
+	daemon_run_ahead_ms += RETRY_PAUSE_MS;
+}
+
 /* Nothing but time has to pass, then what could not be read is. */
 START_TEST(test_xenstore_can_be_read_again)
 {
@@ -1019,14 +1026,12 @@ START_TEST(test_xenstore_can_be_read_again)
 	make_device(3, "good");
 	daemon_run_for(50);
 	ck_assert_str_eq(backend(3, "state"), "1");
-	daemon_store_fail_reads(0);
-	daemon_run_ahead_ms += RETRY_PAUSE_MS;
+	read_again();
 	turn_until(3, "state", "2");
 	daemon_store_fail_reads_of("state", EIO);
 	make_ring(3);
 	daemon_run_for(50);
-	daemon_store_fail_reads(0);
-	daemon_run_ahead_ms += RETRY_PAUSE_MS;
+	read_again();
 	turn_until(3, "state", "4");
 	set_frontend(3, "state", "4");
 	daemon_run_for(20);
@@ -1035,8 +1040,7 @@ START_TEST(test_xenstore_can_be_read_again)
 	set_frontend(3, "state", "6");
 	daemon_run_for(50);
 	ck_assert_str_eq(backend(3, "state"), "5");
-	daemon_store_fail_reads(0);
-	daemon_run_ahead_ms += RETRY_PAUSE_MS;
+	read_again();
 	turn_until(3, "state", "6");
 }
 END_TEST
@@ -1054,8 +1058,7 @@ START_TEST(test_wish_can_not_be_read)
 	daemon_run_for(50);
 	ck_assert_str_eq(backend(3, "state"), "1");
 	ck_assert_int_eq(daemon_run_children(0), 0);
-	daemon_store_fail_reads(0);
-	daemon_run_ahead_ms += RETRY_PAUSE_MS;
+	read_again();
 	connect_ring(3);
 	ck_assert_str_eq(backend(3, "info"), "4");
 	ck_assert_str_eq(error_node(3), "(none)");
@@ -1073,8 +1076,7 @@ START_TEST(test_frontend_can_not_be_read)
 	make_ring(3);
 	daemon_run_for(50);
 	ck_assert_str_eq(backend(3, "state"), "2");
-	daemon_store_fail_reads(0);
-	daemon_run_ahead_ms += RETRY_PAUSE_MS;
+	read_again();
 	turn_until(3, "state", "4");
 }
 END_TEST

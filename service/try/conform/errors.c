@@ -126,11 +126,12 @@ static bool try_once(const struct trial *trial)
 /* try_all - each of the operations that a request starts, until it starts no more. Returns how many there were. */
 static uint32_t try_all(struct trial *trial)
 {
-	/* One without a fault is counted, too: a fault of the number 0 does not come about. */
-	trial->fault.at = 0;
-	if (trial->operation >= XVHOST_DISCARD)
+	/* A fault of the number 0 does not come about. */
+	if (trial->operation >= XVHOST_DISCARD) {
+		trial->fault.at = 0;
 		try_once(trial);
-	trial->without_fault = trial->context->loop.operations;
+		trial->without_fault = trial->context->loop.operations;
+	}
 	for (uint32_t at = 1; at <= OPERATIONS_MAX; at++) {
 		trial->fault.at = at;
 		if (!try_once(trial))
